@@ -1,0 +1,88 @@
+import * as z from 'zod';
+
+/** The environment does not describe a valid configuration; the message lists every bad key at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Parses the environment once into a frozen, typed object whose keys are the environment's own names.
+ * An empty value counts as unset, as it does in a Compose file.
+ *
+ * @throws ConfigError when any key is missing or invalid
+ */
+export function loadConfig<S extends z.ZodObject>(
+  settings: S,
+  env: Record<string, string | undefined>,
+): Readonly<z.infer<S>> {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = settings.safeParse(given);
+  if (!parsed.success)
+    throw new ConfigError(`The environment is not valid.\n${z.prettifyError(parsed.error)}`);
+  return Object.freeze(parsed.data);
+}
+
+/** A TCP port; 0 lets the system choose a free one. */
+export function port(defaultPort: number) {
+  return z.coerce.number().int().min(0).max(65_535).default(defaultPort);
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(defaultValue: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
+  return z.coerce.number().int().min(min).max(max).default(defaultValue);
+}
+
+/** A duration in milliseconds. */
+export function durationMs(defaultMs: number, { min = 1, max = 3_600_000 } = {}) {
+  return wholeNumber(defaultMs, { min, max });
+}
+
+/** `true` or `false` (also 1/0, yes/no, on/off). */
+export function flag(defaultValue: boolean) {
+  return z.stringbool().or(z.boolean()).default(defaultValue);
+}
+
+/** A comma-separated list; blanks around the items are dropped. */
+export function commaSeparated(defaultItems: string[] = []) {
+  return z
+    .string()
+    .transform(text =>
+      text
+        .split(',')
+        .map(item => item.trim())
+        .filter(Boolean),
+    )
+    .default(defaultItems);
+}
+
+/** An absolute URL with one of the given protocols. */
+export function urlSetting(...protocols: string[]) {
+  return z.string().refine(text => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: issue => `expected a URL that begins with ${protocols.join(' or ')}//, but got ${issue.input}`,
+  });
+}
+
+/** What every process needs; each process's own settings extend these. */
+export const processSettings = z.object({
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address that the servers of this process bind; 0.0.0.0 in a container.'),
+  ADVERTISED_HOST: z
+    .string()
+    .optional()
+    .describe(
+      'Host by which others reach this process; by default HOST, or the machine name when HOST is a wildcard.',
+    ),
+  MANAGEMENT_PORT: port(0).describe('Port of /actuator/*; 0 takes a free one and registers it.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  SHUTDOWN_TIMEOUT_MS: durationMs(10_000).describe(
+    'How long a graceful shutdown may take before the process exits with what is left undone.',
+  ),
+});
+
+/** What every process needs; see {@link processSettings}. */
+export type ProcessConfig = z.infer<typeof processSettings>;

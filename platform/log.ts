@@ -1,0 +1,21 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** Makes a logger that writes one JSON object a line, with `service` on each, to standard output. */
+export function createLogger(
+  service: string,
+  { level = 'info', destination }: { level?: string; destination?: DestinationStream } = {},
+): Logger {
+  const options = {
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: ['req.headers.authorization', 'headers.authorization'],
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** A logger that writes nothing, for tests. */
+export const silentLog: Logger = pino({ level: 'silent' });

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import type { HealthGroup, HealthRegistry } from './health.ts';
+import { createHttpServer } from './http.ts';
+import type { Logger } from './log.ts';
+
+interface ManagementOptions {
+  readonly name: string;
+  readonly log: Logger;
+  readonly health: HealthRegistry;
+  readonly metrics: Registry;
+}
+
+/** Version of this build, from package.json. */
+export const version: string = readVersion();
+
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
+        .version;
+    } catch {
+      // The compiled tree is one folder deeper than the sources.
+    }
+  }
+  return 'unknown';
+}
+
+/**
+ * Makes the management server of a process: `/actuator`, `/actuator/health` with its `liveness` and `readiness`
+ * groups, `/actuator/info`, `/actuator/prometheus`. Paths and shapes are Spring Boot Actuator's. Rooms add their
+ * own endpoints below `/actuator` before it listens.
+ */
+export function createManagementServer({ name, log, health, metrics }: ManagementOptions): FastifyInstance {
+  const app = createHttpServer({ log });
+  const startedAt = new Date();
+
+  app.get('/actuator', (request, reply) => {
+    const base = `${request.protocol}://${request.host}`;
+    const paths = ['health', 'health/liveness', 'health/readiness', 'info', 'prometheus'];
+    return reply.send({
+      _links: Object.fromEntries(
+        paths.map(path => [path.replace('/', '-'), { href: `${base}/actuator/${path}` }]),
+      ),
+    });
+  });
+
+  for (const [path, group] of [
+    ['/actuator/health', 'all'],
+    ['/actuator/health/liveness', 'liveness'],
+    ['/actuator/health/readiness', 'readiness'],
+  ] as const satisfies [string, HealthGroup][]) {
+    app.get(path, async (_request, reply) => {
+      const answer = await health.check(group);
+      const healthy = answer.status === 'UP' || answer.status === 'UNKNOWN';
+      return reply
+        .code(healthy ? 200 : 503)
+        .send(group === 'all' ? { ...answer, groups: ['liveness', 'readiness'] } : answer);
+    });
+  }
+
+  app.get('/actuator/info', (_request, reply) =>
+    reply.send({
+      app: { name, version },
+      process: { pid: process.pid, startedAt: startedAt.toISOString() },
+      node: { version: process.version },
+    }),
+  );
+  app.get('/actuator/prometheus', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  );
+  return app;
+}

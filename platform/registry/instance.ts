@@ -1,0 +1,150 @@
+import * as z from 'zod';
+
+/** Statuses that Eureka knows. Only UP takes requests. */
+export const instanceStatuses = ['UP', 'DOWN', 'STARTING', 'OUT_OF_SERVICE', 'UNKNOWN'] as const;
+export type InstanceStatus = (typeof instanceStatuses)[number];
+
+/** One running process of a service, as the registry tells of it. */
+export interface ServiceInstance {
+  /** Unique within its application, `host:service:port` by custom. */
+  readonly id: string;
+  /** Application name in upper case, as Eureka keeps it. */
+  readonly app: string;
+  readonly host: string;
+  readonly port: number;
+  /** Whether `port` speaks TLS. */
+  readonly secure: boolean;
+  readonly status: InstanceStatus;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** When the instance last changed what it says of itself, in ms since 1970. */
+  readonly lastDirtyTimestampMs: number;
+}
+
+/** Keys of an instance's metadata that this system reads. */
+export const metadataKeys = {
+  /** Name of the subgraph that the instance serves; empty when it serves none. */
+  subgraph: 'subgraph',
+  /** Path of its GraphQL endpoint, over HTTP and WebSocket. */
+  graphqlPath: 'graphql.path',
+  /** Hash of the SDL that it serves, see `hashOfSdl`. */
+  schemaHash: 'schema.hash',
+  /** Port of `/actuator/*`. */
+  managementPort: 'management.port',
+  /** Version of the build. */
+  version: 'version',
+} as const;
+
+const wirePort = z
+  .object({ $: z.coerce.number(), '@enabled': z.union([z.boolean(), z.string()]).optional() })
+  .optional();
+
+/** The part of an instance's JSON that clients read; everything else is let through unread. */
+const wireInstance = z.object({
+  instanceId: z.string().optional(),
+  hostName: z.string(),
+  app: z.string(),
+  status: z.enum(instanceStatuses).catch('UNKNOWN'),
+  port: wirePort,
+  securePort: wirePort,
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+  lastDirtyTimestamp: z.coerce.number().catch(0),
+});
+
+/** Reads `{ instance: … }`'s inside as Netflix's and our server write it. @throws ZodError */
+export function parseInstance(wire: unknown): ServiceInstance {
+  const read = wireInstance.parse(wire);
+  const secure = isEnabled(read.securePort) && !isEnabled(read.port);
+  return {
+    id: read.instanceId ?? read.hostName,
+    app: read.app.toUpperCase(),
+    host: read.hostName,
+    port: (secure ? read.securePort?.$ : read.port?.$) ?? 0,
+    secure,
+    status: read.status,
+    metadata: readMetadata(read.metadata ?? {}),
+    lastDirtyTimestampMs: read.lastDirtyTimestamp,
+  };
+}
+
+function isEnabled(port: z.infer<typeof wirePort>): boolean {
+  return port !== undefined && String(port['@enabled'] ?? 'true') === 'true';
+}
+
+/** Netflix's server marks an empty map with the name of its Java class. */
+function readMetadata(metadata: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata)
+      .filter(([key]) => key !== '@class')
+      .map(([key, value]) => [key, String(value)]),
+  );
+}
+
+const oneOrMany = <T extends z.ZodType>(item: T) => z.union([z.array(item), item.transform(one => [one])]);
+
+const wireApplications = z.object({
+  applications: z.object({
+    apps__hashcode: z.string().optional(),
+    application: oneOrMany(z.object({ instance: oneOrMany(z.unknown()) })).optional(),
+  }),
+});
+
+/** Reads the answer of `GET /apps`: every instance of every application. @throws ZodError */
+export function parseApplications(wire: unknown): ServiceInstance[] {
+  const { application = [] } = wireApplications.parse(wire).applications;
+  return application.flatMap(({ instance }) => instance.map(parseInstance));
+}
+
+/** What a process tells the registry of itself. */
+export interface Registration {
+  readonly service: string;
+  readonly host: string;
+  readonly port: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds between renewals, and seconds without one after which the instance is evicted. */
+  readonly lease: { readonly renewalIntervalSeconds: number; readonly durationSeconds: number };
+}
+
+/** Id of the instance that a registration describes. */
+export function instanceIdOf({ host, service, port }: Registration): string {
+  return `${host}:${service}:${port}`;
+}
+
+/** Writes a registration as Eureka's `{ instance: … }`. */
+export function writeRegistration(
+  registration: Registration,
+  status: InstanceStatus,
+  dirtyTimestampMs: number,
+) {
+  const { service, host, port, metadata, lease } = registration;
+  const managementPort = metadata[metadataKeys.managementPort] ?? String(port);
+  const actuator = `http://${host}:${managementPort}/actuator`;
+  return {
+    instance: {
+      instanceId: instanceIdOf(registration),
+      hostName: host,
+      app: service.toUpperCase(),
+      ipAddr: host,
+      status,
+      overriddenStatus: 'UNKNOWN',
+      port: { $: port, '@enabled': 'true' },
+      securePort: { $: 443, '@enabled': 'false' },
+      countryId: 1,
+      dataCenterInfo: {
+        '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
+        name: 'MyOwn',
+      },
+      leaseInfo: {
+        renewalIntervalInSecs: lease.renewalIntervalSeconds,
+        durationInSecs: lease.durationSeconds,
+      },
+      metadata,
+      homePageUrl: `http://${host}:${port}/`,
+      statusPageUrl: `${actuator}/info`,
+      healthCheckUrl: `${actuator}/health`,
+      vipAddress: service,
+      secureVipAddress: service,
+      isCoordinatingDiscoveryServer: 'false',
+      lastDirtyTimestamp: String(dirtyTimestampMs),
+    },
+  };
+}

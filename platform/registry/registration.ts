@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../errors.ts';
+import { type Closable, closeOnce } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import type { EurekaClient } from './eureka-client.ts';
+import { instanceIdOf, type Registration, writeRegistration } from './instance.ts';
+
+/** Longest wait between two tries to register while the registry is away. */
+const maxRetryMs = 5_000;
+const firstRetryMs = 100;
+
+interface RegisterOptions {
+  readonly client: EurekaClient;
+  readonly registration: Registration;
+  readonly log: Logger;
+}
+
+/** This process's entry in the registry. Closing takes it out. */
+export interface Registered extends Closable {
+  readonly instanceId: string;
+  /** Whether the registry has acknowledged the entry, and every renewal since. */
+  readonly registered: boolean;
+  /** Resolves when the registry has acknowledged the entry for the first time. */
+  readonly acknowledged: Promise<void>;
+}
+
+/**
+ * Puts this process into the registry and keeps it there: renews the lease, registers again when the registry has
+ * forgotten it, and goes on trying while the registry is away.
+ */
+export function register({ client, registration, log }: RegisterOptions): Registered {
+  const { service, lease } = registration;
+  const instanceId = instanceIdOf(registration);
+  const dirtyTimestampMs = Date.now();
+  const stop = new AbortController();
+  let acknowledge = () => {};
+  const acknowledged = new Promise<void>(resolve => {
+    acknowledge = resolve;
+  });
+  let registered = false;
+
+  async function registerUntilAccepted(): Promise<void> {
+    for (let retryMs = firstRetryMs; !stop.signal.aborted; retryMs = Math.min(retryMs * 2, maxRetryMs)) {
+      try {
+        await client.register(service, writeRegistration(registration, 'UP', dirtyTimestampMs), {
+          signal: stop.signal,
+        });
+        registered = true;
+        acknowledge();
+        log.info({ instanceId }, 'Registered');
+        return;
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        registered = false;
+        log.warn({ instanceId, retryMs }, `Registering failed: ${messageOf(error)}`);
+        await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    await registerUntilAccepted();
+    while (!stop.signal.aborted) {
+      await delay(lease.renewalIntervalSeconds * 1000, undefined, { signal: stop.signal }).catch(() => {});
+      if (stop.signal.aborted) return;
+      try {
+        const known = await client.renew(service, instanceId, dirtyTimestampMs, { signal: stop.signal });
+        if (!known) {
+          log.warn({ instanceId }, 'The registry has forgotten this instance; registering again');
+          await registerUntilAccepted();
+        }
+        registered = true;
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        registered = false;
+        log.warn({ instanceId }, `Renewing failed: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    instanceId,
+    get registered() {
+      return registered;
+    },
+    acknowledged,
+    close: closeOnce(async () => {
+      stop.abort();
+      await running;
+      registered = false;
+      await client
+        .cancel(service, instanceId)
+        .catch(error => log.warn({ instanceId }, `Deregistering failed: ${messageOf(error)}`));
+    }),
+  };
+}
