@@ -58,7 +58,8 @@ export function commaSeparated(defaultItems: string[] = []) {
 /** An absolute URL with one of the given protocols. */
 export function urlSetting(...protocols: string[]) {
   return z.string().refine(text => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-    error: issue => `expected a URL that begins with ${protocols.join(' or ')}//, but got ${issue.input}`,
+    error: issue =>
+      `expected a URL that begins with ${protocols.join(' or ')}//, but got ${String(issue.input)}`,
   });
 }
 

@@ -1,0 +1,92 @@
+import { jwtVerify, SignJWT } from 'jose';
+import * as z from 'zod';
+import { PorticoError } from './errors.ts';
+
+/** Who a request is made for: a customer that the gateway has authenticated, or a service of the system itself. */
+export interface Caller {
+  readonly kind: 'customer' | 'service';
+  /** The customer's id (the token's `sub`), or the service's name. */
+  readonly id: string;
+  readonly scopes: readonly string[];
+}
+
+/** Header, and key in a subscription's `extensions`, that carries the caller between processes of the system. */
+export const callerHeader = 'x-portico-caller';
+
+/** Seconds for which a caller's token is good: long enough for one request on its way, useless when it leaks. */
+export const callerTokenLifetimeSeconds = 60;
+
+const audience = 'portico';
+const claims = z.object({
+  sub: z.string().min(1),
+  kind: z.enum(['customer', 'service']),
+  scope: z.string(),
+});
+
+/** Signs and verifies callers with the secret that the gateway and the services share. */
+export interface CallerTokens {
+  sign(caller: Caller): Promise<string>;
+  /** The caller that the token names; undefined for no token. @throws PorticoError UNAUTHENTICATED for a bad one */
+  verify(token: string | undefined): Promise<Caller | undefined>;
+}
+
+/**
+ * Makes the signer and verifier. A token is a JWT (RFC 7519), HS256, so that a subgraph in any language can check it.
+ *
+ * @param secret at least 32 characters, the same in every process
+ */
+export function createCallerTokens(secret: string): CallerTokens {
+  const key = new TextEncoder().encode(secret);
+  return {
+    sign({ kind, id, scopes }) {
+      return new SignJWT({ kind, scope: scopes.join(' ') })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject(id)
+        .setAudience(audience)
+        .setIssuedAt()
+        .setExpirationTime(`${callerTokenLifetimeSeconds}s`)
+        .sign(key);
+    },
+    async verify(token) {
+      if (!token) return undefined;
+      try {
+        const { payload } = await jwtVerify(token, key, { audience, algorithms: ['HS256'] });
+        const { sub, kind, scope } = claims.parse(payload);
+        return { kind, id: sub, scopes: scope.split(' ').filter(Boolean) };
+      } catch (cause) {
+        throw new PorticoError(
+          'UNAUTHENTICATED',
+          `The ${callerHeader} header expected a token of the gateway or a registered service, but got one that does not verify`,
+          { cause },
+        );
+      }
+    },
+  };
+}
+
+/** The customer who asks. @throws PorticoError UNAUTHENTICATED when nobody does, FORBIDDEN for a service */
+export function requireCustomer(caller: Caller | undefined): Caller {
+  if (!caller)
+    throw new PorticoError('UNAUTHENTICATED', 'Sign in first: this operation expected a bearer token');
+  if (caller.kind !== 'customer')
+    throw new PorticoError('FORBIDDEN', `This operation is a customer's, but ${caller.id} is a service`);
+  return caller;
+}
+
+/** The caller, who has the scope. @throws PorticoError UNAUTHENTICATED, or FORBIDDEN without the scope */
+export function requireScope(caller: Caller | undefined, scope: string): Caller {
+  const customer = requireCustomer(caller);
+  if (!customer.scopes.includes(scope))
+    throw new PorticoError(
+      'FORBIDDEN',
+      `This operation expected the scope '${scope}', but the token does not have it`,
+    );
+  return customer;
+}
+
+/** The service that calls. @throws PorticoError FORBIDDEN for everybody else */
+export function requireService(caller: Caller | undefined): Caller {
+  if (caller?.kind !== 'service')
+    throw new PorticoError('FORBIDDEN', 'This operation is for the services of the system, not for clients');
+  return caller;
+}

@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import * as z from 'zod';
+import { urlSetting, wholeNumber } from './config.ts';
+import { messageOf } from './errors.ts';
+import type { HealthRegistry } from './health.ts';
+import { type Closable, closeOnce } from './lifecycle.ts';
+import type { Logger } from './log.ts';
+
+/** What a process needs to use its PostgreSQL database. */
+export const databaseSettings = z.object({
+  DATABASE_URL: urlSetting('postgresql:', 'postgres:').describe("The service's own PostgreSQL database."),
+  DATABASE_POOL_SIZE: wholeNumber(10, { min: 1, max: 200 }).describe(
+    'Most connections to the database at once.',
+  ),
+});
+export type DatabaseConfig = z.infer<typeof databaseSettings>;
+
+/** Longest time that a database may take to accept a connection, in ms. */
+const connectTimeoutMs = 5_000;
+
+/** A pool of connections, to be shared by Prisma's adapter and whatever speaks SQL itself. */
+export interface Database extends Closable {
+  readonly pool: pg.Pool;
+}
+
+/** Opens the service's database and adds it to the process's health. @throws when it cannot be reached */
+export async function openDatabase(
+  config: DatabaseConfig,
+  health: HealthRegistry,
+  log: Logger,
+): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: config.DATABASE_URL,
+    max: config.DATABASE_POOL_SIZE,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+  });
+  pool.on('error', error => log.warn({ err: error }, 'An idle database connection broke'));
+  await pool.query('SELECT 1');
+  health.add('db', async () => {
+    await pool.query('SELECT 1');
+    return { status: 'UP', details: { database: 'PostgreSQL' } };
+  });
+  return { pool, close: closeOnce(() => pool.end()) };
+}
+
+interface ListenOptions {
+  readonly config: DatabaseConfig;
+  readonly channel: string;
+  readonly log: Logger;
+  readonly onNotification: (payload: string) => void;
+  /** Called at every (re)connection: what was said while nobody listened must be looked up. */
+  readonly onListening: () => void;
+}
+
+const firstRetryMs = 100;
+const maxRetryMs = 5_000;
+
+/**
+ * Listens on a PostgreSQL channel over a connection of its own, and connects again when that breaks.
+ *
+ * @see https://www.postgresql.org/docs/current/sql-notify.html
+ */
+export function listenToDatabase(options: ListenOptions): Closable {
+  const { config, channel, log, onNotification, onListening } = options;
+  const stop = new AbortController();
+
+  async function listenOnce(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: config.DATABASE_URL,
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+    });
+    const broken = new Promise<Error | undefined>(resolve => {
+      client.on('error', resolve);
+      client.on('end', () => resolve(undefined));
+      stop.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    try {
+      await client.connect();
+      client.on('notification', ({ payload }) => onNotification(payload ?? ''));
+      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+      onListening();
+      const error = await broken;
+      if (!stop.signal.aborted) throw error ?? new Error('the connection ended');
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  async function run(): Promise<void> {
+    let retryMs = firstRetryMs;
+    while (!stop.signal.aborted) {
+      const startedAtMs = Date.now();
+      try {
+        await listenOnce();
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        if (Date.now() - startedAtMs > maxRetryMs) retryMs = firstRetryMs;
+        log.warn({ channel, retryMs }, `Listening to the database was interrupted: ${messageOf(error)}`);
+        await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
+        retryMs = Math.min(retryMs * 2, maxRetryMs);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    close: closeOnce(async () => {
+      stop.abort();
+      await running;
+    }),
+  };
+}

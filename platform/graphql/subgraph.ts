@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { ApolloServer } from '@apollo/server';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
+import { type GraphQLSchema, graphql, parse } from 'graphql';
+import * as z from 'zod';
+import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
+import { durationMs, port, processSettings, wholeNumber } from '../config.ts';
+import { createHttpServer, listen } from '../http.ts';
+import { version } from '../management.ts';
+import type { Ports, ProcessContext } from '../process.ts';
+import type { EurekaClient } from '../registry/eureka-client.ts';
+import { metadataKeys } from '../registry/instance.ts';
+import { register } from '../registry/registration.ts';
+import { createErrorFormatter } from './error-format.ts';
+import { serveSubscriptions } from './subgraph-subscriptions.ts';
+
+/** What a subgraph's process needs; each subgraph's own settings extend these. */
+export const subgraphSettings = processSettings.extend({
+  PORT: port(0).describe('Port of the GraphQL endpoint; 0 takes a free one and registers it.'),
+  LEASE_RENEWAL_INTERVAL_SECONDS: wholeNumber(5, { min: 1, max: 300 }).describe(
+    'Time between two renewals of the lease in the registry.',
+  ),
+  LEASE_DURATION_SECONDS: wholeNumber(15, { min: 2, max: 900 }).describe(
+    'Time without a renewal after which the registry takes the instance out.',
+  ),
+  DEREGISTRATION_GRACE_MS: durationMs(300, { min: 0, max: 60_000 }).describe(
+    'How long an instance goes on serving after it has left the registry, so that followers hear of it.',
+  ),
+});
+
+type SubgraphConfig = z.infer<typeof subgraphSettings>;
+
+/** What every operation in a subgraph knows. */
+export interface SubgraphOperationContext {
+  /** Who asks; undefined for nobody. */
+  readonly caller: Caller | undefined;
+}
+
+type Resolvers = Parameters<typeof buildSubgraphSchema>[0] extends infer Options
+  ? Extract<Options, { resolvers?: unknown }>['resolvers']
+  : never;
+
+interface SubgraphOptions<C extends SubgraphOperationContext> {
+  readonly context: ProcessContext<SubgraphConfig>;
+  readonly schemaUrl: URL;
+  readonly resolvers: object;
+  readonly eureka: EurekaClient;
+  readonly callers: CallerTokens;
+  /** Makes what the resolvers of one operation share. */
+  readonly operationContext: (caller: Caller | undefined) => C;
+}
+
+/**
+ * Starts a subgraph: its management endpoints, GraphQL over HTTP and (when the schema has subscriptions) WebSocket, and
+ * its entry in the registry, in that order.
+ */
+export async function startSubgraph<C extends SubgraphOperationContext>(
+  options: SubgraphOptions<C>,
+): Promise<Ports> {
+  const { context, schemaUrl, resolvers, callers, operationContext } = options;
+  const { name, config, log, scope, metrics } = context;
+  const schema = buildSubgraphSchema({
+    typeDefs: parse(readFileSync(schemaUrl, 'utf8')),
+    resolvers: resolvers as NonNullable<Resolvers>,
+  });
+
+  const { port: managementPort } = await context.listenForManagement();
+  const app = createHttpServer({ log, metrics });
+  const formatError = createErrorFormatter(log);
+  const apollo = new ApolloServer<C>({
+    schema,
+    formatError,
+    introspection: true,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    logger: log,
+    plugins: [fastifyApolloDrainPlugin(app)],
+  });
+  await apollo.start();
+  await app.register(fastifyApollo(apollo), {
+    path: '/graphql',
+    context: async request => operationContext(await callers.verify(headerOf(request.headers[callerHeader]))),
+  });
+  const server = await listen(app, { host: config.HOST, port: config.PORT });
+  scope.defer('GraphQL server', async () => {
+    await apollo.stop();
+    await server.close();
+  });
+  if (schema.getSubscriptionType())
+    scope.use(
+      'subscriptions',
+      serveSubscriptions({ server: app.server, schema, callers, operationContext, log, formatError }),
+    );
+
+  registerSubgraph(options, { port: server.port, managementPort, schemaHash: await hashOfSchema(schema) });
+  log.debug(`${name} serves GraphQL at port ${server.port}`);
+  return { http: server.port, management: managementPort };
+}
+
+function registerSubgraph(
+  { context, eureka }: Pick<SubgraphOptions<never>, 'context' | 'eureka'>,
+  served: { port: number; managementPort: number; schemaHash: string },
+): void {
+  const { name, config, log, scope, health, advertisedHost } = context;
+  const registered = register({
+    client: eureka,
+    log,
+    registration: {
+      service: name,
+      host: advertisedHost,
+      port: served.port,
+      lease: {
+        renewalIntervalSeconds: config.LEASE_RENEWAL_INTERVAL_SECONDS,
+        durationSeconds: config.LEASE_DURATION_SECONDS,
+      },
+      metadata: {
+        [metadataKeys.subgraph]: name,
+        [metadataKeys.graphqlPath]: '/graphql',
+        [metadataKeys.schemaHash]: served.schemaHash,
+        [metadataKeys.managementPort]: String(served.managementPort),
+        [metadataKeys.version]: version,
+      },
+    },
+  });
+  scope.defer('registration', async () => {
+    await registered.close();
+    await new Promise(resolve => setTimeout(resolve, config.DEREGISTRATION_GRACE_MS));
+  });
+  health.add('discovery', () => ({ status: registered.registered ? 'UP' : 'UNKNOWN' }), { groups: [] });
+}
+
+/** Hash of the SDL that a subgraph answers to `_service { sdl }`: its first 16 hex digits of SHA-256. */
+export function hashOfSdl(sdl: string): string {
+  return createHash('sha256').update(sdl).digest('hex').slice(0, 16);
+}
+
+async function hashOfSchema(schema: GraphQLSchema): Promise<string> {
+  const { data } = await graphql({ schema, source: '{ _service { sdl } }' });
+  const { sdl } = z.object({ _service: z.object({ sdl: z.string() }) }).parse(data)._service;
+  return hashOfSdl(sdl);
+}
+
+function headerOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,103 @@
+import kafkajs, { type Kafka, type Producer } from 'kafkajs';
+import * as z from 'zod';
+import { commaSeparated, wholeNumber } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { type Closable, closeOnce } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import { stopIdlePolling } from './kafkajs-idle-timer.ts';
+
+/** What a process needs to use Kafka. */
+export const kafkaSettings = z.object({
+  KAFKA_BROKERS: commaSeparated(['127.0.0.1:9092']).describe(
+    'Addresses of brokers, host:port, comma-separated.',
+  ),
+  KAFKA_TOPIC_PARTITIONS: wholeNumber(3, { min: 1, max: 1_000 }).describe(
+    'Partitions of a topic that is created.',
+  ),
+  KAFKA_TOPIC_REPLICATION: wholeNumber(1, { min: 1, max: 9 }).describe(
+    'Replicas of a topic that is created.',
+  ),
+});
+export type KafkaConfig = z.infer<typeof kafkaSettings>;
+
+stopIdlePolling();
+
+/** Makes a Kafka client whose log goes where ours goes. Nothing connects yet. */
+export function createKafka(config: KafkaConfig, clientId: string, log: Logger): Kafka {
+  return new kafkajs.Kafka({
+    clientId,
+    brokers: config.KAFKA_BROKERS,
+    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
+    logLevel: kafkajs.logLevel.WARN,
+    logCreator:
+      () =>
+      ({ namespace, level, log: { message, ...fields } }) => {
+        const { timestamp: _, logger: __, stack: ___, ...rest } = fields;
+        const write = level <= kafkajs.logLevel.ERROR ? log.error.bind(log) : log.warn.bind(log);
+        write({ kafka: { namespace, ...rest } }, `kafka: ${message}`);
+      },
+  });
+}
+
+/** Creates the topics that do not exist yet. */
+export async function ensureTopics(
+  kafka: Kafka,
+  topics: readonly string[],
+  config: KafkaConfig,
+): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const existing = new Set(await admin.listTopics());
+    const missing = topics.filter(topic => !existing.has(topic));
+    if (missing.length === 0) return;
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map(topic => ({
+        topic,
+        numPartitions: config.KAFKA_TOPIC_PARTITIONS,
+        replicationFactor: config.KAFKA_TOPIC_REPLICATION,
+      })),
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** A producer that is connected; closing it waits for what is in flight. */
+export interface ConnectedProducer extends Closable {
+  readonly send: Producer['send'];
+}
+
+/** Longest time that a send may take in ms; kafkajs's idempotent producer would retry without end. */
+const sendTimeoutMs = 10_000;
+
+/** Connects an idempotent producer that waits for all in-sync replicas. */
+export async function connectProducer(kafka: Kafka): Promise<ConnectedProducer> {
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 5,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  return {
+    send: record => withTimeout(producer.send({ acks: -1, ...record }), `Sending to '${record.topic}'`),
+    close: closeOnce(() => producer.disconnect()),
+  };
+}
+
+async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${what} expected an answer within ${sendTimeoutMs} ms, but got none`)),
+      sendTimeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+    promise.catch(error => void messageOf(error));
+  }
+}

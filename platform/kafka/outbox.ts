@@ -1,0 +1,172 @@
+import type { Pool, PoolClient } from 'pg';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { type DatabaseConfig, listenToDatabase } from '../database.ts';
+import { messageOf } from '../errors.ts';
+import { type Closable, closeOnce } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
+import type { ConnectedProducer } from './client.ts';
+import { type DomainEvent, toMessage } from './events.ts';
+
+/** Channel that the table's trigger notifies. */
+const channel = 'outbox';
+/** Most events in one transaction of the relay. */
+const batchSize = 100;
+/** Longest time between two looks at the table, in case a notification was missed. */
+const lookAgainMs = 5_000;
+
+/**
+ * Events that may go now: for each key, only the oldest. Relays on several instances so share the work and keep the
+ * order of every key: while one of them holds a key's oldest event, no other sees the next.
+ */
+const selectBatch = `
+  SELECT sequence, topic, key, headers, value FROM outbox_events AS event
+  WHERE NOT EXISTS (
+    SELECT 1 FROM outbox_events AS earlier
+    WHERE earlier.key = event.key AND earlier.topic = event.topic AND earlier.sequence < event.sequence
+  )
+  ORDER BY sequence LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`;
+
+interface OutboxRow {
+  readonly sequence: string;
+  readonly topic: string;
+  readonly key: string;
+  readonly headers: Record<string, string>;
+  readonly value: string;
+}
+
+/** A row for `outbox_events`, to be inserted in the transaction of the change that the event tells of. */
+export function outboxRow(topic: string, event: DomainEvent) {
+  const { key, headers, value } = toMessage(event);
+  return { id: event.id, topic, key, headers, value };
+}
+
+interface RelayOptions {
+  readonly pool: Pool;
+  readonly config: DatabaseConfig;
+  readonly producer: ConnectedProducer;
+  readonly log: Logger;
+  readonly metrics: Registry;
+}
+
+/**
+ * Starts the relay of a transactional outbox: it publishes what `outbox_events` holds and deletes what the broker has
+ * acknowledged, so that an event is published at least once if and only if its transaction was committed. A
+ * notification of the database wakes it.
+ *
+ * @see https://microservices.io/patterns/data/transactional-outbox.html
+ */
+export function startOutboxRelay({ pool, config, producer, log, metrics }: RelayOptions): Closable {
+  const published = new Counter({
+    name: 'outbox_events_published_total',
+    help: 'Events that the broker has acknowledged.',
+    registers: [metrics],
+  });
+  new Gauge({
+    name: 'outbox_events_pending',
+    help: 'Events that wait to be published.',
+    registers: [metrics],
+    async collect() {
+      const { rows } = await pool.query<{ count: string }>('SELECT count(*) FROM outbox_events');
+      this.set(Number(rows[0]?.count ?? 0));
+    },
+  });
+
+  const wakeUp = createAlarm();
+  let stopped = false;
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      const rung = wakeUp.next(lookAgainMs);
+      try {
+        const count = await publishBatch(pool, producer);
+        published.inc(count);
+        if (count > 0) continue;
+      } catch (error) {
+        log.warn(`Publishing from the outbox failed and will be tried again: ${messageOf(error)}`);
+      }
+      await rung;
+    }
+  }
+
+  const listener = listenToDatabase({
+    config,
+    channel,
+    log,
+    onNotification: wakeUp.ring,
+    onListening: wakeUp.ring,
+  });
+  const running = run();
+  return {
+    close: closeOnce(async () => {
+      await listener.close();
+      stopped = true;
+      wakeUp.ring();
+      await running;
+      wakeUp.cancel();
+    }),
+  };
+}
+
+async function publishBatch(pool: Pool, producer: ConnectedProducer): Promise<number> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('BEGIN');
+    const { rows } = await client.query<OutboxRow>(selectBatch);
+    if (rows.length > 0) {
+      await sendRows(rows, producer);
+      await deleteRows(client, rows);
+    }
+    await client.query('COMMIT');
+    return rows.length;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function sendRows(rows: readonly OutboxRow[], producer: ConnectedProducer): Promise<void> {
+  const rowsByTopic = groupBy(rows, row => row.topic);
+  for (const [topic, messages] of rowsByTopic)
+    await producer.send({
+      topic,
+      messages: messages.map(({ key, headers, value }) => ({ key, headers, value })),
+    });
+}
+
+async function deleteRows(client: PoolClient, rows: readonly OutboxRow[]): Promise<void> {
+  await client.query('DELETE FROM outbox_events WHERE sequence = ANY($1::bigint[])', [
+    rows.map(({ sequence }) => sequence),
+  ]);
+}
+
+/** Something to wait on: rings when rung, or by itself after a while. A ring between two waits is not lost. */
+function createAlarm() {
+  let resolve = () => {};
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    next(afterMs: number): Promise<void> {
+      return new Promise(done => {
+        clearTimeout(timer);
+        timer = setTimeout(done, afterMs);
+        resolve = done;
+      });
+    },
+    ring: () => resolve(),
+    cancel: () => clearTimeout(timer),
+  };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,129 @@
+import { type Agent, request } from 'undici';
+import * as z from 'zod';
+import { type CallerTokens, callerHeader } from './caller.ts';
+import { type ErrorCode, errorKinds, messageOf, PorticoError } from './errors.ts';
+import type { RegistryView } from './registry/follower.ts';
+import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
+import type { Breaker } from './resilience/circuit-breaker.ts';
+
+/** Calls the GraphQL endpoint of another service of the system. */
+export interface ServiceClient {
+  /**
+   * Runs one operation on one healthy instance, behind the service's breaker. Another instance is tried when the first
+   * cannot be connected to.
+   *
+   * @returns the operation's data
+   * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
+   *   input; PorticoError SERVICE_UNAVAILABLE or SERVICE_TIMEOUT when it could not answer
+   */
+  run<T>(operation: string, variables: Record<string, unknown>): Promise<T>;
+}
+
+interface ServiceClientOptions {
+  /** Name of the service to call, as it registers. */
+  readonly service: string;
+  /** Name of the service that calls. */
+  readonly self: string;
+  readonly registry: RegistryView;
+  readonly breaker: Breaker;
+  readonly callers: CallerTokens;
+  readonly agent: Agent;
+}
+
+const graphqlAnswer = z.object({
+  data: z.record(z.string(), z.unknown()).nullish(),
+  errors: z
+    .array(
+      z.object({
+        message: z.string(),
+        extensions: z.looseObject({ code: z.string().optional() }).optional(),
+      }),
+    )
+    .optional(),
+});
+
+/** Says whether an error of a service call means that the service is unwell, as opposed to refusing what was asked. */
+export function isServiceFailure(error: unknown): boolean {
+  return !(error instanceof PorticoError) || error.httpStatus >= 500;
+}
+
+/** Makes the client of one service. */
+export function createServiceClient(options: ServiceClientOptions): ServiceClient {
+  const { service, self, registry, breaker, callers, agent } = options;
+  let turn = 0;
+
+  function inTurn(): readonly ServiceInstance[] {
+    const instances = registry.up(service);
+    if (instances.length === 0)
+      throw new PorticoError('SERVICE_UNAVAILABLE', `No instance of ${service} is registered`, {
+        details: { service },
+      });
+    turn = (turn + 1) % instances.length;
+    return [...instances.slice(turn), ...instances.slice(0, turn)];
+  }
+
+  async function send(body: string, signal: AbortSignal): Promise<unknown> {
+    const token = await callers.sign({ kind: 'service', id: self, scopes: [] });
+    const failures: string[] = [];
+    for (const instance of inTurn()) {
+      try {
+        const response = await request(graphqlUrlOf(instance), {
+          dispatcher: agent,
+          method: 'POST',
+          signal,
+          headers: { 'content-type': 'application/json', [callerHeader]: token },
+          body,
+        });
+        return await response.body.json();
+      } catch (cause) {
+        if (signal.aborted) throw cause;
+        failures.push(`${instance.id}: ${messageOf(cause)}`);
+        if (!isConnectError(cause)) break;
+      }
+    }
+    throw new PorticoError(
+      'SERVICE_UNAVAILABLE',
+      `${service} could not be reached (${failures.join('; ')})`,
+      {
+        details: { service },
+      },
+    );
+  }
+
+  return {
+    run<T>(operation: string, variables: Record<string, unknown>) {
+      const body = JSON.stringify({ query: operation, variables });
+      return breaker.run(async breakerSignal => {
+        const timeout = AbortSignal.timeout(breaker.settings.timeoutMs);
+        const answer = graphqlAnswer.parse(await send(body, AbortSignal.any([breakerSignal, timeout])));
+        const [error] = answer.errors ?? [];
+        if (error) throw errorOf(service, error.message, error.extensions);
+        return answer.data as T;
+      });
+    },
+  };
+}
+
+/** Address of an instance's GraphQL endpoint. */
+export function graphqlUrlOf({ secure, host, port, metadata }: ServiceInstance): string {
+  return `${secure ? 'https' : 'http'}://${host}:${port}${metadata[metadataKeys.graphqlPath] || '/graphql'}`;
+}
+
+/** Whether the request surely never reached the other side. */
+export function isConnectError(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return (
+    code === 'ECONNREFUSED' ||
+    code === 'ENOTFOUND' ||
+    code === 'EHOSTUNREACH' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT'
+  );
+}
+
+function errorOf(service: string, message: string, extensions: Record<string, unknown> = {}): PorticoError {
+  const { code, ...details } = extensions;
+  const known = typeof code === 'string' && code in errorKinds;
+  return new PorticoError(known ? (code as ErrorCode) : 'SERVICE_UNAVAILABLE', `${service}: ${message}`, {
+    details: { ...details, service },
+  });
+}
