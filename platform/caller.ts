@@ -13,6 +13,16 @@ export interface Caller {
 /** Header, and key in a subscription's `extensions`, that carries the caller between processes of the system. */
 export const callerHeader = 'x-portico-caller';
 
+/** What a process needs to sign and verify callers. */
+export const callerSettings = z.object({
+  CALLER_SECRET: z
+    .string()
+    .min(32)
+    .describe(
+      'Secret that the gateway and the services share to pass the caller on; at least 32 characters.',
+    ),
+});
+
 /** Seconds for which a caller's token is good: long enough for one request on its way, useless when it leaks. */
 export const callerTokenLifetimeSeconds = 60;
 

@@ -5,26 +5,23 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import { type GraphQLSchema, graphql, parse } from 'graphql';
 import * as z from 'zod';
-import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
-import { durationMs, port, processSettings, wholeNumber } from '../config.ts';
+import { type Caller, callerHeader, callerSettings, createCallerTokens } from '../caller.ts';
+import { durationMs, port, processSettings } from '../config.ts';
 import { createHttpServer, listen } from '../http.ts';
 import { version } from '../management.ts';
 import type { Ports, ProcessContext } from '../process.ts';
-import type { EurekaClient } from '../registry/eureka-client.ts';
+import { createEurekaClient } from '../registry/eureka-client.ts';
 import { metadataKeys } from '../registry/instance.ts';
 import { register } from '../registry/registration.ts';
+import { registrySettings } from '../registry/settings.ts';
 import { createErrorFormatter } from './error-format.ts';
 import { serveSubscriptions } from './subgraph-subscriptions.ts';
 
 /** What a subgraph's process needs; each subgraph's own settings extend these. */
 export const subgraphSettings = processSettings.extend({
+  ...registrySettings.shape,
+  ...callerSettings.shape,
   PORT: port(0).describe('Port of the GraphQL endpoint; 0 takes a free one and registers it.'),
-  LEASE_RENEWAL_INTERVAL_SECONDS: wholeNumber(5, { min: 1, max: 300 }).describe(
-    'Time between two renewals of the lease in the registry.',
-  ),
-  LEASE_DURATION_SECONDS: wholeNumber(15, { min: 2, max: 900 }).describe(
-    'Time without a renewal after which the registry takes the instance out.',
-  ),
   DEREGISTRATION_GRACE_MS: durationMs(300, { min: 0, max: 60_000 }).describe(
     'How long an instance goes on serving after it has left the registry, so that followers hear of it.',
   ),
@@ -46,8 +43,6 @@ interface SubgraphOptions<C extends SubgraphOperationContext> {
   readonly context: ProcessContext<SubgraphConfig>;
   readonly schemaUrl: URL;
   readonly resolvers: object;
-  readonly eureka: EurekaClient;
-  readonly callers: CallerTokens;
   /** Makes what the resolvers of one operation share. */
   readonly operationContext: (caller: Caller | undefined) => C;
 }
@@ -59,8 +54,9 @@ interface SubgraphOptions<C extends SubgraphOperationContext> {
 export async function startSubgraph<C extends SubgraphOperationContext>(
   options: SubgraphOptions<C>,
 ): Promise<Ports> {
-  const { context, schemaUrl, resolvers, callers, operationContext } = options;
+  const { context, schemaUrl, resolvers, operationContext } = options;
   const { name, config, log, scope, metrics } = context;
+  const callers = createCallerTokens(config.CALLER_SECRET);
   const schema = buildSubgraphSchema({
     typeDefs: parse(readFileSync(schemaUrl, 'utf8')),
     resolvers: resolvers as NonNullable<Resolvers>,
@@ -94,18 +90,17 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
       serveSubscriptions({ server: app.server, schema, callers, operationContext, log, formatError }),
     );
 
-  registerSubgraph(options, { port: server.port, managementPort, schemaHash: await hashOfSchema(schema) });
+  registerSubgraph(context, { port: server.port, managementPort, schemaHash: await hashOfSchema(schema) });
   log.debug(`${name} serves GraphQL at port ${server.port}`);
   return { http: server.port, management: managementPort };
 }
 
 function registerSubgraph(
-  { context, eureka }: Pick<SubgraphOptions<never>, 'context' | 'eureka'>,
+  { name, config, log, scope, health, advertisedHost }: ProcessContext<SubgraphConfig>,
   served: { port: number; managementPort: number; schemaHash: string },
 ): void {
-  const { name, config, log, scope, health, advertisedHost } = context;
   const registered = register({
-    client: eureka,
+    client: createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN }),
     log,
     registration: {
       service: name,

@@ -55,7 +55,7 @@ export function createEurekaClient({
   token,
 }: {
   urls: readonly string[];
-  token?: string;
+  token?: string | undefined;
 }): EurekaClient {
   const registries = urls.map(url => addressOf(url, token));
   let current = 0;

@@ -1,0 +1,12 @@
+import * as z from 'zod';
+import { PorticoError } from '../errors.ts';
+
+/** Checks an operation's input beyond what its GraphQL type says. @throws PorticoError BAD_USER_INPUT, naming each fault */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new PorticoError('BAD_USER_INPUT', z.prettifyError(parsed.error), {
+    details: { fields: parsed.error.issues.map(issue => issue.path.join('.')) },
+    cause: parsed.error,
+  });
+}

@@ -1,0 +1,55 @@
+import { Agent } from 'undici';
+import type * as z from 'zod';
+import { callerSettings, createCallerTokens } from './caller.ts';
+import { processSettings } from './config.ts';
+import type { ProcessContext } from './process.ts';
+import { createEurekaClient } from './registry/eureka-client.ts';
+import { followRegistry, type RegistryView } from './registry/follower.ts';
+import { registrySettings } from './registry/settings.ts';
+import { BreakerRegistry, type BreakerSettings } from './resilience/circuit-breaker.ts';
+import { createServiceClient, isServiceFailure, type ServiceClient } from './service-client.ts';
+
+/** What a process needs to call other services of the system. */
+export const systemSettings = processSettings.extend({ ...registrySettings.shape, ...callerSettings.shape });
+
+/** The rest of the system, as one process sees it. */
+export interface SystemView {
+  readonly registry: RegistryView;
+  readonly breakers: BreakerRegistry;
+  /** Makes a client of a service, with a breaker of the service's name. */
+  clientOf(service: string, settings?: Partial<BreakerSettings>): ServiceClient;
+}
+
+/** Follows the registry and gets ready to call what is in it. */
+export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings>>): SystemView {
+  const { name, config, log, metrics, scope, health } = context;
+  const client = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
+  const registry = scope.use('registry follower', followRegistry({ client, log }));
+  const breakers = new BreakerRegistry(metrics);
+  const callers = createCallerTokens(config.CALLER_SECRET);
+  const agent = new Agent({ connections: 64, keepAliveTimeout: 10_000, connect: { timeout: 1_000 } });
+  scope.use('connections to other services', { close: () => agent.close() });
+  health.add(
+    'circuitBreakers',
+    () => ({
+      status: 'UP',
+      details: Object.fromEntries(
+        breakers.all.map(breaker => [breaker.name, { state: breaker.state, ...breaker.stats }]),
+      ),
+    }),
+    { groups: [] },
+  );
+  return {
+    registry,
+    breakers,
+    clientOf: (service, settings = {}) =>
+      createServiceClient({
+        service,
+        self: name,
+        registry,
+        breaker: breakers.create(service, { settings, isFailure: isServiceFailure }),
+        callers,
+        agent,
+      }),
+  };
+}

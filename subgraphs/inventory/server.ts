@@ -1,0 +1,47 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { openDatabase } from '../../platform/database.ts';
+import { startSubgraph } from '../../platform/graphql/subgraph.ts';
+import { connectProducer, createKafka, ensureTopics } from '../../platform/kafka/client.ts';
+import { consume, deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
+import type { Ports, ProcessContext } from '../../platform/process.ts';
+import { joinSystem } from '../../platform/system.ts';
+import { createCatalogue } from './catalogue.ts';
+import type { InventoryConfig } from './config.ts';
+import { createEventHandlers, orderEventsTopic } from './events.ts';
+import { PrismaClient } from './generated/prisma/client.ts';
+import { createOperationContext, resolvers } from './resolvers.ts';
+import { createStockStore } from './store.ts';
+
+/** Starts the inventory subgraph: what is in stock, and what orders hold of it. */
+export async function startInventory(context: ProcessContext<InventoryConfig>): Promise<Ports> {
+  const { name, config, health, log, metrics, scope } = context;
+  const { pool } = scope.use('database', await openDatabase(config, health, log));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const store = createStockStore(prisma);
+  const system = joinSystem(context);
+  const catalogue = createCatalogue(system.clientOf('products'));
+
+  const kafka = createKafka(config, name, log);
+  await ensureTopics(kafka, [orderEventsTopic, deadLetterTopicOf(orderEventsTopic)], config);
+  const deadLetters = scope.use('dead-letter producer', await connectProducer(kafka));
+  scope.use(
+    'order events',
+    await consume({
+      kafka,
+      groupId: name,
+      topic: orderEventsTopic,
+      handlers: createEventHandlers(store),
+      deadLetters,
+      log,
+      metrics,
+      health,
+    }),
+  );
+
+  return startSubgraph({
+    context,
+    schemaUrl: new URL('./schema.graphql', import.meta.url),
+    resolvers,
+    operationContext: caller => createOperationContext({ store, catalogue }, caller),
+  });
+}

@@ -1,0 +1,11 @@
+import type * as z from 'zod';
+import { databaseSettings } from '../../platform/database.ts';
+import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
+import { kafkaSettings } from '../../platform/kafka/client.ts';
+
+/** Settings of the notifications process. */
+export const notificationsSettings = subgraphSettings.extend({
+  ...databaseSettings.shape,
+  ...kafkaSettings.shape,
+});
+export type NotificationsConfig = z.infer<typeof notificationsSettings>;

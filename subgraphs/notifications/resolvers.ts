@@ -1,0 +1,64 @@
+import DataLoader from 'dataloader';
+import { DateTimeResolver } from 'graphql-scalars';
+import * as z from 'zod';
+import { type Caller, requireCustomer } from '../../platform/caller.ts';
+import { PorticoError } from '../../platform/errors.ts';
+import { readPage, toConnection } from '../../platform/graphql/connection.ts';
+import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
+import type { Resolvers } from './generated/graphql.ts';
+import type { LiveFeeds } from './live-feeds.ts';
+import type { NotificationRow, NotificationStore } from './store.ts';
+
+/** What the resolvers of one operation share. */
+export interface OperationContext extends SubgraphOperationContext {
+  readonly store: NotificationStore;
+  readonly feeds: LiveFeeds;
+  /** The caller's notifications; nobody else's are found. */
+  readonly notificationById: DataLoader<string, NotificationRow | null>;
+}
+
+/** Makes the context of one operation. */
+export function createOperationContext(
+  { store, feeds }: Pick<OperationContext, 'store' | 'feeds'>,
+  caller: Caller | undefined,
+): OperationContext {
+  const notificationById = new DataLoader<string, NotificationRow | null>(async ids => {
+    if (caller?.kind !== 'customer') return ids.map(() => null);
+    return store.findMany(caller.id, ids);
+  });
+  return { caller, store, feeds, notificationById };
+}
+
+const isUuid = (id: string) => z.uuid().safeParse(id).success;
+
+/** Resolvers of the notifications. */
+export const resolvers: Resolvers<OperationContext> = {
+  DateTime: DateTimeResolver,
+  Query: {
+    async notifications(_root, args, { caller, store }) {
+      const customer = requireCustomer(caller);
+      const page = readPage('notifications', args);
+      const rows = await store.page(customer.id, { ...page, unreadOnly: args.unreadOnly ?? false });
+      return toConnection('notifications', rows, page, row => String(row.position));
+    },
+  },
+  Mutation: {
+    async markNotificationRead(_root, { id }, { caller, store }) {
+      const customer = requireCustomer(caller);
+      const row = isUuid(id) ? await store.markRead(customer.id, id) : undefined;
+      if (!row)
+        throw new PorticoError('NOT_FOUND', `You have no notification with the id '${id.slice(0, 80)}'`);
+      return row;
+    },
+  },
+  Subscription: {
+    notificationReceived: {
+      subscribe: (_root, _args, { caller, feeds }) => feeds.follow(requireCustomer(caller).id),
+      resolve: (row: NotificationRow) => row,
+    },
+  },
+  Notification: {
+    __resolveReference: ({ id }, { notificationById }) => (isUuid(id) ? notificationById.load(id) : null),
+    order: row => ({ id: row.orderId }),
+  },
+};

@@ -1,0 +1,44 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { openDatabase } from '../../platform/database.ts';
+import { startSubgraph } from '../../platform/graphql/subgraph.ts';
+import { connectProducer, createKafka, ensureTopics } from '../../platform/kafka/client.ts';
+import { consume, deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
+import type { Ports, ProcessContext } from '../../platform/process.ts';
+import type { NotificationsConfig } from './config.ts';
+import { createEventHandlers, orderEventsTopic } from './events.ts';
+import { PrismaClient } from './generated/prisma/client.ts';
+import { createLiveFeeds } from './live-feeds.ts';
+import { createOperationContext, resolvers } from './resolvers.ts';
+import { createNotificationStore } from './store.ts';
+
+/** Starts the notifications subgraph: what customers are told, kept and live. */
+export async function startNotifications(context: ProcessContext<NotificationsConfig>): Promise<Ports> {
+  const { name, config, health, log, metrics, scope } = context;
+  const { pool } = scope.use('database', await openDatabase(config, health, log));
+  const store = createNotificationStore(new PrismaClient({ adapter: new PrismaPg(pool) }));
+  const feeds = scope.use('live feeds', createLiveFeeds({ store, config, log }));
+
+  const kafka = createKafka(config, name, log);
+  await ensureTopics(kafka, [orderEventsTopic, deadLetterTopicOf(orderEventsTopic)], config);
+  const deadLetters = scope.use('dead-letter producer', await connectProducer(kafka));
+  scope.use(
+    'order events',
+    await consume({
+      kafka,
+      groupId: name,
+      topic: orderEventsTopic,
+      handlers: createEventHandlers(store),
+      deadLetters,
+      log,
+      metrics,
+      health,
+    }),
+  );
+
+  return startSubgraph({
+    context,
+    schemaUrl: new URL('./schema.graphql', import.meta.url),
+    resolvers,
+    operationContext: caller => createOperationContext({ store, feeds }, caller),
+  });
+}

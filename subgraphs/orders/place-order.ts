@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import * as z from 'zod';
+import type { Caller } from '../../platform/caller.ts';
+import { PorticoError } from '../../platform/errors.ts';
+import { parseInput } from '../../platform/graphql/input.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Inventory, ReserveOutcome } from './inventory.ts';
+import type { OrderRow, OrderStore, PlacedOrder } from './store.ts';
+
+/** What placing an order needs. */
+export interface OrderDesk {
+  readonly store: OrderStore;
+  readonly catalogue: Catalogue;
+  readonly inventory: Inventory;
+}
+
+/** What came of an order. */
+export type PlaceOrderOutcome =
+  | { readonly kind: 'placed'; readonly order: PlacedOrder }
+  | Exclude<ReserveOutcome, { kind: 'reserved' }>;
+
+const inputSchema = z.object({
+  idempotencyKey: z.string().min(1).max(128),
+  items: z
+    .array(
+      z.object({
+        sku: z.string().min(1).max(64),
+        quantity: z.number().int().min(1).max(1_000),
+      }),
+    )
+    .min(1)
+    .max(50)
+    .refine(items => new Set(items.map(item => item.sku)).size === items.length, 'each sku may come once'),
+});
+type OrderInput = z.infer<typeof inputSchema>;
+
+/** Largest total of one order, in the currency's minor unit: what a GraphQL Int carries. */
+const maxTotalAmount = 2_147_483_647;
+
+/**
+ * Places an order: writes it undecided, reserves its stock, then decides it together with its event. The same key and
+ * input give the same order, also when they come at the same time or after a crash in between.
+ *
+ * @throws PorticoError BAD_USER_INPUT, IDEMPOTENCY_KEY_REUSED, or SERVICE_UNAVAILABLE when prices can't be had
+ */
+export async function placeOrder(
+  desk: OrderDesk,
+  customer: Caller,
+  rawInput: unknown,
+): Promise<PlaceOrderOutcome> {
+  const input = parseInput(inputSchema, rawInput);
+  const order = await findOrBegin(desk, customer.id, input);
+  if (order.status === 'PLACED' || order.placedAt) return { kind: 'placed', order: order as PlacedOrder };
+
+  const outcome = await desk.inventory.reserve(order.id, order.lines);
+  switch (outcome.kind) {
+    case 'reserved': {
+      const placed = await desk.store.place(order.id);
+      if (placed) return { kind: 'placed', order: placed };
+      return {
+        kind: 'unavailable',
+        message: 'The order took too long and was given up; please place it again',
+        retryAfterSeconds: 1,
+        maybeReserved: false,
+      };
+    }
+    case 'shortage':
+      await desk.store.discard(order.id);
+      return outcome;
+    case 'unavailable':
+      await (outcome.maybeReserved ? desk.store.abandon(order.id) : desk.store.discard(order.id));
+      return outcome;
+  }
+}
+
+async function findOrBegin(
+  { store, catalogue }: OrderDesk,
+  customerId: string,
+  input: OrderInput,
+): Promise<OrderRow> {
+  const { idempotencyKey } = input;
+  const inputHash = hashOf(input);
+  const known = await store.findByKey(customerId, idempotencyKey);
+  if (known) return sameInput(known, inputHash);
+
+  const priced = await priceItems(catalogue, input);
+  await store.begin({ id: uuidv7(), customerId, idempotencyKey, inputHash, ...priced });
+  // Whoever wrote first under this key, this request goes on with that order.
+  const begun = await store.findByKey(customerId, idempotencyKey);
+  if (!begun)
+    throw new PorticoError(
+      'SERVICE_UNAVAILABLE',
+      'Another request under the same key was just given up; please try again',
+    );
+  return sameInput(begun, inputHash);
+}
+
+function sameInput(order: OrderRow, inputHash: string): OrderRow {
+  if (order.inputHash === inputHash) return order;
+  throw new PorticoError(
+    'IDEMPOTENCY_KEY_REUSED',
+    `The idempotency key '${order.idempotencyKey}' stands for an order of other items; expected a new key for a new order`,
+    { details: { field: 'idempotencyKey' } },
+  );
+}
+
+/** The items in any sequence are the same order. */
+function hashOf({ items }: OrderInput): string {
+  const lines = items.map(({ sku, quantity }) => `${sku}=${quantity}`).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
+async function priceItems(catalogue: Catalogue, { items }: OrderInput) {
+  const prices = await catalogue.prices(items.map(item => item.sku));
+  const lines = items.map(({ sku, quantity }, index) => {
+    const price = prices[index];
+    if (!price)
+      throw new PorticoError(
+        'BAD_USER_INPUT',
+        `items[${index}].sku expected the sku of a product, but got '${sku}'`,
+        {
+          details: { field: `items[${index}].sku`, sku },
+        },
+      );
+    return { sku, quantity, unitPriceAmount: price.amount, currency: price.currency };
+  });
+  const currencies = new Set(lines.map(line => line.currency));
+  const [currency = 'EUR'] = currencies;
+  if (currencies.size > 1)
+    throw new PorticoError(
+      'BAD_USER_INPUT',
+      `items expected one currency, but got ${[...currencies].join(' and ')}`,
+    );
+  const total = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
+  if (total > maxTotalAmount)
+    throw new PorticoError(
+      'BAD_USER_INPUT',
+      `items expected a total of at most ${maxTotalAmount}, but got ${total}`,
+    );
+  return {
+    currency,
+    lines: lines.map(({ sku, quantity, unitPriceAmount }) => ({ sku, quantity, unitPriceAmount })),
+  };
+}

@@ -1,0 +1,54 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { openDatabase } from '../../platform/database.ts';
+import { startSubgraph } from '../../platform/graphql/subgraph.ts';
+import { connectProducer, createKafka, ensureTopics } from '../../platform/kafka/client.ts';
+import { startOutboxRelay } from '../../platform/kafka/outbox.ts';
+import type { Ports, ProcessContext } from '../../platform/process.ts';
+import { joinSystem } from '../../platform/system.ts';
+import { createCatalogue } from './catalogue.ts';
+import type { OrdersConfig } from './config.ts';
+import { orderEventsTopic } from './events.ts';
+import { PrismaClient } from './generated/prisma/client.ts';
+import { createInventory } from './inventory.ts';
+import { createOperationContext, resolvers } from './resolvers.ts';
+import { createOrderStore } from './store.ts';
+import { giveUpUndecidedOrders } from './undecided-orders.ts';
+
+/** Starts the orders subgraph: placing and cancelling orders, and telling of it over Kafka. */
+export async function startOrders(context: ProcessContext<OrdersConfig>): Promise<Ports> {
+  const { name, config, health, log, metrics, scope } = context;
+  const { pool } = scope.use('database', await openDatabase(config, health, log));
+  const store = createOrderStore(new PrismaClient({ adapter: new PrismaPg(pool) }));
+  const system = joinSystem(context);
+  const desk = {
+    store,
+    catalogue: createCatalogue(system.clientOf('products')),
+    inventory: createInventory(system.clientOf('inventory', inventoryBreaker(config))),
+  };
+
+  const kafka = createKafka(config, name, log);
+  await ensureTopics(kafka, [orderEventsTopic], config);
+  const producer = scope.use('event producer', await connectProducer(kafka));
+  scope.use('outbox relay', startOutboxRelay({ pool, config, producer, log, metrics }));
+  scope.use(
+    'undecided orders',
+    giveUpUndecidedOrders({ store, timeoutMs: config.UNDECIDED_ORDER_TIMEOUT_MS, log }),
+  );
+
+  return startSubgraph({
+    context,
+    schemaUrl: new URL('./schema.graphql', import.meta.url),
+    resolvers,
+    operationContext: caller => createOperationContext(desk, caller),
+  });
+}
+
+function inventoryBreaker(config: OrdersConfig) {
+  return {
+    timeoutMs: config.INVENTORY_TIMEOUT_MS,
+    failureRatePercent: config.INVENTORY_BREAKER_FAILURE_RATE_PERCENT,
+    minimumCalls: config.INVENTORY_BREAKER_MINIMUM_CALLS,
+    windowMs: config.INVENTORY_BREAKER_WINDOW_MS,
+    openMs: config.INVENTORY_BREAKER_OPEN_MS,
+  };
+}

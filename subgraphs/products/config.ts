@@ -1,0 +1,7 @@
+import type * as z from 'zod';
+import { databaseSettings } from '../../platform/database.ts';
+import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
+
+/** Settings of the products process. */
+export const productsSettings = subgraphSettings.extend(databaseSettings.shape);
+export type ProductsConfig = z.infer<typeof productsSettings>;
