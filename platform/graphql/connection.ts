@@ -34,15 +34,16 @@ export const maxPageSize = 100;
  * Reads a connection's arguments.
  *
  * @param kind name of the connection; a cursor of another one is refused
+ * @param keyPattern what the sort key in a cursor looks like
  * @throws PorticoError BAD_USER_INPUT for a page size or cursor that is not ours
  */
-export function readPage(kind: string, { first, after }: ConnectionArgs): PageRequest {
+export function readPage(kind: string, { first, after }: ConnectionArgs, keyPattern?: RegExp): PageRequest {
   const size = first ?? defaultPageSize;
   if (size < 1 || size > maxPageSize)
     throw new PorticoError('BAD_USER_INPUT', `'first' expected 1 to ${maxPageSize}, but got ${size}`, {
       details: { field: 'first' },
     });
-  return { first: size, afterKey: after == null ? undefined : decodeCursor(kind, after) };
+  return { first: size, afterKey: after == null ? undefined : decodeCursor(kind, after, keyPattern) };
 }
 
 /** Makes a page of rows, of which one more than asked for was read to learn whether there is a next page. */
@@ -70,10 +71,10 @@ export function encodeCursor(kind: string, key: string): string {
 }
 
 /** The sort key in a cursor. @throws PorticoError BAD_USER_INPUT when the cursor is not one of this connection */
-export function decodeCursor(kind: string, cursor: string): string {
+export function decodeCursor(kind: string, cursor: string, keyPattern = /^.+$/s): string {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
   const key = text.slice(kind.length + 1);
-  if (!text.startsWith(`${kind}:`) || key === '' || encodeCursor(kind, key) !== cursor)
+  if (!text.startsWith(`${kind}:`) || !keyPattern.test(key) || encodeCursor(kind, key) !== cursor)
     throw new PorticoError(
       'BAD_USER_INPUT',
       `'after' expected a cursor from '${kind}', but got '${cursor.slice(0, 100)}'`,

@@ -1,20 +1,19 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ApolloServer } from '@apollo/server';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
-import { type GraphQLSchema, graphql, parse } from 'graphql';
+import { GraphQLError, type GraphQLSchema, graphql, parse } from 'graphql';
 import * as z from 'zod';
 import { type Caller, callerHeader, callerSettings, createCallerTokens } from '../caller.ts';
 import { durationMs, port, processSettings } from '../config.ts';
+import { PorticoError } from '../errors.ts';
 import { createHttpServer, listen } from '../http.ts';
-import { version } from '../management.ts';
 import type { Ports, ProcessContext } from '../process.ts';
-import { createEurekaClient } from '../registry/eureka-client.ts';
 import { metadataKeys } from '../registry/instance.ts';
-import { register } from '../registry/registration.ts';
+import { registerProcess } from '../registry/register-process.ts';
 import { registrySettings } from '../registry/settings.ts';
 import { createErrorFormatter } from './error-format.ts';
+import { hashOfSdl } from './sdl.ts';
 import { serveSubscriptions } from './subgraph-subscriptions.ts';
 
 /** What a subgraph's process needs; each subgraph's own settings extend these. */
@@ -57,6 +56,10 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
   const { context, schemaUrl, resolvers, operationContext } = options;
   const { name, config, log, scope, metrics } = context;
   const callers = createCallerTokens(config.CALLER_SECRET);
+  const callerOf = (token: string | undefined) =>
+    callers.verify(token).catch(error => {
+      throw refusal(error);
+    });
   const schema = buildSubgraphSchema({
     typeDefs: parse(readFileSync(schemaUrl, 'utf8')),
     resolvers: resolvers as NonNullable<Resolvers>,
@@ -77,7 +80,7 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
   await apollo.start();
   await app.register(fastifyApollo(apollo), {
     path: '/graphql',
-    context: async request => operationContext(await callers.verify(headerOf(request.headers[callerHeader]))),
+    context: async request => operationContext(await callerOf(headerOf(request.headers[callerHeader]))),
   });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   scope.defer('GraphQL server', async () => {
@@ -90,45 +93,18 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
       serveSubscriptions({ server: app.server, schema, callers, operationContext, log, formatError }),
     );
 
-  registerSubgraph(context, { port: server.port, managementPort, schemaHash: await hashOfSchema(schema) });
-  log.debug(`${name} serves GraphQL at port ${server.port}`);
-  return { http: server.port, management: managementPort };
-}
-
-function registerSubgraph(
-  { name, config, log, scope, health, advertisedHost }: ProcessContext<SubgraphConfig>,
-  served: { port: number; managementPort: number; schemaHash: string },
-): void {
-  const registered = register({
-    client: createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN }),
-    log,
-    registration: {
-      service: name,
-      host: advertisedHost,
-      port: served.port,
-      lease: {
-        renewalIntervalSeconds: config.LEASE_RENEWAL_INTERVAL_SECONDS,
-        durationSeconds: config.LEASE_DURATION_SECONDS,
-      },
-      metadata: {
-        [metadataKeys.subgraph]: name,
-        [metadataKeys.graphqlPath]: '/graphql',
-        [metadataKeys.schemaHash]: served.schemaHash,
-        [metadataKeys.managementPort]: String(served.managementPort),
-        [metadataKeys.version]: version,
-      },
+  registerProcess(context, {
+    port: server.port,
+    managementPort,
+    graceMs: config.DEREGISTRATION_GRACE_MS,
+    metadata: {
+      [metadataKeys.subgraph]: name,
+      [metadataKeys.graphqlPath]: '/graphql',
+      [metadataKeys.schemaHash]: await hashOfSchema(schema),
     },
   });
-  scope.defer('registration', async () => {
-    await registered.close();
-    await new Promise(resolve => setTimeout(resolve, config.DEREGISTRATION_GRACE_MS));
-  });
-  health.add('discovery', () => ({ status: registered.registered ? 'UP' : 'UNKNOWN' }), { groups: [] });
-}
-
-/** Hash of the SDL that a subgraph answers to `_service { sdl }`: its first 16 hex digits of SHA-256. */
-export function hashOfSdl(sdl: string): string {
-  return createHash('sha256').update(sdl).digest('hex').slice(0, 16);
+  log.debug(`${name} serves GraphQL at port ${server.port}`);
+  return { http: server.port, management: managementPort };
 }
 
 async function hashOfSchema(schema: GraphQLSchema): Promise<string> {
@@ -139,4 +115,12 @@ async function hashOfSchema(schema: GraphQLSchema): Promise<string> {
 
 function headerOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** A request that names a caller who does not verify is refused as a whole. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof PorticoError)) return error;
+  return new GraphQLError(error.message, {
+    extensions: { code: error.code, http: { status: error.httpStatus } },
+  });
 }

@@ -57,7 +57,7 @@ export function createEurekaClient({
   urls: readonly string[];
   token?: string | undefined;
 }): EurekaClient {
-  const registries = urls.map(url => addressOf(url, token));
+  const registries = urls.map(url => registryAddress(url, token));
   let current = 0;
 
   async function call(operation: string, { method, path, body }: EurekaRequest, options: CallOptions = {}) {
@@ -162,7 +162,14 @@ export function createEurekaClient({
   };
 }
 
-function addressOf(url: string, token: string | undefined) {
+/**
+ * Splits the address of a registry into what requests are sent to and what they carry: credentials in the address as
+ * basic auth, or else the token as a bearer token.
+ */
+export function registryAddress(
+  url: string,
+  token: string | undefined,
+): { readonly base: string; readonly headers: Readonly<Record<string, string>> } {
   const parsed = new URL(url);
   const { username, password } = parsed;
   parsed.username = '';

@@ -8,8 +8,8 @@ const readSize = 100;
 
 /** Live reading of customers' feeds. */
 export interface LiveFeeds extends Closable {
-  /** What is added to the customer's feed from now on, in order, until the reader returns. */
-  follow(customerId: string): AsyncIterableIterator<NotificationRow>;
+  /** What follows a position in the customer's feed (by default: its end), in order, until the reader returns. */
+  follow(customerId: string, afterPosition?: bigint): AsyncIterableIterator<NotificationRow>;
 }
 
 interface LiveFeedsOptions {
@@ -36,7 +36,7 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
   });
   let closed = false;
 
-  function follow(customerId: string): AsyncIterableIterator<NotificationRow> {
+  function follow(customerId: string, afterPosition?: bigint): AsyncIterableIterator<NotificationRow> {
     const bell = createBell();
     let ended = false;
 
@@ -44,7 +44,7 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
       const readers = readersByCustomer.get(customerId) ?? new Set();
       readersByCustomer.set(customerId, readers.add(bell.ring));
       try {
-        let position = await store.lastPosition(customerId);
+        let position = afterPosition ?? (await store.lastPosition(customerId));
         while (!closed && !ended) {
           const rung = bell.next();
           const rows = await store.readFeed(customerId, position, readSize);

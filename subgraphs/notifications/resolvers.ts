@@ -3,7 +3,7 @@ import { DateTimeResolver } from 'graphql-scalars';
 import * as z from 'zod';
 import { type Caller, requireCustomer } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
-import { readPage, toConnection } from '../../platform/graphql/connection.ts';
+import { decodeCursor, encodeCursor, readPage, toConnection } from '../../platform/graphql/connection.ts';
 import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
 import type { Resolvers } from './generated/graphql.ts';
 import type { LiveFeeds } from './live-feeds.ts';
@@ -29,7 +29,13 @@ export function createOperationContext(
   return { caller, store, feeds, notificationById };
 }
 
+const connection = 'notifications';
+const positionPattern = /^\d{1,18}$/;
 const isUuid = (id: string) => z.uuid().safeParse(id).success;
+
+function readPosition(cursor: string): bigint {
+  return BigInt(decodeCursor(connection, cursor, positionPattern));
+}
 
 /** Resolvers of the notifications. */
 export const resolvers: Resolvers<OperationContext> = {
@@ -37,9 +43,14 @@ export const resolvers: Resolvers<OperationContext> = {
   Query: {
     async notifications(_root, args, { caller, store }) {
       const customer = requireCustomer(caller);
-      const page = readPage('notifications', args);
+      const page = readPage(connection, args, positionPattern);
+      // Read before the page: a notification that comes in between is in both, never in neither.
+      const feedEnd = await store.lastPosition(customer.id);
       const rows = await store.page(customer.id, { ...page, unreadOnly: args.unreadOnly ?? false });
-      return toConnection('notifications', rows, page, row => String(row.position));
+      return {
+        ...toConnection(connection, rows, page, row => String(row.position)),
+        feedCursor: encodeCursor(connection, String(feedEnd)),
+      };
     },
   },
   Mutation: {
@@ -53,7 +64,10 @@ export const resolvers: Resolvers<OperationContext> = {
   },
   Subscription: {
     notificationReceived: {
-      subscribe: (_root, _args, { caller, feeds }) => feeds.follow(requireCustomer(caller).id),
+      subscribe(_root, { after }, { caller, feeds }) {
+        const customer = requireCustomer(caller);
+        return feeds.follow(customer.id, after == null ? undefined : readPosition(after));
+      },
       resolve: (row: NotificationRow) => row,
     },
   },

@@ -1,0 +1,43 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { PorticoError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+
+/**
+ * Makes the formatter of the errors that clients get: each has a stable `code`, and the `subgraph` that it is from. What
+ * went wrong in the gateway itself is logged once and leaves as "Internal server error".
+ */
+export function createErrorFormatter(log: Logger) {
+  return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
+    const portico = porticoErrorIn(error);
+    if (portico)
+      return {
+        ...formatted,
+        message: portico.message,
+        extensions: { code: portico.code, ...portico.details },
+      };
+
+    const { serviceName, code, stacktrace: _, ...extensions } = formatted.extensions ?? {};
+    if (serviceName !== undefined) {
+      const known = code !== undefined && code !== 'DOWNSTREAM_SERVICE_ERROR';
+      return {
+        ...formatted,
+        extensions: { ...extensions, code: known ? code : 'SUBGRAPH_ERROR', subgraph: serviceName },
+      };
+    }
+    if (code !== undefined && code !== 'INTERNAL_SERVER_ERROR')
+      return { ...formatted, extensions: { ...extensions, code } };
+    log.error({ err: error, path: formatted.path }, 'An operation failed unexpectedly');
+    return {
+      message: 'Internal server error',
+      ...(formatted.path ? { path: formatted.path } : {}),
+      extensions: { code: 'INTERNAL_SERVER_ERROR' },
+    };
+  };
+}
+
+/** The error of ours that graphql-js or a transport has wrapped. */
+function porticoErrorIn(error: unknown): PorticoError | undefined {
+  for (let inner = error; inner; inner = inner instanceof GraphQLError ? inner.originalError : undefined)
+    if (inner instanceof PorticoError) return inner;
+  return undefined;
+}

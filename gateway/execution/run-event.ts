@@ -1,0 +1,107 @@
+import { executeQueryPlan, type GraphQLDataSource } from '@apollo/gateway';
+import type { FetchNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
+import type { GatewayGraphQLRequestContext } from '@apollo/server-gateway-interface';
+import type {
+  DocumentNode,
+  ExecutionResult,
+  FragmentDefinitionNode,
+  GraphQLFormattedError,
+  OperationDefinitionNode,
+} from 'graphql';
+import { Kind } from 'graphql';
+import type { Logger } from '../../platform/log.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
+import type { Graph } from '../supergraph/graph.ts';
+
+/** A live operation, planned. */
+export interface PlannedSubscription {
+  /** The subscription that its subgraph runs. */
+  readonly primary: FetchNode;
+  /** Runs what follows for one event of `primary`: fields of other subgraphs, and the shape that the client asked for. */
+  runEvent(event: SubgraphEvent): Promise<ExecutionResult>;
+}
+
+/** An event as the subgraph sends it. */
+export interface SubgraphEvent {
+  readonly data?: Record<string, unknown> | null | undefined;
+  readonly errors?: readonly GraphQLFormattedError[] | undefined;
+}
+
+interface PlanOptions {
+  readonly graph: Graph;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Record<string, unknown>;
+  readonly caller: OperationCaller;
+  readonly log: Logger;
+}
+
+/**
+ * Plans a subscription, once for all its events. Apollo's planner splits it into `primary`, the subscription of one
+ * subgraph, and `rest`, the fetches that complete an event. Apollo Gateway does not run such plans; it does run one in
+ * which `primary` is a query that answers with the event.
+ */
+export function planSubscription(options: PlanOptions): PlannedSubscription {
+  const { graph, document, operation, variables, caller, log } = options;
+  const { node } = graph.plan(document, operation.name?.value);
+  if (node?.kind !== 'Subscription')
+    throw new Error(`The plan expected a Subscription node, but has ${node?.kind}`);
+  const { primary } = node;
+  const eventPlan = planOfEvent(node);
+  const operationContext = { schema: graph.schema, operation, fragments: fragmentsOf(document) };
+
+  return {
+    primary,
+    async runEvent(event) {
+      const requestContext = {
+        request: { variables },
+        context: { caller },
+        logger: log,
+        metrics: {},
+        schema: graph.schema,
+      } as unknown as GatewayGraphQLRequestContext;
+      const dataSources = withEvent(graph.dataSources, primary, event);
+      return executeQueryPlan(
+        eventPlan,
+        dataSources,
+        requestContext as unknown as Parameters<typeof executeQueryPlan>[2],
+        operationContext,
+        graph.supergraphSchema,
+        graph.apiSchema,
+      ) as Promise<ExecutionResult>;
+    },
+  };
+}
+
+function planOfEvent({ primary, rest }: SubscriptionNode): QueryPlan {
+  return {
+    kind: 'QueryPlan',
+    node: rest ? { kind: 'Sequence', nodes: [primary, rest] } : primary,
+  };
+}
+
+/** The graph's data sources, but for `primary`, which the event answers. */
+function withEvent(
+  dataSources: Graph['dataSources'],
+  primary: FetchNode,
+  event: SubgraphEvent,
+): Record<string, GraphQLDataSource> {
+  const real = dataSources[primary.serviceName];
+  const withEvent: GraphQLDataSource = {
+    async process(options) {
+      if (options.request.query === primary.operation) return event as { data: Record<string, unknown> };
+      if (!real)
+        throw new Error(`The graph expected a data source for '${primary.serviceName}', but has none`);
+      return real.process(options);
+    },
+  };
+  return { ...dataSources, [primary.serviceName]: withEvent };
+}
+
+function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {
+  return Object.fromEntries(
+    document.definitions
+      .filter(definition => definition.kind === Kind.FRAGMENT_DEFINITION)
+      .map(fragment => [fragment.name.value, fragment]),
+  );
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import fastifyStatic from '@fastify/static';
+import { getDistDirectory, renderAltair } from 'altair-static';
+import type { FastifyInstance } from 'fastify';
+import type { GatewayConfig } from '../config.ts';
+import { type ExplorerSettings, renderSandbox } from './sandbox.ts';
+
+/** Serves Apollo Sandbox at `/`, and at `/ide/` Altair, from files of this process, for machines without internet. */
+export async function serveExplorers(app: FastifyInstance, config: GatewayConfig): Promise<void> {
+  const settings: ExplorerSettings = {
+    document: config.EXPLORER_DOCUMENT_FILE ? readFileSync(config.EXPLORER_DOCUMENT_FILE, 'utf8') : '',
+    headers: config.EXPLORER_AUTHORIZATION ? { Authorization: config.EXPLORER_AUTHORIZATION } : {},
+  };
+  const sandbox = renderSandbox(settings);
+  const altair = renderIde(settings);
+  app.get('/', (_request, reply) => reply.type('text/html').send(sandbox));
+  app.get('/ide', (_request, reply) => reply.redirect('/ide/'));
+  await app.register(fastifyStatic, {
+    root: getDistDirectory(),
+    prefix: '/ide/',
+    index: false,
+    wildcard: true,
+  });
+  app.get('/ide/', (_request, reply) => reply.type('text/html').send(altair));
+}
+
+function renderIde({ document, headers }: ExplorerSettings): string {
+  return renderAltair({
+    baseURL: '/ide/',
+    endpointURL: '/graphql',
+    initialQuery: document,
+    initialHeaders: { ...headers },
+    initialSubscriptionRequestHandlerId: 'graphql-ws',
+    initialSubscriptionsPayload: { ...headers },
+  });
+}

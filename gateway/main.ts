@@ -1,0 +1,8 @@
+import { runProcess } from '../platform/process.ts';
+import { gatewaySettings } from './config.ts';
+import { startGateway } from './server.ts';
+
+// Apollo Gateway reports to its vendor unless it is told not to, and takes no other setting for that.
+process.env['APOLLO_TELEMETRY_DISABLED'] ??= 'true';
+
+await runProcess({ name: 'gateway', settings: gatewaySettings, start: startGateway });

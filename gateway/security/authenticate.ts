@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+import * as z from 'zod';
+import type { CallerTokens } from '../../platform/caller.ts';
+import { PorticoError } from '../../platform/errors.ts';
+import type { GatewayConfig } from '../config.ts';
+import { anonymous, createOperationCaller, type OperationCaller } from './operation-caller.ts';
+
+/** Says who asks, from what a client sends of itself. */
+export interface Authenticator {
+  /**
+   * @param authorization value of an Authorization header; undefined for nobody
+   * @throws PorticoError UNAUTHENTICATED when it is not a bearer token that verifies
+   */
+  authenticate(authorization: string | undefined): Promise<OperationCaller>;
+}
+
+/** Tokens remembered, so that a client's every request does not verify its signature again. */
+const maxRememberedTokens = 10_000;
+
+const claimsSchema = z.object({
+  sub: z.string().min(1).max(255),
+  exp: z.number(),
+  scope: z.string().optional(),
+  scp: z.union([z.string(), z.array(z.string())]).optional(),
+});
+
+interface Remembered {
+  readonly caller: OperationCaller;
+  readonly expiresAtMs: number;
+}
+
+/** Makes the authenticator: tokens are JWTs (RFC 7519) with `sub`, `exp` and, for scopes, `scope` (RFC 8693) or `scp`. */
+export async function createAuthenticator(
+  config: GatewayConfig,
+  callers: CallerTokens,
+): Promise<Authenticator> {
+  const keys = config.JWT_JWKS_URL ? await openKeys(new URL(config.JWT_JWKS_URL)) : undefined;
+  const remembered = new Map<string, Remembered>();
+
+  async function verify(token: string): Promise<Remembered> {
+    if (!keys) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
+    const { payload } = await jwtVerify(token, keys, {
+      ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
+      ...(config.JWT_AUDIENCE ? { audience: config.JWT_AUDIENCE } : {}),
+    });
+    const { sub, exp, scope, scp } = claimsSchema.parse(payload);
+    const scopes = scope?.split(' ') ?? (typeof scp === 'string' ? scp.split(' ') : scp) ?? [];
+    const caller = createOperationCaller(
+      { kind: 'customer', id: sub, scopes: scopes.filter(Boolean) },
+      callers,
+    );
+    return { caller, expiresAtMs: exp * 1000 };
+  }
+
+  return {
+    async authenticate(authorization) {
+      if (!authorization) return anonymous;
+      const [, token] = /^bearer\s+(\S+)$/i.exec(authorization.trim()) ?? [];
+      if (!token)
+        throw unauthenticated('Authorization expected "Bearer" and a token, but got something else');
+      const known = remembered.get(token);
+      if (known && known.expiresAtMs > Date.now()) return known.caller;
+      remembered.delete(token);
+      try {
+        const verified = await verify(token);
+        if (remembered.size >= maxRememberedTokens) remembered.delete(remembered.keys().next().value ?? '');
+        remembered.set(token, verified);
+        return verified.caller;
+      } catch (cause) {
+        const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+        throw unauthenticated(`The bearer token is not accepted: ${reason}`, cause);
+      }
+    },
+  };
+}
+
+function unauthenticated(message: string, cause?: unknown): PorticoError {
+  return new PorticoError('UNAUTHENTICATED', message, { cause });
+}
+
+async function openKeys(url: URL): Promise<JWTVerifyGetKey> {
+  if (url.protocol !== 'file:') return createRemoteJWKSet(url);
+  const text = await readFile(url, 'utf8');
+  return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+}

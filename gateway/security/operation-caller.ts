@@ -1,0 +1,28 @@
+import { type Caller, type CallerTokens, callerTokenLifetimeSeconds } from '../../platform/caller.ts';
+
+/** Who an operation is run for, with the token by which subgraphs know. */
+export interface OperationCaller {
+  readonly caller: Caller | undefined;
+  /** A token that is good for at least half its lifetime; undefined for nobody. */
+  token(): Promise<string | undefined>;
+}
+
+/** An operation that nobody in particular asks for. */
+export const anonymous: OperationCaller = { caller: undefined, token: () => Promise.resolve(undefined) };
+
+/** Makes the caller of operations; its token is signed once in half a lifetime, however many fetches need it. */
+export function createOperationCaller(caller: Caller, tokens: CallerTokens): OperationCaller {
+  let signed: Promise<string> | undefined;
+  let signedAtMs = 0;
+  return {
+    caller,
+    token() {
+      const now = Date.now();
+      if (!signed || now - signedAtMs > (callerTokenLifetimeSeconds * 1000) / 2) {
+        signed = tokens.sign(caller);
+        signedAtMs = now;
+      }
+      return signed;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { DocumentNode, ExecutionResult, OperationDefinitionNode } from 'graphql';
+import type { Logger } from '../../platform/log.ts';
+import { planSubscription, type SubgraphEvent } from '../execution/run-event.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
+import type { Graph } from '../supergraph/graph.ts';
+import type { Upstreams } from './upstream.ts';
+
+interface LiveOperationOptions {
+  readonly graph: Graph;
+  readonly upstreams: Upstreams;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Record<string, unknown>;
+  readonly caller: OperationCaller;
+  readonly log: Logger;
+}
+
+/**
+ * Runs a client's subscription: opens it at the subgraph that has it, and completes each event from the others. Results
+ * come in the order of the events. The iterator throws a GraphQLError when the upstream subscription fails.
+ */
+export async function startLiveOperation(
+  options: LiveOperationOptions,
+): Promise<AsyncIterableIterator<ExecutionResult>> {
+  const { upstreams, caller, variables } = options;
+  const { primary, runEvent } = planSubscription(options);
+  const events = await upstreams.subscribe({
+    subgraph: primary.serviceName,
+    query: primary.operation,
+    operationName: primary.operationName,
+    variables: pickVariables(variables, primary.variableUsages ?? []),
+    caller,
+  });
+  return {
+    async next() {
+      const event = await events.next();
+      if (event.done) return { done: true, value: undefined };
+      return { done: false, value: await runEvent(event.value as SubgraphEvent) };
+    },
+    async return() {
+      await events.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function pickVariables(
+  variables: Record<string, unknown>,
+  names: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(names.filter(name => name in variables).map(name => [name, variables[name]]));
+}

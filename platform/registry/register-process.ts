@@ -1,0 +1,47 @@
+import type * as z from 'zod';
+import type { processSettings } from '../config.ts';
+import { version } from '../management.ts';
+import type { ProcessContext } from '../process.ts';
+import { createEurekaClient } from './eureka-client.ts';
+import { metadataKeys } from './instance.ts';
+import { register } from './registration.ts';
+import type { registrySettings } from './settings.ts';
+
+type RegistryConfig = z.infer<typeof processSettings> & z.infer<typeof registrySettings>;
+
+interface Served {
+  readonly port: number;
+  readonly managementPort: number;
+  /** What others need to know besides the management port and the version, which every process tells. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** How long the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
+  readonly graceMs: number;
+}
+
+/** Puts the process into the registry until its scope closes. It goes on trying while the registry is away. */
+export function registerProcess(context: ProcessContext<RegistryConfig>, served: Served): void {
+  const { name, config, log, scope, health, advertisedHost } = context;
+  const registered = register({
+    client: createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN }),
+    log,
+    registration: {
+      service: name,
+      host: advertisedHost,
+      port: served.port,
+      lease: {
+        renewalIntervalSeconds: config.LEASE_RENEWAL_INTERVAL_SECONDS,
+        durationSeconds: config.LEASE_DURATION_SECONDS,
+      },
+      metadata: {
+        ...served.metadata,
+        [metadataKeys.managementPort]: String(served.managementPort),
+        [metadataKeys.version]: version,
+      },
+    },
+  });
+  scope.defer('registration', async () => {
+    await registered.close();
+    await new Promise(resolve => setTimeout(resolve, served.graceMs));
+  });
+  health.add('discovery', () => ({ status: registered.registered ? 'UP' : 'UNKNOWN' }), { groups: [] });
+}
