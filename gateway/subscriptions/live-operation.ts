@@ -1,6 +1,6 @@
 import type { DocumentNode, ExecutionResult, OperationDefinitionNode } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
-import { planSubscription, type SubgraphEvent } from '../execution/run-event.ts';
+import { planSubscription } from '../execution/run-event.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { Upstreams } from './upstream.ts';
@@ -35,13 +35,13 @@ export async function startLiveOperation(
     async next() {
       const event = await events.next();
       if (event.done) return { done: true, value: undefined };
-      return { done: false, value: await runEvent(event.value as SubgraphEvent) };
+      return { done: false, value: await runEvent(event.value) };
     },
-    async return() {
+    async return(): Promise<IteratorReturnResult<undefined>> {
       await events.return?.();
       return { done: true, value: undefined };
     },
-    [Symbol.asyncIterator]() {
+    [Symbol.asyncIterator](): AsyncIterableIterator<ExecutionResult> {
       return this;
     },
   };

@@ -1,10 +1,11 @@
 import { GraphQLError } from 'graphql';
-import { type Client, createClient, type ExecutionResult, type SubscribePayload } from 'graphql-ws';
+import { type Client, createClient, type SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { callerHeader } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { SubgraphEvent } from '../execution/run-event.ts';
 import type { Instances } from '../routing/instances.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 
@@ -24,7 +25,7 @@ export interface Upstreams extends Closable {
    * @throws PorticoError SUBGRAPH_UNAVAILABLE when there is no instance; the iterator throws a GraphQLError when the
    *   subgraph refuses or the connection is lost
    */
-  subscribe(subscription: UpstreamSubscription): Promise<AsyncIterableIterator<ExecutionResult>>;
+  subscribe(subscription: UpstreamSubscription): Promise<AsyncIterableIterator<SubgraphEvent>>;
 }
 
 /** How long a connection without a subscription is kept, in ms. */
@@ -75,15 +76,15 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
       });
     },
     close: closeOnce(async () => {
-      await Promise.all([...clientByUrl.values()].map(client => client.dispose()));
+      for (const client of clientByUrl.values()) await client.dispose();
     }),
   };
 }
 
 function withUpstreamErrors(
-  results: AsyncIterableIterator<ExecutionResult>,
+  results: AsyncIterableIterator<SubgraphEvent>,
   toError: (cause: unknown) => GraphQLError,
-): AsyncIterableIterator<ExecutionResult> {
+): AsyncIterableIterator<SubgraphEvent> {
   return {
     async next() {
       try {
