@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
 import { messageOf, PorticoError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
@@ -25,7 +25,7 @@ export function createHttpServer({
 }: HttpServerOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     // While closing, requests on connections that are already open are still served: nobody who was sent here
     // by a registry that has not yet heard of the shutdown may see a failure.
@@ -89,7 +89,7 @@ export async function listen(
   { host, port }: { host: string; port: number },
 ): Promise<Listening> {
   try {
-    await app.listen({ host, port, listenTextResolver: () => '' });
+    await app.listen({ host, port, listenTextResolver: address => `Listening at ${address}` });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
       throw new Error(`Port ${port} on ${host} is taken by another process`, { cause: error });

@@ -14,14 +14,11 @@ export async function serveExplorers(app: FastifyInstance, config: GatewayConfig
   const sandbox = renderSandbox(settings);
   const altair = renderIde(settings);
   app.get('/', (_request, reply) => reply.type('text/html').send(sandbox));
-  app.get('/ide', (_request, reply) => reply.redirect('/ide/'));
-  await app.register(fastifyStatic, {
-    root: getDistDirectory(),
-    prefix: '/ide/',
-    index: false,
-    wildcard: true,
-  });
-  app.get('/ide/', (_request, reply) => reply.type('text/html').send(altair));
+  await app.register(fastifyStatic, { root: getDistDirectory(), serve: false });
+  app.get('/ide', (request, reply) =>
+    request.url.startsWith('/ide/') ? reply.type('text/html').send(altair) : reply.redirect('/ide/'),
+  );
+  app.get<{ Params: { '*': string } }>('/ide/*', (request, reply) => reply.sendFile(request.params['*']));
 }
 
 function renderIde({ document, headers }: ExplorerSettings): string {

@@ -31,20 +31,19 @@ export async function startLiveOperation(
     variables: pickVariables(variables, primary.variableUsages ?? []),
     caller,
   });
-  return {
+  const results: AsyncIterableIterator<ExecutionResult> = {
     async next() {
       const event = await events.next();
       if (event.done) return { done: true, value: undefined };
       return { done: false, value: await runEvent(event.value) };
     },
-    async return(): Promise<IteratorReturnResult<undefined>> {
+    async return() {
       await events.return?.();
       return { done: true, value: undefined };
     },
-    [Symbol.asyncIterator](): AsyncIterableIterator<ExecutionResult> {
-      return this;
-    },
+    [Symbol.asyncIterator]: () => results,
   };
+  return results;
 }
 
 function pickVariables(

@@ -40,7 +40,7 @@ export function compose(subgraphs: readonly Subgraph[]): CompositionOutcome {
     kind: 'failed',
     faults: errors.map(({ message, extensions }) => ({
       message,
-      code: String(extensions['code'] ?? 'COMPOSITION_FAILED'),
+      code: typeof extensions['code'] === 'string' ? extensions['code'] : 'COMPOSITION_FAILED',
     })),
   };
 }

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createParser } from 'eventsource-parser';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { readChangeStream } from './change-stream.ts';
 import type { EurekaClient } from './eureka-client.ts';
-import { parseApplications, parseInstance, type ServiceInstance } from './instance.ts';
+import type { ServiceInstance } from './instance.ts';
+import { InstanceSet } from './instance-set.ts';
+import { Poller } from './poller.ts';
 
 /** A live copy of the registry. It keeps what it last knew while the registry is away. */
 export interface RegistryView extends Closable {
@@ -25,70 +27,73 @@ interface FollowOptions {
   readonly log: Logger;
   /** Time between two reads of a registry that has no change stream. @default 5000 ms */
   readonly pollIntervalMs?: number;
+  /**
+   * How long an instance is kept that a restarted registry does not name, though nobody said that it is gone; longer
+   * than services take to renew. @default 60000 ms
+   */
+  readonly keepUnannouncedMs?: number;
 }
 
-/** Longest silence of a change stream; the registry sends a comment more often than this. */
-const streamSilenceMs = 15_000;
 const firstRetryMs = 100;
 const maxRetryMs = 5_000;
+/** A registry without a change stream is asked for one again after so many reads: it may have been replaced. */
+const pollsBeforeStream = 12;
 
 /**
- * Follows a registry: by its change stream where it has one (ours does), by polling otherwise (any other Eureka).
- * A stream that breaks is opened again with the id of the last event, so that nothing is missed.
+ * Follows a registry: by its change stream where it has one (ours does), by polling for deltas otherwise (any other
+ * Eureka). A stream that breaks is opened again with the id of the last event, so that nothing is missed.
  */
-export function followRegistry({ client, log, pollIntervalMs = 5_000 }: FollowOptions): RegistryView {
-  const instancesByKey = new Map<string, ServiceInstance>();
+export function followRegistry(options: FollowOptions): RegistryView {
+  const { client, log, pollIntervalMs = 5_000, keepUnannouncedMs = 60_000 } = options;
+  const instances = new InstanceSet();
   const listeners = new Set<() => void>();
   const stop = new AbortController();
-  let upByApp: Map<string, ServiceInstance[]> | undefined;
+  const poller = new Poller({ client, instances, keepUnannouncedMs });
   let loaded = false;
   let source: RegistryView['source'] = 'none';
   let lastEventId: string | undefined;
+  let expiry: NodeJS.Timeout | undefined;
 
   function changed(): void {
-    upByApp = undefined;
     loaded = true;
+    scheduleExpiry();
     for (const listener of listeners) listener();
   }
 
-  function replaceAll(instances: readonly ServiceInstance[]): void {
-    instancesByKey.clear();
-    for (const instance of instances) instancesByKey.set(keyOf(instance), instance);
-    changed();
+  function scheduleExpiry(): void {
+    clearTimeout(expiry);
+    const nextMs = instances.nextExpiryMs;
+    if (nextMs === undefined) return;
+    expiry = setTimeout(
+      () => {
+        if (instances.expire(Date.now())) changed();
+      },
+      Math.max(0, nextMs - Date.now()),
+    );
   }
 
-  function apply(event: { event?: string | undefined; id?: string | undefined; data: string }): void {
-    const data: unknown = JSON.parse(event.data);
-    if (event.event === 'snapshot') replaceAll(parseApplications(data));
-    else if (event.event === 'change') {
-      const { instance } = data as { instance: { actionType?: string } };
-      const parsed = parseInstance(instance);
-      if (instance.actionType === 'DELETED') instancesByKey.delete(keyOf(parsed));
-      else instancesByKey.set(keyOf(parsed), parsed);
-      changed();
-    }
-    if (event.id !== undefined) lastEventId = event.id;
+  /** Reads the change stream until it breaks. False when this registry has none. */
+  async function followStream(): Promise<boolean> {
+    const response = await readChangeStream({
+      open: signal => client.openChanges(lastEventId, signal),
+      signal: stop.signal,
+      onEvent(event) {
+        source = 'stream';
+        if (event.kind === 'change') instances.apply(event.change);
+        else instances.replace(event.instances, event.complete ? undefined : Date.now() + keepUnannouncedMs);
+        lastEventId = event.id ?? lastEventId;
+        changed();
+      },
+    });
+    return response;
   }
 
-  /** Reads the stream until it ends. False when this registry has none. */
-  async function readStream(): Promise<boolean> {
-    const ended = new AbortController();
-    const signal = AbortSignal.any([stop.signal, ended.signal]);
-    const silence = setTimeout(() => ended.abort(new Error('the stream fell silent')), streamSilenceMs);
-    try {
-      const response = await client.openChanges(lastEventId, signal);
-      if (!response) return false;
-      source = 'stream';
-      const parser = createParser({ onEvent: apply });
-      const decoder = new TextDecoder();
-      for await (const chunk of response.body) {
-        silence.refresh();
-        parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-      }
-      throw new Error('the stream ended');
-    } finally {
-      clearTimeout(silence);
-      ended.abort();
+  async function poll(): Promise<void> {
+    source = 'polling';
+    lastEventId = undefined;
+    for (let polls = 0; polls < pollsBeforeStream; polls++) {
+      if ((await poller.poll(stop.signal)) || !loaded) changed();
+      await delay(pollIntervalMs, undefined, { signal: stop.signal });
     }
   }
 
@@ -97,12 +102,8 @@ export function followRegistry({ client, log, pollIntervalMs = 5_000 }: FollowOp
     while (!stop.signal.aborted) {
       const eventBefore = lastEventId;
       try {
-        if (!(await readStream())) {
-          source = 'polling';
-          replaceAll(await client.fetchAll({ signal: stop.signal }));
-          retryMs = firstRetryMs;
-          await delay(pollIntervalMs, undefined, { signal: stop.signal });
-        }
+        if (!(await followStream())) await poll();
+        retryMs = firstRetryMs;
       } catch (error) {
         if (stop.signal.aborted) return;
         if (lastEventId !== eventBefore) retryMs = firstRetryMs;
@@ -116,7 +117,7 @@ export function followRegistry({ client, log, pollIntervalMs = 5_000 }: FollowOp
   const running = run();
   return {
     get instances() {
-      return [...instancesByKey.values()];
+      return instances.all;
     },
     get loaded() {
       return loaded;
@@ -124,33 +125,17 @@ export function followRegistry({ client, log, pollIntervalMs = 5_000 }: FollowOp
     get source() {
       return source;
     },
-    up(service) {
-      upByApp ??= groupUp(instancesByKey.values());
-      return upByApp.get(service.toUpperCase()) ?? [];
-    },
+    up: service => instances.up(service),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
     close: closeOnce(async () => {
       stop.abort();
+      clearTimeout(expiry);
       await running;
+      clearTimeout(expiry);
       listeners.clear();
     }),
   };
-}
-
-function keyOf({ app, id }: ServiceInstance): string {
-  return `${app}/${id}`;
-}
-
-function groupUp(instances: Iterable<ServiceInstance>): Map<string, ServiceInstance[]> {
-  const upByApp = new Map<string, ServiceInstance[]>();
-  for (const instance of instances) {
-    if (instance.status !== 'UP') continue;
-    const known = upByApp.get(instance.app);
-    if (known) known.push(instance);
-    else upByApp.set(instance.app, [instance]);
-  }
-  return upByApp;
 }

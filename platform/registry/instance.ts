@@ -83,7 +83,7 @@ const oneOrMany = <T extends z.ZodType>(item: T) => z.union([z.array(item), item
 
 const wireApplications = z.object({
   applications: z.object({
-    apps__hashcode: z.string().optional(),
+    apps__hashcode: z.string().catch(''),
     application: oneOrMany(z.object({ instance: oneOrMany(z.unknown()) })).optional(),
   }),
 });
@@ -92,6 +92,34 @@ const wireApplications = z.object({
 export function parseApplications(wire: unknown): ServiceInstance[] {
   const { application = [] } = wireApplications.parse(wire).applications;
   return application.flatMap(({ instance }) => instance.map(parseInstance));
+}
+
+/** One change of the registry. */
+export interface InstanceChange {
+  readonly instance: ServiceInstance;
+  /** Whether the instance is gone. */
+  readonly deleted: boolean;
+}
+
+/** What changed in the registry of late. */
+export interface RegistryDelta {
+  /** Oldest first; a client may have seen some of them. */
+  readonly changes: readonly InstanceChange[];
+  /** Hash of the whole registry with these changes in it. */
+  readonly hashcode: string;
+}
+
+/** Reads the answer of `GET /apps/delta`. @throws ZodError */
+export function parseDelta(wire: unknown): RegistryDelta {
+  const { application = [], apps__hashcode } = wireApplications.parse(wire).applications;
+  const changes = application.flatMap(({ instance }) => instance.map(parseChange));
+  return { changes, hashcode: apps__hashcode };
+}
+
+/** Reads an instance with its `actionType`. @throws ZodError */
+export function parseChange(wire: unknown): InstanceChange {
+  const instance = parseInstance(wire);
+  return { instance, deleted: (wire as { actionType?: unknown }).actionType === 'DELETED' };
 }
 
 /** What a process tells the registry of itself. */

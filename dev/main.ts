@@ -1,0 +1,142 @@
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs, styleText } from 'node:util';
+import pinoPretty from 'pino-pretty';
+import type { Child } from './child.ts';
+import { loadSystemSettings, type SubgraphName, subgraphs } from './settings.ts';
+import { type Step, type System, startSystem } from './system.ts';
+
+const usage = `usage: npm start -- [--scale <subgraph>=<instances>]… [--fresh] [--verbose]
+
+  --scale orders=2   runs two instances of a subgraph; may be given for several
+  --fresh            begins with empty data
+  --verbose          shows every log line of every process, not only warnings and errors`;
+
+/** Time until a process that ended by itself is started again, in ms. */
+const restartAfterMs = 1_000;
+
+function readScale(items: readonly string[]): Partial<Record<SubgraphName, number>> {
+  return Object.fromEntries(
+    items.map(item => {
+      const [, name, count] = /^([a-z]+)=([1-9])$/.exec(item) ?? [];
+      if (!subgraphs.some(subgraph => subgraph === name))
+        throw new Error(
+          `--scale expected one of ${subgraphs.join(', ')} and 1 to 9 instances, but got '${item}'`,
+        );
+      return [name, Number(count)];
+    }),
+  );
+}
+
+/** Beginning of a log line that is shown in any case. */
+const severe = /^\{"level":"(?:warn|error|fatal)"/;
+
+function openLogs(dataDir: string, verbose: boolean) {
+  const folder = join(dataDir, 'logs');
+  mkdirSync(folder, { recursive: true });
+  const screen = pinoPretty({
+    colorize: process.stdout.isTTY,
+    ignore: 'pid,hostname,service',
+    messageFormat: '{service}: {msg}',
+    singleLine: true,
+    destination: 1,
+    sync: true,
+  });
+  const fileByName = new Map<string, ReturnType<typeof createWriteStream>>();
+  return (name: string, line: string): void => {
+    const file = fileByName.get(name) ?? createWriteStream(join(folder, `${name}.log`));
+    fileByName.set(name, file);
+    file.write(`${line}\n`);
+    const isLog = line.startsWith('{"level":');
+    if (isLog && (verbose || severe.test(line))) screen.write(`${line}\n`);
+    else if (!isLog && verbose) process.stdout.write(`${name}: ${line}\n`);
+  };
+}
+
+function showStep({ what, where, tookMs }: Step): void {
+  const seconds = `${(tookMs / 1000).toFixed(1)} s`;
+  console.log(`  ${styleText('green', '✔')} ${what.padEnd(16)} ${where.padEnd(44)} ${seconds.padStart(7)}`);
+}
+
+function showAddresses({ graphUrl, registryUrl }: System, tookMs: number, logDir: string): void {
+  const origin = new URL(graphUrl).origin;
+  console.log(`
+Portico is up after ${(tookMs / 1000).toFixed(1)} s.
+
+  graph              ${graphUrl}   (HTTP and WebSocket)
+  Apollo Sandbox     ${origin}/
+  IDE, offline       ${origin}/ide/
+  registry           ${new URL(registryUrl).origin}/
+  a token            npm run token -- alice [--admin]
+  a demonstration    npm run demo
+  logs               ${logDir}
+
+Ctrl-C stops everything.`);
+}
+
+/** Starts a process again that ended by itself, as an orchestrator would. */
+function keepAlive(system: System, child: Child, isClosing: () => boolean): void {
+  void child.ended.then(async how => {
+    if (child.stopping || isClosing()) return;
+    console.log(styleText('yellow', `  ${child.name} ended ${how}; it is started again`));
+    while (!isClosing()) {
+      await new Promise(resolve => setTimeout(resolve, restartAfterMs));
+      if (isClosing()) return;
+      try {
+        keepAlive(system, await system.start(child.name), isClosing);
+        return;
+      } catch (error) {
+        console.error(styleText('red', (error as Error).message));
+      }
+    }
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      scale: { type: 'string', multiple: true, default: [] },
+      fresh: { type: 'boolean', default: false },
+      verbose: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
+  const scale = readScale(values.scale);
+  const settings = loadSystemSettings(process.env);
+  const dataDir = settings.PORTICO_DATA_DIR;
+  if (values.fresh)
+    for (const folder of ['postgres', 'kafka', 'gateway'])
+      rmSync(join(dataDir, folder), { recursive: true, force: true });
+
+  const startedAt = performance.now();
+  let closing = false;
+  const system = await startSystem({
+    settings,
+    scale,
+    onStep: showStep,
+    onLine: openLogs(dataDir, values.verbose),
+  });
+  showAddresses(system, performance.now() - startedAt, join(dataDir, 'logs'));
+  for (const child of system.children.values()) keepAlive(system, child, () => closing);
+
+  const stop = async () => {
+    if (closing) return;
+    closing = true;
+    console.log('\nStopping …');
+    await system.close();
+    console.log('Everything has stopped.');
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(styleText('red', (error as Error).message));
+  process.exit(1);
+}

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { loadConfig, port, wholeNumber } from '../platform/config.ts';
+
+/** Root folder of the project. */
+export const rootDir = join(import.meta.dirname, '..');
+
+/** Services of the shop, in the order in which they are listed. */
+export const subgraphs = ['products', 'inventory', 'orders', 'notifications'] as const;
+export type SubgraphName = (typeof subgraphs)[number];
+
+/** Settings of the system on one machine. What is given from outside is not started here. */
+const systemSettings = z.object({
+  GATEWAY_PORT: port(4000).describe('Port of the graph.'),
+  DISCOVERY_PORT: port(8761).describe('Port of the registry.'),
+  POSTGRES_PORT: port(54320).describe('Port of the embedded PostgreSQL.'),
+  KAFKA_PORT: port(9092).describe('Port of the embedded broker.'),
+  SUBGRAPH_BASE_PORT: wholeNumber(4001, { max: 65_000 }).describe(
+    'Port of the first subgraph, the others follow; 0 takes free ones. A second instance of one always takes a free one.',
+  ),
+  MANAGEMENT_BASE_PORT: wholeNumber(14_000, { max: 65_000 }).describe(
+    'Port of /actuator of the gateway, the subgraphs and discovery follow; 0 takes free ones.',
+  ),
+  EUREKA_URL: z.string().optional().describe('Base address of a registry to use; unset starts ours.'),
+  KAFKA_BROKERS: z.string().optional().describe('Brokers to use; unset starts the embedded one.'),
+  PRODUCTS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of products to use.'),
+  INVENTORY_DATABASE_URL: z.string().optional().describe('PostgreSQL database of inventory to use.'),
+  ORDERS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of orders to use.'),
+  NOTIFICATIONS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of notifications to use.'),
+  PORTICO_DATA_DIR: z
+    .string()
+    .default(join(rootDir, '.portico'))
+    .describe('Folder of the data, keys and logs of the embedded parts.'),
+});
+
+/** Settings of the system on one machine. */
+export type SystemSettings = Readonly<z.infer<typeof systemSettings>>;
+
+/** Reads the settings from an environment. @throws ConfigError listing every bad key */
+export function loadSystemSettings(env: Record<string, string | undefined>): SystemSettings {
+  return loadConfig(systemSettings, env);
+}
+
+/** The database that a service is told to use, if it is. */
+export function givenDatabaseUrl(settings: SystemSettings, service: SubgraphName): string | undefined {
+  switch (service) {
+    case 'products':
+      return settings.PRODUCTS_DATABASE_URL;
+    case 'inventory':
+      return settings.INVENTORY_DATABASE_URL;
+    case 'orders':
+      return settings.ORDERS_DATABASE_URL;
+    case 'notifications':
+      return settings.NOTIFICATIONS_DATABASE_URL;
+  }
+}

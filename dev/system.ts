@@ -1,0 +1,288 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { deployMigrations } from '../prisma/migrate.ts';
+import { seed } from '../prisma/seed.ts';
+import { type Child, startChild } from './child.ts';
+import { type DevKeys, openDevKeys } from './keys.ts';
+import { checkPorts, type NeededPort } from './ports.ts';
+import { givenDatabaseUrl, rootDir, type SubgraphName, type SystemSettings, subgraphs } from './settings.ts';
+
+/** What a step of the start did. */
+export interface Step {
+  readonly what: string;
+  /** Address of what was started, or what was done. */
+  readonly where: string;
+  readonly tookMs: number;
+}
+
+/** What {@link startSystem} is told. */
+export interface SystemOptions {
+  readonly settings: SystemSettings;
+  /** Instances of each subgraph. @default 1 */
+  readonly scale?: Partial<Readonly<Record<SubgraphName, number>>>;
+  /** Added to the environment of every process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onStep?: (step: Step) => void;
+  /** Gets each line that a process writes. */
+  readonly onLine?: (name: string, line: string) => void;
+}
+
+/** The whole system on one machine. */
+export interface System {
+  readonly graphUrl: string;
+  readonly registryUrl: string;
+  readonly keys: DevKeys;
+  /** Running processes by their instance's name, such as `orders-2`; the only one of a kind has no number. */
+  readonly children: ReadonlyMap<string, Child>;
+  /** Databases by service, and the brokers, that the system uses. */
+  readonly databaseUrls: Readonly<Record<SubgraphName, string>>;
+  readonly kafkaBrokers: string;
+  /** Starts a process that was stopped, with what it had; or one more of a subgraph. */
+  start(name: string): Promise<Child>;
+  /** Ends all processes in the reverse order of their dependence. */
+  close(): Promise<void>;
+}
+
+/** Longest time until the graph has all subgraphs, in ms. */
+const graphTimeoutMs = 60_000;
+
+/**
+ * Starts the whole system as separate processes: what it stands on (PostgreSQL, Kafka, the registry), then the gateway
+ * and the subgraphs. Resolves when the graph has every subgraph.
+ *
+ * @throws Error when a port is taken, before anything is started; or when a part does not start, after ending the others
+ */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { settings, scale = {}, env = {}, onStep = () => {}, onLine = () => {} } = options;
+  await checkPorts(portsOf(settings));
+  const keys = await openDevKeys(settings.PORTICO_DATA_DIR);
+  const children = new Map<string, Child>();
+  const starts = new Map<string, () => Promise<Child>>();
+  const underway = new Set<Promise<Child>>();
+  let closing: Promise<void> | undefined;
+
+  async function step<T>(what: string, run: () => Promise<T>, where: (result: T) => string): Promise<T> {
+    const startedAt = performance.now();
+    const result = await run();
+    onStep({ what, where: where(result), tookMs: Math.round(performance.now() - startedAt) });
+    return result;
+  }
+
+  function startProcess(name: string, entry: string, processEnv: Record<string, string>): Promise<Child> {
+    const start = async () => {
+      const starting = startChild({ name, entry, env: { ...processEnv, ...env }, onLine });
+      underway.add(starting);
+      const child = await starting.finally(() => underway.delete(starting));
+      children.set(name, child);
+      void child.ended.then(() => {
+        if (children.get(name) === child) children.delete(name);
+      });
+      return child;
+    };
+    starts.set(name, start);
+    return step(name, start, addressOf);
+  }
+
+  async function startBase() {
+    const dataDir = settings.PORTICO_DATA_DIR;
+    const [postgres, kafka, discovery] = await Promise.all([
+      subgraphs.every(name => givenDatabaseUrl(settings, name))
+        ? undefined
+        : startProcess('postgres', 'dev/postgres/main.ts', {
+            POSTGRES_PORT: String(settings.POSTGRES_PORT),
+            POSTGRES_DATA_DIR: join(dataDir, 'postgres'),
+          }),
+      settings.KAFKA_BROKERS
+        ? undefined
+        : startProcess('kafka', 'dev/broker/main.ts', {
+            KAFKA_PORT: String(settings.KAFKA_PORT),
+            KAFKA_DATA_DIR: join(dataDir, 'kafka'),
+          }),
+      settings.EUREKA_URL
+        ? undefined
+        : startProcess('discovery', 'discovery/main.ts', {
+            DISCOVERY_PORT: String(settings.DISCOVERY_PORT),
+            MANAGEMENT_PORT: String(managementPort(settings, discoveryIndex)),
+          }),
+    ]);
+    return {
+      postgresUrl: postgres?.ready.url,
+      kafkaBrokers: settings.KAFKA_BROKERS ?? `127.0.0.1:${kafka?.ready.port}`,
+      registryUrl: settings.EUREKA_URL ?? `http://127.0.0.1:${discovery?.ready.ports?.['http']}/eureka`,
+    };
+  }
+
+  async function prepareDatabases(postgresUrl: string | undefined): Promise<Record<SubgraphName, string>> {
+    const urls = Object.fromEntries(
+      subgraphs.map(name => [name, givenDatabaseUrl(settings, name) ?? databaseUrl(postgresUrl ?? '', name)]),
+    ) as Record<SubgraphName, string>;
+    await step(
+      'migrations',
+      async () => {
+        const applied: string[] = [];
+        for (const service of subgraphs)
+          applied.push(...(await deployMigrations({ service, databaseUrl: urls[service] })).applied);
+        return applied;
+      },
+      applied => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
+    );
+    await step(
+      'seed',
+      () => seed({ productsUrl: urls.products, inventoryUrl: urls.inventory }),
+      ({ products }) => (products > 0 ? `${products} products` : 'already there'),
+    );
+    return urls;
+  }
+
+  try {
+    const base = await startBase();
+    const common = { EUREKA_URL: base.registryUrl, CALLER_SECRET: keys.callerSecret };
+    const gateway = startProcess('gateway', 'gateway/main.ts', {
+      ...common,
+      GATEWAY_PORT: String(settings.GATEWAY_PORT),
+      MANAGEMENT_PORT: String(managementPort(settings, gatewayIndex)),
+      JWT_JWKS_URL: keys.jwksUrl,
+      EXPLORER_DOCUMENT_FILE: join(rootDir, 'dev', 'sample-operations.graphql'),
+      EXPLORER_AUTHORIZATION: `Bearer ${await keys.mintToken('alice')}`,
+    });
+    const databases = prepareDatabases(base.postgresUrl);
+    const instances = databases.then(databaseUrls =>
+      Promise.all(
+        instancesOf(settings, scale).map(({ name, service, ports }) =>
+          startProcess(name, `subgraphs/${service}/main.ts`, {
+            ...common,
+            ...ports,
+            DATABASE_URL: databaseUrls[service],
+            KAFKA_BROKERS: base.kafkaBrokers,
+          }),
+        ),
+      ),
+    );
+    const [{ ready }, databaseUrls] = await Promise.all([gateway, databases, instances]);
+    const actuatorUrl = `http://127.0.0.1:${ready.ports?.['management']}/actuator`;
+    await step(
+      'graph',
+      () => untilGraphHas(subgraphs, actuatorUrl),
+      names => names.join(', '),
+    );
+    return {
+      graphUrl: `http://127.0.0.1:${ready.ports?.['http']}/graphql`,
+      registryUrl: base.registryUrl,
+      kafkaBrokers: base.kafkaBrokers,
+      keys,
+      children,
+      databaseUrls,
+      async start(name) {
+        const start = starts.get(name);
+        if (!start) throw new Error(`'${name}' expected to be one of ${[...starts.keys()].join(', ')}`);
+        return start();
+      },
+      close() {
+        closing ??= stopAll(children);
+        return closing;
+      },
+    };
+  } catch (error) {
+    await Promise.allSettled(underway);
+    await stopAll(children);
+    throw error;
+  }
+}
+
+const gatewayIndex = 0;
+const discoveryIndex = subgraphs.length + 1;
+
+function managementPort({ MANAGEMENT_BASE_PORT }: SystemSettings, index: number): number {
+  return MANAGEMENT_BASE_PORT === 0 ? 0 : MANAGEMENT_BASE_PORT + index;
+}
+
+function subgraphPort({ SUBGRAPH_BASE_PORT }: SystemSettings, index: number): number {
+  return SUBGRAPH_BASE_PORT === 0 ? 0 : SUBGRAPH_BASE_PORT + index;
+}
+
+/** The ports that are taken, except those of parts that are given from outside. */
+function portsOf(settings: SystemSettings): NeededPort[] {
+  const given = subgraphs.every(name => givenDatabaseUrl(settings, name));
+  return [
+    { name: 'gateway', port: settings.GATEWAY_PORT, setting: 'GATEWAY_PORT' },
+    {
+      name: "the gateway's management",
+      port: managementPort(settings, gatewayIndex),
+      setting: 'MANAGEMENT_BASE_PORT',
+    },
+    ...(settings.EUREKA_URL
+      ? []
+      : [
+          { name: 'discovery', port: settings.DISCOVERY_PORT, setting: 'DISCOVERY_PORT' },
+          {
+            name: "discovery's management",
+            port: managementPort(settings, discoveryIndex),
+            setting: 'MANAGEMENT_BASE_PORT',
+          },
+        ]),
+    ...(given ? [] : [{ name: 'postgres', port: settings.POSTGRES_PORT, setting: 'POSTGRES_PORT' }]),
+    ...(settings.KAFKA_BROKERS ? [] : [{ name: 'kafka', port: settings.KAFKA_PORT, setting: 'KAFKA_PORT' }]),
+    ...subgraphs.flatMap((name, index) => [
+      { name, port: subgraphPort(settings, index), setting: 'SUBGRAPH_BASE_PORT' },
+      {
+        name: `the management of ${name}`,
+        port: managementPort(settings, index + 1),
+        setting: 'MANAGEMENT_BASE_PORT',
+      },
+    ]),
+  ];
+}
+
+/** Every process of a subgraph to start. The first of a kind has the known ports, further ones take free ones. */
+function instancesOf(settings: SystemSettings, scale: NonNullable<SystemOptions['scale']>) {
+  return subgraphs.flatMap((service, index) => {
+    const count = scale[service] ?? 1;
+    return Array.from({ length: count }, (_, instance) => ({
+      service,
+      name: count === 1 ? service : `${service}-${instance + 1}`,
+      ports: {
+        PORT: String(instance === 0 ? subgraphPort(settings, index) : 0),
+        MANAGEMENT_PORT: String(instance === 0 ? managementPort(settings, index + 1) : 0),
+      },
+    }));
+  });
+}
+
+function databaseUrl(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+function addressOf({ ready }: Child): string {
+  const port = ready.ports?.['http'] ?? ready.port;
+  return port === undefined ? 'ready' : `127.0.0.1:${port}`;
+}
+
+/** Waits until the gateway serves a graph of all the subgraphs. */
+async function untilGraphHas(names: readonly string[], actuatorUrl: string): Promise<readonly string[]> {
+  const deadlineMs = Date.now() + graphTimeoutMs;
+  for (;;) {
+    const response = await fetch(`${actuatorUrl}/supergraph`);
+    const { subgraphs: served, faults } = (await response.json()) as {
+      subgraphs: { name: string }[];
+      faults: string[];
+    };
+    if (names.every(name => served.some(subgraph => subgraph.name === name))) return names;
+    if (Date.now() > deadlineMs)
+      throw new Error(
+        `The graph expected ${names.join(', ')}, but has ${served.map(({ name }) => name).join(', ')} (${faults.join('; ')})`,
+      );
+    await delay(50);
+  }
+}
+
+/** What stands on something else ends before it. */
+async function stopAll(children: ReadonlyMap<string, Child>): Promise<void> {
+  const base = ['discovery', 'kafka', 'postgres'];
+  const all = [...children.values()];
+  const gateway = all.filter(({ name }) => name === 'gateway');
+  const services = all.filter(({ name }) => name !== 'gateway' && !base.includes(name));
+  for (const group of [gateway, services, all.filter(({ name }) => base.includes(name))])
+    await Promise.all(group.map(child => child.stop()));
+}

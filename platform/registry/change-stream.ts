@@ -1,0 +1,74 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { type InstanceChange, parseApplications, parseChange, type ServiceInstance } from './instance.ts';
+import type { EventStream } from './registry-calls.ts';
+
+/** What a registry's change stream tells. */
+export type RegistryEvent =
+  | {
+      readonly kind: 'snapshot';
+      readonly id: string | undefined;
+      readonly instances: readonly ServiceInstance[];
+      /** False while the registry has just started and may not know every instance yet. */
+      readonly complete: boolean;
+    }
+  | { readonly kind: 'change'; readonly id: string | undefined; readonly change: InstanceChange };
+
+interface ReadOptions {
+  /** Opens the stream; undefined when the registry has none. */
+  readonly open: (signal: AbortSignal) => Promise<EventStream | undefined>;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RegistryEvent) => void;
+}
+
+/** Longest silence of a change stream; the registry sends a comment more often than this. */
+const streamSilenceMs = 15_000;
+
+/**
+ * Reads a registry's change stream until it ends, which it does only by a fault.
+ *
+ * @returns false when the registry has no change stream
+ * @throws Error when the stream ends, falls silent, or cannot be read
+ */
+export async function readChangeStream({ open, signal, onEvent }: ReadOptions): Promise<boolean> {
+  const ended = new AbortController();
+  const giveUp = () => ended.abort(signal.reason);
+  signal.addEventListener('abort', giveUp, { once: true });
+  const silence = setTimeout(() => ended.abort(new Error('the stream fell silent')), streamSilenceMs);
+  try {
+    const response = await open(ended.signal);
+    if (!response) return false;
+    const parser = createParser({ onEvent: createReader(onEvent) });
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body) {
+      silence.refresh();
+      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+    }
+    throw new Error('the stream ended');
+  } finally {
+    clearTimeout(silence);
+    signal.removeEventListener('abort', giveUp);
+    ended.abort();
+  }
+}
+
+/** `registry` comes before the snapshot that it speaks of. */
+function createReader(onEvent: (event: RegistryEvent) => void) {
+  let complete = true;
+  return ({ event, id, data }: EventSourceMessage): void => {
+    switch (event) {
+      case 'registry':
+        complete = (JSON.parse(data) as { complete?: unknown }).complete !== false;
+        break;
+      case 'snapshot':
+        onEvent({ kind: 'snapshot', id, instances: parseApplications(JSON.parse(data)), complete });
+        break;
+      case 'change': {
+        const { instance } = JSON.parse(data) as { instance: unknown };
+        onEvent({ kind: 'change', id, change: parseChange(instance) });
+        break;
+      }
+      default:
+      // A newer registry may tell more.
+    }
+  };
+}
