@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Kafka, type Producer } from 'kafkajs';
 import * as z from 'zod';
 import { commaSeparated, wholeNumber } from '../config.ts';
@@ -27,7 +28,7 @@ export function createKafka(config: KafkaConfig, clientId: string, log: Logger):
   return new kafkajs.Kafka({
     clientId,
     brokers: config.KAFKA_BROKERS,
-    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
     logLevel: kafkajs.logLevel.WARN,
     logCreator:
       () =>
@@ -40,11 +41,7 @@ export function createKafka(config: KafkaConfig, clientId: string, log: Logger):
 }
 
 /** Creates the topics that do not exist yet. */
-export async function ensureTopics(
-  kafka: Kafka,
-  topics: readonly string[],
-  config: KafkaConfig,
-): Promise<void> {
+async function ensureTopics(kafka: Kafka, topics: readonly string[], config: KafkaConfig): Promise<void> {
   const admin = kafka.admin();
   await admin.connect();
   try {
@@ -64,25 +61,64 @@ export async function ensureTopics(
   }
 }
 
-/** A producer that is connected; closing it waits for what is in flight. */
-export interface ConnectedProducer extends Closable {
+/** Sends to Kafka. Closing it waits for what is in flight. */
+export interface EventProducer extends Closable {
+  /** Resolves when all in-sync replicas have the messages. @throws when they don't in time */
   readonly send: Producer['send'];
+  /** Resolves when the topics exist and the broker is connected. */
+  readonly connected: Promise<void>;
+}
+
+interface ProducerOptions {
+  readonly kafka: Kafka;
+  /** Topics that this producer sends to, or that its process reads; made when they do not exist. */
+  readonly topics: readonly string[];
+  readonly config: KafkaConfig;
+  readonly log: Logger;
 }
 
 /** Longest time that a send may take in ms; kafkajs's idempotent producer would retry without end. */
 const sendTimeoutMs = 10_000;
+/** Time between two tries to connect, in ms. */
+const reconnectMs = 1_000;
 
-/** Connects an idempotent producer that waits for all in-sync replicas. */
-export async function connectProducer(kafka: Kafka): Promise<ConnectedProducer> {
+/**
+ * Makes an idempotent producer that waits for all in-sync replicas. It connects by itself, so that a process starts while
+ * the broker is away.
+ */
+export function createProducer({ kafka, topics, config, log }: ProducerOptions): EventProducer {
   const producer = kafka.producer({
     idempotent: true,
     maxInFlightRequests: 5,
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
-  await producer.connect();
+  const stop = new AbortController();
+
+  async function connect(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await ensureTopics(kafka, topics, config);
+        await producer.connect();
+        return;
+      } catch (error) {
+        log.warn(`Connecting to Kafka failed and will be tried again: ${messageOf(error)}`);
+        await delay(reconnectMs, undefined, { signal: stop.signal }).catch(() => {});
+      }
+    }
+  }
+
+  const connected = connect();
   return {
-    send: record => withTimeout(producer.send({ acks: -1, ...record }), `Sending to '${record.topic}'`),
-    close: closeOnce(() => producer.disconnect()),
+    connected,
+    send: record =>
+      withTimeout(
+        connected.then(() => producer.send({ acks: -1, ...record })),
+        `Sending to '${record.topic}'`,
+      ),
+    close: closeOnce(async () => {
+      stop.abort();
+      await producer.disconnect();
+    }),
   };
 }
 
@@ -98,6 +134,5 @@ async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
     return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
-    promise.catch(error => void messageOf(error));
   }
 }

@@ -6,7 +6,7 @@ import { messageOf, PorticoError } from '../errors.ts';
 import type { HealthRegistry } from '../health.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
-import type { ConnectedProducer } from './client.ts';
+import type { EventProducer } from './client.ts';
 import { type DomainEvent, fromMessage, headersAsText, MalformedEventError } from './events.ts';
 
 /** What a consumer does with one type of event. It must be idempotent on the event's id. */
@@ -30,7 +30,8 @@ interface ConsumeOptions {
   readonly topic: string;
   /** By event type. A type that is not here is skipped: somebody else's. */
   readonly handlers: Readonly<Record<string, EventHandler<unknown>>>;
-  readonly deadLetters: ConnectedProducer;
+  /** Takes what can't be handled; its connection tells that the topic exists. */
+  readonly deadLetters: EventProducer;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly health: HealthRegistry;
@@ -55,17 +56,17 @@ const firstRetryMs = 100;
 const maxRetryMs = 5_000;
 
 /**
- * Consumes a topic in a group. A message's offset is committed after its handler's effect is durable. A handler that
- * fails for a passing reason is run again until it succeeds; a message that can't be handled goes to the topic's
- * dead-letter topic with the reason.
+ * Consumes a topic in a group, as soon as the broker lets it. A message's offset is committed after its handler's effect
+ * is durable. A handler that fails for a passing reason is run again until it succeeds; a message that can't be handled
+ * goes to the topic's dead-letter topic with the reason.
  */
-export async function consume(options: ConsumeOptions): Promise<Closable> {
-  const { kafka, groupId, topic, log, health, metrics } = options;
+export function consume(options: ConsumeOptions): Closable {
+  const { kafka, groupId, topic, deadLetters, log, health, metrics } = options;
   const stop = new AbortController();
   const consumer = kafka.consumer({
     groupId,
-    sessionTimeout: 15_000,
-    rebalanceTimeout: 20_000,
+    sessionTimeout: 10_000,
+    rebalanceTimeout: 15_000,
     heartbeatInterval: 3_000,
     maxBytesPerPartition: 256 * 1024,
   });
@@ -80,12 +81,26 @@ export async function consume(options: ConsumeOptions): Promise<Closable> {
     groups: [],
   });
 
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  await consumer.run({
-    eachMessage: payload => handleMessage(payload, { ...options, handled, signal: stop.signal }),
-  });
-  log.debug({ topic, groupId }, 'Consuming');
+  async function run(): Promise<void> {
+    await deadLetters.connected;
+    while (!stop.signal.aborted) {
+      try {
+        await consumer.connect();
+        await consumer.subscribe({ topics: [topic], fromBeginning: true });
+        await consumer.run({
+          eachMessage: payload => handleMessage(payload, { ...options, handled, signal: stop.signal }),
+        });
+        log.debug({ topic, groupId }, 'Consuming');
+        return;
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        log.warn({ topic }, `Consuming failed to start and will be tried again: ${messageOf(error)}`);
+        await delay(maxRetryMs, undefined, { signal: stop.signal }).catch(() => {});
+      }
+    }
+  }
+
+  run().catch(error => log.error({ err: error, topic }, 'Consuming failed'));
   return {
     close: closeOnce(async () => {
       stop.abort(new Error('the consumer closes'));

@@ -4,7 +4,7 @@ import { type DatabaseConfig, listenToDatabase } from '../database.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
-import type { ConnectedProducer } from './client.ts';
+import type { EventProducer } from './client.ts';
 import { type DomainEvent, toMessage } from './events.ts';
 
 /** Channel that the table's trigger notifies. */
@@ -43,7 +43,7 @@ export function outboxRow(topic: string, event: DomainEvent) {
 interface RelayOptions {
   readonly pool: Pool;
   readonly config: DatabaseConfig;
-  readonly producer: ConnectedProducer;
+  readonly producer: EventProducer;
   readonly log: Logger;
   readonly metrics: Registry;
 }
@@ -107,7 +107,7 @@ export function startOutboxRelay({ pool, config, producer, log, metrics }: Relay
   };
 }
 
-async function publishBatch(pool: Pool, producer: ConnectedProducer): Promise<number> {
+async function publishBatch(pool: Pool, producer: EventProducer): Promise<number> {
   const client = await pool.connect();
   let broken = false;
   try {
@@ -129,7 +129,7 @@ async function publishBatch(pool: Pool, producer: ConnectedProducer): Promise<nu
   }
 }
 
-async function sendRows(rows: readonly OutboxRow[], producer: ConnectedProducer): Promise<void> {
+async function sendRows(rows: readonly OutboxRow[], producer: EventProducer): Promise<void> {
   const rowsByTopic = groupBy(rows, row => row.topic);
   for (const [topic, messages] of rowsByTopic)
     await producer.send({

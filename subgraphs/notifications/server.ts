@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
-import { connectProducer, createKafka, ensureTopics } from '../../platform/kafka/client.ts';
+import { createKafka, createProducer } from '../../platform/kafka/client.ts';
 import { consume, deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import type { NotificationsConfig } from './config.ts';
@@ -19,11 +19,13 @@ export async function startNotifications(context: ProcessContext<NotificationsCo
   const feeds = scope.use('live feeds', createLiveFeeds({ store, config, log }));
 
   const kafka = createKafka(config, name, log);
-  await ensureTopics(kafka, [orderEventsTopic, deadLetterTopicOf(orderEventsTopic)], config);
-  const deadLetters = scope.use('dead-letter producer', await connectProducer(kafka));
+  const deadLetters = scope.use(
+    'dead-letter producer',
+    createProducer({ kafka, topics: [orderEventsTopic, deadLetterTopicOf(orderEventsTopic)], config, log }),
+  );
   scope.use(
     'order events',
-    await consume({
+    consume({
       kafka,
       groupId: name,
       topic: orderEventsTopic,

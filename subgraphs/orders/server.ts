@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
-import { connectProducer, createKafka, ensureTopics } from '../../platform/kafka/client.ts';
+import { createKafka, createProducer } from '../../platform/kafka/client.ts';
 import { startOutboxRelay } from '../../platform/kafka/outbox.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import { joinSystem } from '../../platform/system.ts';
@@ -27,8 +27,10 @@ export async function startOrders(context: ProcessContext<OrdersConfig>): Promis
   };
 
   const kafka = createKafka(config, name, log);
-  await ensureTopics(kafka, [orderEventsTopic], config);
-  const producer = scope.use('event producer', await connectProducer(kafka));
+  const producer = scope.use(
+    'event producer',
+    createProducer({ kafka, topics: [orderEventsTopic], config, log }),
+  );
   scope.use('outbox relay', startOutboxRelay({ pool, config, producer, log, metrics }));
   scope.use(
     'undecided orders',

@@ -1,0 +1,98 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
+import { loadSystemSettings } from '../../dev/settings.ts';
+import { type System, type SystemOptions, startSystem } from '../../dev/system.ts';
+
+/** A system that a scenario has for itself. */
+export interface TestSystem {
+  /** The running system. */
+  readonly system: System;
+  /** Folder of its data, removed at the end. */
+  readonly dataDir: string;
+  /** A client of the graph for a customer, closed at the end; without a name for nobody. */
+  client(customer?: string, scopes?: readonly string[]): Promise<GraphClient>;
+  /** Address below `/actuator` of a process. */
+  actuator(name: string, path: string): string;
+}
+
+type TestSystemOptions = Pick<SystemOptions, 'scale' | 'env'>;
+
+/** Settings by which nothing collides with a system that runs on this machine. */
+export function isolatedSettings(dataDir: string) {
+  return loadSystemSettings({
+    GATEWAY_PORT: '0',
+    DISCOVERY_PORT: '0',
+    POSTGRES_PORT: '0',
+    KAFKA_PORT: '0',
+    SUBGRAPH_BASE_PORT: '0',
+    MANAGEMENT_BASE_PORT: '0',
+    PORTICO_DATA_DIR: dataDir,
+  });
+}
+
+/** Makes a folder for a system's data. PostgreSQL, which does not run as root, must be able to pass through it. */
+export async function makeDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'portico-test-'));
+  await chmod(dataDir, 0o755);
+  return dataDir;
+}
+
+/** Writes the log of each process to a file of its own. */
+export function logToFiles(dataDir: string): (name: string, line: string) => void {
+  const folder = join(dataDir, 'logs');
+  mkdirSync(folder, { recursive: true });
+  return (name, line) => appendFileSync(join(folder, `${name}.log`), `${line}\n`);
+}
+
+/**
+ * Gives the tests of a file a whole system on free ports with empty data, and ends it after them. With
+ * `KEEP_TEST_DATA=1` the data and logs stay, and their place is printed.
+ */
+export function useSystem(options: TestSystemOptions = {}): TestSystem {
+  let system: System | undefined;
+  let dataDir = '';
+  const clients: GraphClient[] = [];
+
+  beforeAll(async () => {
+    dataDir = await makeDataDir();
+    system = await startSystem({
+      settings: isolatedSettings(dataDir),
+      onLine: logToFiles(dataDir),
+      ...options,
+    });
+  });
+  afterAll(async () => {
+    await Promise.all(clients.map(client => client.close()));
+    await system?.close();
+    if (process.env['KEEP_TEST_DATA']) console.log(`The data of this system is in ${dataDir}`);
+    else await rm(dataDir, { recursive: true, force: true });
+  });
+
+  const running = () => {
+    if (!system) throw new Error('The system expected to be started before it is used');
+    return system;
+  };
+  return {
+    get system() {
+      return running();
+    },
+    get dataDir() {
+      return dataDir;
+    },
+    async client(customer, scopes = []) {
+      const token = customer === undefined ? undefined : await running().keys.mintToken(customer, { scopes });
+      const client = createGraphClient(running().graphUrl, token);
+      clients.push(client);
+      return client;
+    },
+    actuator(name, path) {
+      const child = running().children.get(name);
+      if (!child) throw new Error(`${name} expected to run, but does not`);
+      return `http://127.0.0.1:${child.ready.ports?.['management']}/actuator/${path}`;
+    },
+  };
+}
