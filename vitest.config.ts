@@ -13,6 +13,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/**/*.test.ts'],
+          globalSetup: ['tests/helpers/build.ts'],
           // Each scenario starts a whole system of processes: one at a time keeps timings honest on two cores.
           fileParallelism: false,
           testTimeout: 60_000,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { rootDir } from './settings.ts';
 
@@ -7,7 +8,7 @@ import { rootDir } from './settings.ts';
 export interface ChildOptions {
   /** Name of this instance, such as `orders-2`. */
   readonly name: string;
-  /** Its `main.ts`, from the project's root. */
+  /** Its `main.ts`, from the project's root; what runs is its compiled form in `dist/`. */
   readonly entry: string;
   /** Added to the environment of this process. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,7 +43,8 @@ const killAfterMs = 15_000;
 
 /** Starts a process and waits until it is ready. @throws Error with its last words when it ends before that */
 export async function startChild({ name, entry, env, onLine }: ChildOptions): Promise<Child> {
-  const child = spawn(process.execPath, ['--enable-source-maps', '--import', 'tsx', entry], {
+  const program = join(rootDir, 'dist', entry.replace(/\.ts$/, '.js'));
+  const child = spawn(process.execPath, ['--enable-source-maps', program], {
     cwd: rootDir,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

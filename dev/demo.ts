@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
+import { build } from './build.ts';
 import { createGraphClient, type GraphClient, type GraphResult } from './graph-client.ts';
 import { openDevKeys } from './keys.ts';
 import { loadSystemSettings } from './settings.ts';
@@ -134,6 +135,7 @@ async function main(): Promise<void> {
     return;
   }
   console.log('Starting a system …');
+  await build();
   const system = await startSystem({ settings });
   try {
     console.log(`It runs at ${system.graphUrl}`);

@@ -20,6 +20,7 @@ const tokenLifetime = '12h';
 /** Opens the keys in a data folder, or makes them. */
 export async function openDevKeys(dataDir: string): Promise<DevKeys> {
   const folder = join(dataDir, 'keys');
+  await mkdir(dataDir, { recursive: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const privateJwk = JSON.parse(await readOrCreate(join(folder, 'private.jwk'), createPrivateJwk)) as JWK;
   const { d: _private, ...publicJwk } = privateJwk;

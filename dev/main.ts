@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import pinoPretty from 'pino-pretty';
+import { build } from './build.ts';
 import type { Child } from './child.ts';
 import { loadSystemSettings, type SubgraphName, subgraphs } from './settings.ts';
 import { type Step, type System, startSystem } from './system.ts';
@@ -113,6 +114,12 @@ async function main(): Promise<void> {
       rmSync(join(dataDir, folder), { recursive: true, force: true });
 
   const startedAt = performance.now();
+  const built = await build();
+  showStep({
+    what: 'build',
+    where: built ? 'dist/' : 'up to date',
+    tookMs: Math.round(performance.now() - startedAt),
+  });
   let closing = false;
   const system = await startSystem({
     settings,

@@ -259,16 +259,17 @@ function addressOf({ ready }: Child): string {
   return port === undefined ? 'ready' : `127.0.0.1:${port}`;
 }
 
-/** Waits until the gateway serves a graph of all the subgraphs. */
+/** Waits until the gateway is ready and serves a graph of all the subgraphs. */
 async function untilGraphHas(names: readonly string[], actuatorUrl: string): Promise<readonly string[]> {
   const deadlineMs = Date.now() + graphTimeoutMs;
   for (;;) {
+    const { ok: isReady } = await fetch(`${actuatorUrl}/health/readiness`);
     const response = await fetch(`${actuatorUrl}/supergraph`);
     const { subgraphs: served, faults } = (await response.json()) as {
       subgraphs: { name: string }[];
       faults: string[];
     };
-    if (names.every(name => served.some(subgraph => subgraph.name === name))) return names;
+    if (isReady && names.every(name => served.some(subgraph => subgraph.name === name))) return names;
     if (Date.now() > deadlineMs)
       throw new Error(
         `The graph expected ${names.join(', ')}, but has ${served.map(({ name }) => name).join(', ')} (${faults.join('; ')})`,

@@ -54,10 +54,6 @@ export async function startGateway(context: ProcessContext<GatewayConfig>): Prom
       log,
     }),
   );
-  health.add('supergraph', () => {
-    const details = describeSupergraph(supergraph.state);
-    return { status: supergraph.graph ? 'UP' : 'OUT_OF_SERVICE', details: { ...details } };
-  });
   management.get('/actuator/supergraph', (_request, reply) =>
     reply.send(describeSupergraph(supergraph.state)),
   );
@@ -71,6 +67,10 @@ export async function startGateway(context: ProcessContext<GatewayConfig>): Prom
   if (config.EXPLORERS) await serveExplorers(app, config);
 
   const apollo = startApolloWithFirstGraph(context, { app, supergraph, formatError });
+  health.add('supergraph', () => {
+    const details = describeSupergraph(supergraph.state);
+    return { status: apollo.current ? 'UP' : 'OUT_OF_SERVICE', details: { ...details } };
+  });
   serveGraphQL(app, { apollo: () => apollo.current, authenticate: authenticator.authenticate });
   const upstreams = scope.use('upstream subscriptions', createUpstreams({ instances, log }));
   const server = scope.use(

@@ -89,6 +89,8 @@ const reconnectMs = 1_000;
 export function createProducer({ kafka, topics, config, log }: ProducerOptions): EventProducer {
   const producer = kafka.producer({
     idempotent: true,
+    // An idempotent producer must never give a batch up and go on with the next; our own timeout tells the sender.
+    retry: { retries: Number.MAX_SAFE_INTEGER },
     maxInFlightRequests: 5,
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });

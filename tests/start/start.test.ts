@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rootDir } from '../../dev/settings.ts';
+import { makeDataDir } from '../helpers/system.ts';
+
+const freePorts = {
+  GATEWAY_PORT: '0',
+  DISCOVERY_PORT: '0',
+  POSTGRES_PORT: '0',
+  KAFKA_PORT: '0',
+  SUBGRAPH_BASE_PORT: '0',
+  MANAGEMENT_BASE_PORT: '0',
+};
+
+describe('npm start and npm run demo', () => {
+  let dataDir = '';
+  const started: ChildProcess[] = [];
+  beforeAll(async () => {
+    dataDir = await makeDataDir();
+  });
+  afterAll(async () => {
+    for (const child of started) child.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  function run(script: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+    const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+      cwd: rootDir,
+      env: { ...process.env, ...freePorts, PORTICO_DATA_DIR: dataDir, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    started.push(child);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', chunk => {
+        output += String(chunk);
+      });
+    return { child, output: () => output, ended: once(child, 'exit').then(([code]) => code as number) };
+  }
+
+  test('a port in use is reported by its name and number before anything is started', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as AddressInfo;
+    const start = run('dev/main.ts', [], { GATEWAY_PORT: String(port) });
+    expect(await start.ended).toBe(1);
+    expect(start.output()).toContain(`port ${port} of gateway is taken; set GATEWAY_PORT`);
+    expect(start.output()).not.toContain('postgres');
+    squatter.close();
+  });
+
+  test.each([
+    [['--scale', 'order=2'], '--scale expected one of products, inventory, orders, notifications'],
+    [['--nonsense'], '--nonsense'],
+  ])('the arguments %j are refused with what was expected', async (args, message) => {
+    const start = run('dev/main.ts', args);
+    expect(await start.ended).toBe(1);
+    expect(start.output()).toContain(message);
+  });
+
+  describe('a system of two orders instances', () => {
+    let start: ReturnType<typeof run>;
+    beforeAll(async () => {
+      start = run('dev/main.ts', ['--scale', 'orders=2', '--fresh']);
+      await expect.poll(start.output, { timeout: 100_000 }).toContain('Ctrl-C stops everything');
+    });
+    const address = (what: string) => new RegExp(`${what} {2,}(http\\S+)`).exec(start.output())?.[1] ?? '';
+
+    test.each(['postgres', 'kafka', 'discovery', 'migrations', 'seed', 'gateway', 'orders-1', 'orders-2'])(
+      'the start of %s is reported with its place and time',
+      what => {
+        expect(start.output()).toMatch(new RegExp(`✔.* ${what} .* \\d+\\.\\d s`));
+      },
+    );
+
+    test('both instances are in the registry', async () => {
+      const apps = await fetch(`${address('registry')}eureka/apps/ORDERS`, {
+        headers: { accept: 'application/json' },
+      });
+      const { application } = (await apps.json()) as { application: { instance: unknown[] } };
+      expect(application.instance).toHaveLength(2);
+    });
+
+    test('the demonstration uses the system that runs, and all its notifications arrive', async () => {
+      const demo = run('dev/demo.ts', [], { GATEWAY_PORT: new URL(address('graph')).port });
+      expect(await demo.ended, demo.output()).toBe(0);
+      expect(demo.output()).toContain('Using the system that runs');
+      expect(demo.output().match(/ms after the commit/g)).toHaveLength(3);
+    });
+
+    test('Ctrl-C stops everything and leaves no process behind', async () => {
+      start.child.kill('SIGINT');
+      expect(await start.ended, start.output()).toBe(0);
+      expect(start.output()).toContain('Everything has stopped');
+      for (const url of [address('graph'), address('registry')])
+        await expect(fetch(url)).rejects.toThrow('fetch failed');
+    });
+  });
+
+  test('the demonstration starts a system by itself when none runs', async () => {
+    const demo = run('dev/demo.ts');
+    expect(await demo.ended, demo.output()).toBe(0);
+    expect(demo.output()).toContain('Starting a system');
+    expect(demo.output()).toContain('All three notifications arrived.');
+  });
+});
