@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { ConfigError } from '../../platform/config.ts';
+import { loadBrokerConfig } from './config.ts';
+import { DataDirInUseError, PortTakenError, startBroker } from './server.ts';
+
+const CLOSE_TIMEOUT_MS = 10_000;
+
+/** The embedded broker as a process: it ends on SIGTERM, SIGINT, and with the process that started it. */
+async function main(): Promise<void> {
+  const stopRequested = Promise.race(['SIGTERM', 'SIGINT', 'disconnect'].map(event => once(process, event)));
+  const config = loadBrokerConfig(process.env);
+  const broker = await startBroker({
+    host: config.KAFKA_HOST,
+    port: config.KAFKA_PORT,
+    advertisedHost: config.KAFKA_ADVERTISED_HOST,
+    advertisedPort: config.KAFKA_ADVERTISED_PORT || undefined,
+    dataDir: config.KAFKA_DATA_DIR,
+    retentionBytes: config.KAFKA_RETENTION_BYTES,
+    fsyncEachProduce: config.KAFKA_FSYNC_EACH_PRODUCE,
+    minSessionTimeoutMs: config.KAFKA_MIN_SESSION_TIMEOUT_MS,
+    log: line => console.error(`kafka: ${line}`),
+  });
+  console.log(`kafka: the embedded broker is ready on ${broker.host}:${broker.port}`);
+  if (process.connected) process.send?.({ type: 'ready', name: 'kafka', port: broker.port });
+  await stopRequested;
+  const deadline = setTimeout(() => {
+    console.error(`kafka: the embedded broker did not close within ${CLOSE_TIMEOUT_MS} ms`);
+    process.exit(1);
+  }, CLOSE_TIMEOUT_MS);
+  await broker.close();
+  clearTimeout(deadline);
+}
+
+try {
+  await main();
+} catch (error) {
+  const expected = [ConfigError, PortTakenError, DataDirInUseError];
+  console.error(expected.some(kind => error instanceof kind) ? (error as Error).message : error);
+  process.exitCode = 1;
+}
+if (process.connected) process.disconnect();

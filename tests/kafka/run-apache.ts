@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fetchLibraries, NotAvailableError, startApacheKafka } from './apache-kafka.ts';
+
+/** The newest that was tried. */
+const DEFAULT_VERSION = '4.4.0';
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Runs the Kafka contract over Apache Kafka. @returns vitest's exit code */
+async function main(): Promise<number> {
+  const version = process.env['KAFKA_VERSION'] || DEFAULT_VERSION;
+  const libraries = await fetchLibraries(version, join(ROOT, '.portico', 'apache-kafka'));
+  const kafka = await startApacheKafka(libraries);
+  console.log(`Apache Kafka ${version} is ready on ${kafka.address}`);
+  try {
+    const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+    const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', 'tests/kafka/apache.test.ts'], {
+      cwd: ROOT,
+      env: { ...process.env, KAFKA_BROKERS: kafka.address },
+      stdio: 'inherit',
+    });
+    // Whoever stops this run stops the tests, and the broker after them.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
+    const [code] = await once(child, 'exit');
+    return code ?? 1;
+  } finally {
+    await kafka.close();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof NotAvailableError)) throw error;
+  console.log(`Skipped: the contract with Apache Kafka, as ${error.message}`);
+}
