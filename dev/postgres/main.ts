@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { startPostgres } from './server.ts';
+
+const defaultPort = 54320;
+const defaultDataDir = join(import.meta.dirname, '..', '..', '.portico', 'postgres');
+
+/** The embedded PostgreSQL as a process: it ends on SIGTERM, SIGINT and SIGHUP, and with the process that started it. */
+async function main(): Promise<void> {
+  const stopRequested = Promise.race(
+    ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'].map(event => once(process, event)),
+  );
+  const { POSTGRES_PORT, POSTGRES_DATA_DIR } = process.env;
+  const server = await startPostgres({
+    dataDir: POSTGRES_DATA_DIR || defaultDataDir,
+    port: parsePort(POSTGRES_PORT),
+    log: line => console.error(line),
+  });
+  if (process.connected) {
+    process.send?.({ type: 'ready', name: 'postgres', port: server.port, url: server.url });
+  }
+  const endedByItself = await Promise.race([stopRequested.then(() => false), server.exited.then(() => true)]);
+  if (endedByItself) {
+    throw new Error('PostgreSQL expected to run until it is told to stop, but got an end of its process');
+  }
+  await server.close();
+}
+
+/** Reads a port number; empty means the default. */
+function parsePort(text: string | undefined): number {
+  const port = Number(text || defaultPort);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`POSTGRES_PORT expected a port number from 0 to 65535, but got ${text}`);
+  }
+  return port;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+if (process.connected) {
+  process.disconnect();
+}

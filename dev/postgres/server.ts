@@ -1,0 +1,102 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { basename, dirname, join, resolve } from 'node:path';
+import { chooseAccount } from './account.ts';
+import { findPostgresBinaries } from './binaries.ts';
+import { initialiseCluster } from './cluster.ts';
+import { stopOrphan } from './orphan.ts';
+import { PortTakenError, type ServerProcess, spawnServer } from './process.ts';
+
+/** How often a free port is looked for again when another process takes it before PostgreSQL does. */
+const maxPortAttempts = 5;
+
+/** What `startPostgres` needs to know. */
+export interface PostgresOptions {
+  /** Where the data is kept. Created when missing; root gives a new one to the account `postgres` or else `nobody`. */
+  dataDir: string;
+  /** A port on 127.0.0.1; 0 takes a free one. */
+  port: number;
+  /** Gets what the server and its start-up report, a line at a time. @default nothing is reported */
+  log?: (line: string) => void;
+  /** How long to wait for a server that another process runs on the same data, and may be about to stop. @default 10000 ms */
+  releaseTimeoutMs?: number;
+}
+
+/** A running server. */
+export interface PostgresServer {
+  /** Of the superuser and the maintenance database: `postgresql://postgres@127.0.0.1:<port>/postgres`. */
+  url: string;
+  port: number;
+  /** Resolves when the server has ended, by `close()` or by itself. */
+  exited: Promise<void>;
+  /** Ends open sessions, writes everything to disk and waits until the server has ended. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a real PostgreSQL for development and tests, reachable from this machine only and without a password.
+ * Settings are those of a small machine; durability is left as it is: what was committed survives a crash.
+ * A server that an earlier, killed process left running on the same data is stopped first.
+ *
+ * @throws PortTakenError when another process has the port
+ * @throws Error when the data is in use, is not PostgreSQL's or comes from another major version
+ */
+export async function startPostgres({
+  dataDir,
+  port,
+  log = () => {},
+  releaseTimeoutMs = 10_000,
+}: PostgresOptions): Promise<PostgresServer> {
+  const binaries = findPostgresBinaries();
+  const directory = await resolveDirectory(dataDir);
+  const account = await chooseAccount(directory);
+  if (await initialiseCluster(directory, binaries, account)) {
+    log(`initialised ${directory}`);
+  }
+  const orphan = await stopOrphan(directory, releaseTimeoutMs);
+  if (orphan !== undefined) {
+    log(`stopped process ${orphan}, which a killed process had left running on ${directory}`);
+  }
+  const launch = (at: number) =>
+    spawnServer({ program: binaries.postgres, dataDir: directory, port: at, account, log });
+  const { server, port: boundPort } = await (port === 0
+    ? launchOnFreePort(launch)
+    : launch(port).then(started => ({ server: started, port })));
+  return { ...server, port: boundPort, url: `postgresql://postgres@127.0.0.1:${boundPort}/postgres` };
+}
+
+/** Resolves links, so that one directory has one name: on the server's command line and in the search for orphans. */
+async function resolveDirectory(dataDir: string): Promise<string> {
+  const absolute = resolve(dataDir);
+  await mkdir(dirname(absolute), { recursive: true });
+  return await realpath(absolute).catch(async () =>
+    join(await realpath(dirname(absolute)), basename(absolute)),
+  );
+}
+
+async function launchOnFreePort(
+  launch: (port: number) => Promise<ServerProcess>,
+): Promise<{ server: ServerProcess; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await findFreePort();
+    try {
+      return { server: await launch(port), port };
+    } catch (error) {
+      if (!(error instanceof PortTakenError) || attempt === maxPortAttempts) {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Asks the operating system for a port that nothing listens on now. PostgreSQL itself cannot listen on "any". */
+async function findFreePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise(done => probe.close(done));
+  if (address === null || typeof address === 'string') {
+    throw new Error(`PostgreSQL expected a free port, but got ${address}`);
+  }
+  return address.port;
+}

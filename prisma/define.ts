@@ -1,0 +1,16 @@
+import { defineConfig, type PrismaConfig } from 'prisma/config';
+import { databaseUrlVariable, type ServiceName, serviceFolder } from './services.ts';
+
+/**
+ * Describes a service to the Prisma CLI, for `npx prisma <command> --config prisma/<service>/prisma.config.ts`.
+ * Without a database URL in the environment, only commands that need no database work (`generate`, `validate`).
+ */
+export function definePrismaConfig(service: ServiceName): PrismaConfig {
+  const { schemaFile, migrationsDir } = serviceFolder(service);
+  const url = process.env[databaseUrlVariable(service)];
+  return defineConfig({
+    schema: schemaFile,
+    migrations: { path: migrationsDir },
+    ...(url && { datasource: { url } }),
+  });
+}

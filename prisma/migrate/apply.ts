@@ -1,0 +1,74 @@
+import { DriverAdapterError, type SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import { filters, withSchemaEngine } from '../engine/engine.ts';
+import { SchemaEngineError } from '../engine/error.ts';
+import { toMigrationList } from '../engine/list.ts';
+import type { ServiceFolder } from '../services.ts';
+import { MigrationError } from './error.ts';
+import type { Migration } from './history.ts';
+
+/** Prisma's own number for the PostgreSQL advisory lock that lets one process migrate a database at a time. */
+const advisoryLock = 72707369;
+
+/** What to apply, and where. */
+export interface Application {
+  folder: ServiceFolder;
+  migrations: Migration[];
+  databaseUrl: string;
+  /** How long to wait for another process that migrates the same database. */
+  lockTimeoutMs: number;
+}
+
+/**
+ * Applies with Prisma's schema engine what a database lacks; alone, however many processes try.
+ *
+ * @returns the names of the migrations that were applied now, in order
+ * @throws MigrationError `failed` or `locked`
+ */
+export async function applyMigrations(application: Application): Promise<string[]> {
+  const { databaseUrl, lockTimeoutMs, migrations } = application;
+  const { service, schemaFile, migrationsDir } = application.folder;
+  const migrationsList = await toMigrationList(migrationsDir, migrations);
+  const prepare = (session: SqlDriverAdapter) => waitForLock(session, service, lockTimeoutMs);
+  try {
+    return await withSchemaEngine({ databaseUrl, schemaFile, prepare }, async engine => {
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
+      return appliedMigrationNames;
+    });
+  } catch (error) {
+    if (!(error instanceof SchemaEngineError)) {
+      throw error;
+    }
+    const subject = error.migration === undefined ? 'its migrations' : `migration ${error.migration}`;
+    throw new MigrationError('failed', `${service} expected to apply ${subject}, but got: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Takes the lock in the engine's own session, where the engine takes it once more at no cost. Left to itself the engine
+ * gives up after ten seconds, but goes on waiting in the server.
+ */
+async function waitForLock(session: SqlDriverAdapter, service: string, lockTimeoutMs: number): Promise<void> {
+  try {
+    // Without arguments, several statements go in one query.
+    await session.executeRaw({
+      sql: `SET lock_timeout = ${lockTimeoutMs}; SELECT pg_advisory_lock(${advisoryLock}); RESET lock_timeout`,
+      args: [],
+      argTypes: [],
+    });
+  } catch (cause) {
+    if (
+      cause instanceof DriverAdapterError &&
+      cause.cause.kind === 'postgres' &&
+      cause.cause.code === '55P03'
+    ) {
+      throw new MigrationError(
+        'locked',
+        `${service} expected other processes to finish migrating its database, but waited for ${lockTimeoutMs} ms`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}

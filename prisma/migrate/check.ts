@@ -1,0 +1,24 @@
+import { filters, readSchema, withSchemaEngine } from '../engine/engine.ts';
+import { toMigrationList } from '../engine/list.ts';
+import type { ServiceFolder } from '../services.ts';
+import { readMigrations } from './history.ts';
+
+/**
+ * Compares a schema with what its migrations make, in a shadow database. What a schema cannot express (CHECK
+ * constraints, triggers) is not compared.
+ *
+ * @param databaseUrl any database whose user may create others
+ * @returns the SQL that the migrations lack, or undefined when they make what the schema says
+ */
+export async function findMissingSql(
+  { schemaFile, migrationsDir }: ServiceFolder,
+  databaseUrl: string,
+): Promise<string | undefined> {
+  const migrationsList = await toMigrationList(migrationsDir, await readMigrations(migrationsDir));
+  const from = { tag: 'migrations' as const, ...migrationsList };
+  const to = { tag: 'schemaDatamodel' as const, ...(await readSchema(schemaFile)) };
+  return await withSchemaEngine({ databaseUrl, schemaFile }, async engine => {
+    const { exitCode, stdout } = await engine.diff({ from, to, script: true, exitCode: true, filters });
+    return exitCode === 0 ? undefined : (stdout ?? '');
+  });
+}

@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
+import type { PostgresServer } from '../../dev/postgres/server.ts';
+import { loadSchemaEngine } from '../engine/load.ts';
+import { createTestService, type TestService, withDatabase } from '../testing.ts';
+import { createDatabase, runSql } from './database.ts';
+import { deploy } from './deploy.ts';
+import { MigrationError } from './error.ts';
+import { checksum } from './history.ts';
+import { markRolledBack } from './resolve.ts';
+
+vi.mock(import('../engine/load.ts'), { spy: true });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const createCups = 'CREATE TABLE cups (id INT PRIMARY KEY);\n';
+const addSize = 'ALTER TABLE cups ADD COLUMN size INT;\n';
+
+let server: PostgresServer;
+let service: TestService;
+let databaseUrl: string;
+
+beforeAll(async () => {
+  server = await startScratchPostgres();
+});
+
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  service = await createTestService();
+  databaseUrl = withDatabase(server.url, `test_${randomUUID()}`);
+  vi.mocked(loadSchemaEngine).mockClear();
+});
+
+afterEach(() => service.remove());
+
+async function failure(deployment: Promise<unknown>): Promise<MigrationError> {
+  const error = await deployment.then(
+    () => undefined,
+    reason => reason,
+  );
+  expect(error).toBeInstanceOf(MigrationError);
+  return error;
+}
+
+describe('deploy', () => {
+  test('creates the database that the server does not have and applies every migration in order', async () => {
+    await service.writeMigration('2_size', addSize);
+    await service.writeMigration('1_cups', createCups);
+    expect(await deploy(service.folder, databaseUrl)).toEqual({
+      path: 'engine',
+      applied: ['1_cups', '2_size'],
+    });
+    expect(await runSql(databaseUrl, 'SELECT id, size FROM cups')).toEqual([]);
+  });
+
+  test('applies only what the database lacks', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    await service.writeMigration('2_size', addSize);
+    expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'engine', applied: ['2_size'] });
+  });
+
+  test('asks one query, and does not load the engine, when the database is up to date', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    expect(loadSchemaEngine).toHaveBeenCalledOnce();
+    vi.mocked(loadSchemaEngine).mockClear();
+    expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+    expect(loadSchemaEngine).not.toHaveBeenCalled();
+  });
+
+  test('records a migration as Prisma does', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    const rows = await runSql(databaseUrl, 'SELECT * FROM _prisma_migrations');
+    expect(rows).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+        checksum: checksum(createCups),
+        migration_name: '1_cups',
+        started_at: expect.any(Date),
+        finished_at: expect.any(Date),
+        logs: null,
+        rolled_back_at: null,
+        applied_steps_count: 1,
+      },
+    ]);
+  });
+
+  test('creates the table of migrations as Prisma does', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    const columns = await runSql<{ column: string }>(
+      databaseUrl,
+      `SELECT concat_ws(' ', column_name, data_type, character_maximum_length, is_nullable, column_default) AS column
+       FROM information_schema.columns WHERE table_name = '_prisma_migrations' ORDER BY ordinal_position`,
+    );
+    expect(columns.map(row => row.column)).toEqual([
+      'id character varying 36 NO',
+      'checksum character varying 64 NO',
+      'finished_at timestamp with time zone YES',
+      'migration_name character varying 255 NO',
+      'logs text YES',
+      'rolled_back_at timestamp with time zone YES',
+      'started_at timestamp with time zone NO now()',
+      'applied_steps_count integer NO 0',
+    ]);
+  });
+
+  test('applies scripts with semicolons in comments, strings and function bodies', async () => {
+    await service.writeMigration(
+      '1_function',
+      `-- first this; then that
+       CREATE TABLE cups (id INT PRIMARY KEY, note TEXT DEFAULT 'a;b'); /* one; two */
+       CREATE FUNCTION answer() RETURNS INT LANGUAGE plpgsql AS $$
+       BEGIN
+         PERFORM 1; -- half; way
+         RETURN 42;
+       END;
+       $$;
+       INSERT INTO cups (id) SELECT answer();`,
+    );
+    await deploy(service.folder, databaseUrl);
+    expect(await runSql(databaseUrl, 'SELECT * FROM cups')).toEqual([{ id: 42, note: 'a;b' }]);
+  });
+
+  test('several services can be deployed at once in one process', async () => {
+    await service.writeMigration('1_cups', createCups);
+    const urls = ['a', 'b', 'c', 'd'].map(suffix => `${databaseUrl}_${suffix}`);
+    const deployments = await Promise.all(urls.map(url => deploy(service.folder, url)));
+    expect(deployments.map(({ applied }) => applied)).toEqual(urls.map(() => ['1_cups']));
+  });
+
+  test('one of several deployments of a new database applies the migrations, the others find them applied', async () => {
+    await service.writeMigration('1_cups', createCups);
+    const deployments = await Promise.all([1, 2, 3].map(() => deploy(service.folder, databaseUrl)));
+    expect(deployments.flatMap(({ applied }) => applied)).toEqual(['1_cups']);
+  });
+
+  test('says where to look when there is no server', async () => {
+    await expect(deploy(service.folder, 'postgresql://postgres@127.0.0.1:1/orders')).rejects.toThrow(
+      'expected PostgreSQL at 127.0.0.1:1, but got ECONNREFUSED',
+    );
+  });
+});
+
+describe('a deployment that cannot go on', () => {
+  test('names the migrations of a database that is ahead of the folder', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await service.writeMigration('2_size', addSize);
+    await deploy(service.folder, databaseUrl);
+    await service.removeMigration('2_size');
+    const error = await failure(deploy(service.folder, databaseUrl));
+    expect(error.code).toBe('ahead');
+    expect(error.message).toBe(
+      'orders expected a database no newer than its migrations, but got one with 2_size',
+    );
+  });
+
+  test('names the migrations on both sides of a database that has diverged from the folder', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    await service.removeMigration('1_cups');
+    await service.writeMigration('1_mugs', 'CREATE TABLE mugs (id INT);');
+    const error = await failure(deploy(service.folder, databaseUrl));
+    expect(error.code).toBe('diverged');
+    expect(error.message).toContain('with 1_cups and without 1_mugs');
+  });
+
+  test('names a migration that was edited after it was applied', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    await service.writeMigration('1_cups', `${createCups}-- afterthought\n`);
+    const error = await failure(deploy(service.folder, databaseUrl));
+    expect(error.code).toBe('edited');
+    expect(error.message).toContain('got other text in 1_cups');
+  });
+
+  test('names the migration, the reason and the line, and keeps nothing of a migration that fails', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await service.writeMigration('2_broken', 'CREATE TABLE mugs (id INT);\nDELETE FROM cupz;\n');
+    const error = await failure(deploy(service.folder, databaseUrl));
+    expect(error.code).toBe('failed');
+    expect(error.message).toBe(
+      'orders expected to apply migration 2_broken, but got: ' +
+        'ERROR: relation "cupz" does not exist (SQLSTATE 42P01), line 2',
+    );
+    const tables = await runSql(
+      databaseUrl,
+      `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`,
+    );
+    expect(tables).toEqual([{ tablename: '_prisma_migrations' }, { tablename: 'cups' }]);
+  });
+
+  test('refuses to go on after a failed migration until that is marked as rolled back', async () => {
+    await service.writeMigration('1_cups', 'CREATE TABLE cups (id INT,);');
+    await failure(deploy(service.folder, databaseUrl));
+    await service.writeMigration('1_cups', createCups);
+    const error = await failure(deploy(service.folder, databaseUrl));
+    expect(error.code).toBe('failed');
+    expect(error.message).toContain('The `1_cups` migration started at');
+
+    await markRolledBack(service.folder, '1_cups', databaseUrl);
+    expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'engine', applied: ['1_cups'] });
+    expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+  });
+
+  test('gives up when another process migrates the database for too long', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await createDatabase(databaseUrl);
+    const holder = new pg.Client({ connectionString: databaseUrl });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(72707369)');
+    const error = await failure(deploy(service.folder, databaseUrl, { lockTimeoutMs: 100 }));
+    expect(error.code).toBe('locked');
+    expect(error.message).toContain('to finish migrating its database, but waited for 100 ms');
+    await holder.end();
+    expect(await deploy(service.folder, databaseUrl)).toMatchObject({ applied: ['1_cups'] });
+  });
+
+  test('does not mark a migration as rolled back that did not fail', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await deploy(service.folder, databaseUrl);
+    await expect(markRolledBack(service.folder, '1_cups', databaseUrl)).rejects.toThrow(
+      'not in a failed state',
+    );
+  });
+});

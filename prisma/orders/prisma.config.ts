@@ -1,0 +1,3 @@
+import { definePrismaConfig } from '../define.ts';
+
+export default definePrismaConfig('orders');

@@ -1,0 +1,46 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type ServiceFolder, serviceFolder } from './services.ts';
+
+/** For tests: the service orders in a temporary folder, with a schema and migrations of its own. */
+export interface TestService {
+  /** Holds `prisma/orders/`. */
+  rootDir: string;
+  folder: ServiceFolder;
+  /** Writes a schema for PostgreSQL with these models. */
+  writeSchema(models: string): Promise<void>;
+  writeMigration(name: string, sql: string): Promise<void>;
+  removeMigration(name: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** Creates a service for a test: no models and no migrations at first. */
+export async function createTestService(): Promise<TestService> {
+  const rootDir = await mkdtemp(join(tmpdir(), 'portico-test-'));
+  const folder = serviceFolder('orders', rootDir);
+  const migrationDir = (name: string) => join(folder.migrationsDir, name);
+  const writeSchema = async (models: string) => {
+    await mkdir(dirname(folder.schemaFile), { recursive: true });
+    await writeFile(folder.schemaFile, `datasource db {\n  provider = "postgresql"\n}\n${models}`);
+  };
+  await writeSchema('');
+  return {
+    rootDir,
+    folder,
+    writeSchema,
+    writeMigration: async (name, sql) => {
+      await mkdir(migrationDir(name), { recursive: true });
+      await writeFile(join(migrationDir(name), 'migration.sql'), sql);
+    },
+    removeMigration: name => rm(migrationDir(name), { recursive: true }),
+    remove: () => rm(rootDir, { recursive: true }),
+  };
+}
+
+/** For tests: names a database of a server by a URL. */
+export function withDatabase(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
