@@ -27,7 +27,7 @@ export function createScope(log: Logger): Scope {
       } catch (error) {
         log.error({ err: error }, `Closing ${thing.name} failed`);
       }
-      things.pop();
+      things.splice(things.indexOf(thing), 1);
     }
   }
 

@@ -69,6 +69,8 @@ export function consume(options: ConsumeOptions): Closable {
     rebalanceTimeout: 15_000,
     heartbeatInterval: 3_000,
     maxBytesPerPartition: 256 * 1024,
+    // A fetch that waits for messages delays a shutdown by as much.
+    maxWaitTimeInMs: 500,
   });
   const handled = new Counter({
     name: 'events_consumed_total',

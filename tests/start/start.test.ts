@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { rootDir } from '../../dev/settings.ts';
 import { makeDataDir } from '../helpers/system.ts';
 
@@ -65,7 +65,10 @@ describe('npm start and npm run demo', () => {
     let start: ReturnType<typeof run>;
     beforeAll(async () => {
       start = run('dev/main.ts', ['--scale', 'orders=2', '--fresh']);
-      await expect.poll(start.output, { timeout: 100_000 }).toContain('Ctrl-C stops everything');
+      await vi.waitFor(() => expect(start.output()).toContain('Ctrl-C stops everything'), {
+        timeout: 100_000,
+        interval: 100,
+      });
     });
     const address = (what: string) => new RegExp(`${what} {2,}(http\\S+)`).exec(start.output())?.[1] ?? '';
 

@@ -1,0 +1,50 @@
+import { describe, expect, test, vi } from 'vitest';
+import {
+  callerTokenLifetimeSeconds,
+  createCallerTokens,
+  requireCustomer,
+  requireScope,
+  requireService,
+} from './caller.ts';
+
+const secret = 'a secret of at least thirty-two characters';
+const tokens = createCallerTokens(secret);
+const alice = { kind: 'customer', id: 'alice', scopes: ['admin', 'beta'] } as const;
+const orders = { kind: 'service', id: 'orders', scopes: [] } as const;
+
+describe('a caller token', () => {
+  test.each([alice, orders])('brings the $kind $id through', async caller => {
+    expect(await tokens.verify(await tokens.sign(caller))).toEqual(caller);
+  });
+
+  test('of nobody is nobody', async () => {
+    expect(await tokens.verify(undefined)).toBeUndefined();
+  });
+
+  test('signed with another secret is refused', async () => {
+    const forged = await createCallerTokens('another secret, also of thirty-two characters').sign(alice);
+    await expect(tokens.verify(forged)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  test('is useless when its time is over', async () => {
+    vi.useFakeTimers();
+    try {
+      const token = await tokens.sign(alice);
+      vi.advanceTimersByTime((callerTokenLifetimeSeconds + 1) * 1000);
+      await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+test('a customer, a scope and a service are each asked for by name', () => {
+  expect(requireCustomer(alice)).toBe(alice);
+  expect(requireScope(alice, 'admin')).toBe(alice);
+  expect(requireService(orders)).toBe(orders);
+  expect(() => requireCustomer(undefined)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }));
+  expect(() => requireCustomer(orders)).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+  expect(() => requireScope(alice, 'root')).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+  expect(() => requireService(alice)).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+  expect(() => requireService(undefined)).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+});

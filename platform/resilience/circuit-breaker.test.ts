@@ -1,0 +1,129 @@
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BreakerOpenError, BreakerRegistry } from './circuit-breaker.ts';
+
+const settings = { timeoutMs: 100, failureRatePercent: 50, minimumCalls: 4, windowMs: 10_000, openMs: 1_000 };
+const succeed = () => Promise.resolve('fine');
+const fail = () => Promise.reject(new Error('broken'));
+
+describe('a circuit breaker', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function create(options = {}) {
+    const metrics = new Registry();
+    return { metrics, breaker: new BreakerRegistry(metrics).create('inventory', { settings, ...options }) };
+  }
+  type Breaker = ReturnType<typeof create>['breaker'];
+
+  async function run(breaker: Breaker, ...calls: (() => Promise<unknown>)[]): Promise<void> {
+    for (const call of calls) await breaker.run(call).catch(() => {});
+  }
+
+  test('lets calls through and gives what they give', async () => {
+    const { breaker } = create();
+    expect(await breaker.run(succeed)).toBe('fine');
+    await expect(breaker.run(fail)).rejects.toThrow('broken');
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  test('opens at exactly its failure rate, and not before its minimum of calls', async () => {
+    const { breaker } = create();
+    await run(breaker, succeed, succeed, fail);
+    expect(breaker.state).toBe('CLOSED');
+    await run(breaker, fail);
+    expect(breaker.state).toBe('OPEN');
+  });
+
+  test('refuses at once while open, and says when to come again', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail, fail);
+    const call = vi.fn(succeed);
+    await expect(breaker.run(call)).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      retryAfterSeconds: 1,
+    });
+    await expect(breaker.run(call)).rejects.toBeInstanceOf(BreakerOpenError);
+    expect(call).not.toHaveBeenCalled();
+  });
+
+  test('lets one call try after its time, and closes when that succeeds', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail, fail);
+    vi.advanceTimersByTime(settings.openMs);
+    expect(breaker.state).toBe('HALF_OPEN');
+    let answer: (text: string) => void = () => {};
+    const probe = breaker.run(
+      () =>
+        new Promise<string>(resolve => {
+          answer = resolve;
+        }),
+    );
+    await expect(breaker.run(succeed)).rejects.toBeInstanceOf(BreakerOpenError);
+    answer('back');
+    expect(await probe).toBe('back');
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  test('opens again when the one call that tries fails', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail, fail);
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, fail);
+    expect(breaker.state).toBe('OPEN');
+  });
+
+  test('ends a call that takes too long and aborts its signal', async () => {
+    const { breaker } = create();
+    let signal: AbortSignal | undefined;
+    const call = breaker.run(given => {
+      signal = given;
+      return new Promise(() => {});
+    });
+    const outcome = expect(call).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(settings.timeoutMs);
+    await outcome;
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test('does not count an error that is only a refusal', async () => {
+    const { breaker } = create({ isFailure: (error: Error) => error.message !== 'out of stock' });
+    const refuse = () => Promise.reject(new Error('out of stock'));
+    for (let count = 0; count < 10; count++)
+      await expect(breaker.run(refuse)).rejects.toThrow('out of stock');
+    expect(breaker.state).toBe('CLOSED');
+    expect(breaker.stats.failures).toBe(0);
+  });
+
+  test('stays as an operator forces it', async () => {
+    const { breaker } = create();
+    breaker.force('FORCE_OPEN');
+    vi.advanceTimersByTime(settings.openMs * 10);
+    expect(breaker.state).toBe('FORCED_OPEN');
+    await expect(breaker.run(succeed)).rejects.toBeInstanceOf(BreakerOpenError);
+
+    breaker.force('DISABLE');
+    await run(breaker, fail, fail, fail, fail, fail, fail);
+    expect(breaker.state).toBe('DISABLED');
+    expect(await breaker.run(succeed)).toBe('fine');
+
+    breaker.force('CLOSE');
+    expect(breaker.state).toBe('CLOSED');
+    expect(await breaker.run(succeed)).toBe('fine');
+  });
+
+  test('tells its state and its calls as metrics', async () => {
+    const { breaker, metrics } = create();
+    await run(breaker, succeed, fail, fail, fail, succeed);
+    const text = await metrics.metrics();
+    expect(text).toContain('circuitbreaker_state{name="inventory",state="OPEN"} 1');
+    expect(text).toContain('circuitbreaker_state{name="inventory",state="CLOSED"} 0');
+    expect(text).toContain('circuitbreaker_calls_total{name="inventory",kind="successful"} 1');
+    expect(text).toContain('circuitbreaker_calls_total{name="inventory",kind="failed"} 3');
+    expect(text).toContain('circuitbreaker_calls_total{name="inventory",kind="not_permitted"} 1');
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import {
+  eventually,
+  follow,
+  freePort,
+  getJson,
+  listedAt,
+  registerService,
+  startDiscoveryProcess,
+} from './helpers.ts';
+
+const renewalIntervalMs = 1_000;
+
+describe('A registry that is killed and started again', () => {
+  it('is complete within one renewal interval, and nobody who follows it loses an instance meanwhile', async () => {
+    const env = { DISCOVERY_PORT: String(await freePort()) };
+    const first = await startDiscoveryProcess(env);
+    const urls = [first.eureka];
+    const ports = Array.from({ length: 10 }, (_, index) => 4_000 + index);
+    await Promise.all(ports.map(port => registerService({ urls, port })));
+    const view = follow(urls);
+    await eventually(() => expect(view.up('products')).toHaveLength(10));
+    let fewest = 10;
+    view.onChange(() => {
+      fewest = Math.min(fewest, view.up('products').length);
+    });
+
+    await first.child.stop('SIGKILL');
+    const second = await startDiscoveryProcess(env);
+    const readyAt = performance.now();
+    await eventually(async () => expect(await listedAt(second.eureka)).toHaveLength(10));
+    expect(performance.now() - readyAt).toBeLessThan(renewalIntervalMs + 300);
+    // What the restarted registry tells arrives at who follows it, too.
+    await registerService({ urls, port: 5_000 });
+    await eventually(() => expect(view.up('products')).toHaveLength(11));
+    expect(fewest).toBe(10);
+  });
+
+  it('lets go of who died with it, once it has been up long enough to know everybody', async () => {
+    const env = { DISCOVERY_PORT: String(await freePort()), DISCOVERY_WARMUP_MS: '1500' };
+    const first = await startDiscoveryProcess(env);
+    const urls = [first.eureka];
+    await registerService({ urls, port: 4_000 });
+    const { instance } = {
+      instance: {
+        instanceId: 'dead',
+        hostName: 'dead',
+        app: 'PRODUCTS',
+        ipAddr: '10.0.0.5',
+        dataCenterInfo: { name: 'MyOwn' },
+      },
+    };
+    await fetch(`${first.eureka}/apps/PRODUCTS`, { method: 'POST', body: JSON.stringify({ instance }) });
+    const view = follow(urls);
+    await eventually(() => expect(view.up('products')).toHaveLength(2));
+    await first.child.stop('SIGKILL');
+    await startDiscoveryProcess(env);
+    await eventually(() => expect(view.up('products').map(({ port }) => port)).toEqual([4_000]));
+  });
+});
+
+describe('A registry that is asked to end', () => {
+  it('says that it is not ready, ends its streams, and exits', async () => {
+    const discovery = await startDiscoveryProcess();
+    const stream = await fetch(`${discovery.eureka}/changes`);
+    const ended = stream.text().catch(() => 'broken');
+    expect(await getJson(`${discovery.managementUrl}/actuator/health/readiness`)).toMatchObject({
+      status: 'UP',
+    });
+    const startedAt = performance.now();
+    await discovery.child.stop();
+    expect(await ended).toContain('event: snapshot');
+    expect(await discovery.child.ended).toBe('with exit code 0');
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+  });
+});
+
+describe('A lease', () => {
+  it('ends at its duration after the instance has died, and not at twice that', async () => {
+    const { eureka, url } = await startDiscoveryProcess();
+    const view = follow([eureka]);
+    const instance = {
+      instanceId: 'dying',
+      hostName: 'h',
+      app: 'PRODUCTS',
+      ipAddr: '10.0.0.5',
+      dataCenterInfo: { name: 'MyOwn' },
+      leaseInfo: { renewalIntervalInSecs: 1, durationInSecs: 2 },
+    };
+    await fetch(`${eureka}/apps/PRODUCTS`, { method: 'POST', body: JSON.stringify({ instance }) });
+    const registeredAt = performance.now();
+    await eventually(() => expect(view.up('products')).toHaveLength(1));
+    await eventually(() => expect(view.up('products')).toHaveLength(0));
+    const livedMs = performance.now() - registeredAt;
+    expect(livedMs).toBeGreaterThan(1_900);
+    expect(livedMs).toBeLessThan(2_500);
+    const overview = await getJson<{ lastChanges: { cause: string }[] }>(`${url}/dashboard/registry.json`);
+    expect(overview?.lastChanges[0]).toMatchObject({ cause: 'expired', id: 'dying' });
+  });
+});
