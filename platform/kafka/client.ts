@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import kafkajs, { type Kafka, type Producer } from 'kafkajs';
+import kafkajs, { type Kafka, type Producer, type ProducerRecord } from 'kafkajs';
 import * as z from 'zod';
 import { commaSeparated, wholeNumber } from '../config.ts';
 import { messageOf } from '../errors.ts';
@@ -91,7 +91,7 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
     idempotent: true,
     // An idempotent producer must never give a batch up and go on with the next; our own timeout tells the sender.
     retry: { retries: Number.MAX_SAFE_INTEGER },
-    maxInFlightRequests: 5,
+    maxInFlightRequests: 1,
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
   const stop = new AbortController();
@@ -110,13 +110,19 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
   }
 
   const connected = connect();
+  let previous: Promise<unknown> = connected;
+
+  // One at a time: when a connection breaks between two sends of an idempotent producer that are under way together,
+  // kafkajs 2.2.4 may give the second the sequence number of the first, and the broker then drops it as a duplicate.
+  function sendInTurn(record: ProducerRecord) {
+    const sent = previous.then(() => producer.send({ acks: -1, ...record }));
+    previous = sent.catch(() => {});
+    return sent;
+  }
+
   return {
     connected,
-    send: record =>
-      withTimeout(
-        connected.then(() => producer.send({ acks: -1, ...record })),
-        `Sending to '${record.topic}'`,
-      ),
+    send: record => withTimeout(sendInTurn(record), `Sending to '${record.topic}'`),
     close: closeOnce(async () => {
       stop.abort();
       await producer.disconnect();

@@ -38,8 +38,9 @@ export function toMessage(event: DomainEvent): OutgoingMessage {
   const { headers } = KafkaBinding.binary(
     new CloudEvent({ ...event, specversion: '1.0', datacontenttype: 'application/json' }),
   );
+  // In binary mode the content type has a header of its own; the library writes it twice.
   const defined = Object.entries(headers as Record<string, unknown>).filter(
-    ([, value]) => value !== undefined,
+    ([name, value]) => value !== undefined && name !== 'ce_datacontenttype',
   );
   return {
     key: event.subject,
