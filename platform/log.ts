@@ -5,7 +5,10 @@ export type { Logger } from 'pino';
 /** Makes a logger that writes one JSON object a line, with `service` on each, to standard output. */
 export function createLogger(
   service: string,
-  { level = 'info', destination }: { level?: string; destination?: DestinationStream } = {},
+  {
+    level = 'info',
+    destination = standardOutput(),
+  }: { level?: string; destination?: DestinationStream } = {},
 ): Logger {
   const options = {
     level,
@@ -15,7 +18,21 @@ export function createLogger(
     serializers: { err: serializeError },
     redact: ['req.headers.authorization', 'headers.authorization'],
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
+}
+
+/**
+ * Standard output, which may be closed by whoever reads it. pino's own writer (sonic-boom 4.2.1) then tries again without
+ * end, and blocks the process; Node's stream reports an error, and what can't be read any more is dropped.
+ */
+function standardOutput(): DestinationStream {
+  if (!process.stdout.listeners('error').includes(ignoreBrokenPipe))
+    process.stdout.on('error', ignoreBrokenPipe);
+  return process.stdout;
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** What helps to find an error; drivers hang whole connections on theirs. */

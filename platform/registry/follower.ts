@@ -66,7 +66,9 @@ export function followRegistry(options: FollowOptions): RegistryView {
     if (nextMs === undefined) return;
     expiry = setTimeout(
       () => {
+        // A timer may fire a moment before its time.
         if (instances.expire(Date.now())) changed();
+        else scheduleExpiry();
       },
       Math.max(0, nextMs - Date.now()),
     );

@@ -24,7 +24,7 @@ async function startRegistry(answer: RequestListener): Promise<{ url: string; re
 
 /** Takes connections and never answers. */
 async function startBlackHole(): Promise<string> {
-  return listen(createTcpServer(socket => void onTestFinished(() => void socket.destroy())));
+  return listen(createTcpServer(socket => onTestFinished(() => void socket.destroy())));
 }
 
 const good: RequestListener = (_request, response) => response.end('good');

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { rootDir } from '../../dev/settings.ts';
 import { makeDataDir } from '../helpers/system.ts';
@@ -14,6 +14,23 @@ const freePorts = {
   SUBGRAPH_BASE_PORT: '0',
   MANAGEMENT_BASE_PORT: '0',
 };
+
+/** Which of the ports still take connections. */
+async function openPortsOf(ports: readonly number[]): Promise<number[]> {
+  const open: number[] = [];
+  for (const port of ports) {
+    const socket = connect(port, '127.0.0.1');
+    if (
+      await once(socket, 'connect').then(
+        () => true,
+        () => false,
+      )
+    )
+      open.push(port);
+    socket.destroy();
+  }
+  return open;
+}
 
 describe('npm start and npm run demo', () => {
   let dataDir = '';
@@ -101,6 +118,17 @@ describe('npm start and npm run demo', () => {
       for (const url of [address('graph'), address('registry')])
         await expect(fetch(url)).rejects.toThrow('fetch failed');
     });
+  });
+
+  test('a start that is killed leaves no process behind either', async () => {
+    const start = run('dev/main.ts', [], { PORTICO_DATA_DIR: dataDir });
+    await expect.poll(start.output, { timeout: 50_000 }).toContain('Ctrl-C stops everything');
+    const ports = [...start.output().matchAll(/127\.0\.0\.1:(\d+) /g)].map(([, port]) => Number(port));
+    expect(ports.length).toBeGreaterThanOrEqual(8);
+
+    start.child.kill('SIGKILL');
+
+    await expect.poll(() => openPortsOf(ports), { timeout: 15_000 }).toEqual([]);
   });
 
   test('the demonstration starts a system by itself when none runs', async () => {
