@@ -1,0 +1,48 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+interface AccessRules {
+  /** What writers must show; undefined lets everybody write. */
+  readonly token: string | undefined;
+  /** Whether readers must show it too. */
+  readonly readsNeedToken: boolean;
+}
+
+const readMethods = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * Lets in who may come in. The token comes as a bearer token, or as the password of basic auth under any name, as
+ * Spring's clients send it from the URL. A write that a web page makes is refused, whoever looks at the page.
+ */
+export function guard(app: FastifyInstance, { token, readsNeedToken }: AccessRules): void {
+  const expected = token === undefined ? undefined : digest(token);
+  app.addHook('onRequest', async (request, reply) => {
+    const reads = readMethods.includes(request.method);
+    if (!reads && request.headers.origin !== undefined) {
+      return reply.code(403).type('text/plain').send('A registration expected a service, but got a web page');
+    }
+    if (expected === undefined || (reads && !readsNeedToken)) return;
+    const shown = shownToken(request);
+    if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return;
+    // The challenge makes a browser ask for the password, which the dashboard needs when reads are closed.
+    return reply
+      .code(401)
+      .header('www-authenticate', 'Basic realm="discovery", charset="UTF-8"')
+      .type('text/plain')
+      .send(
+        `Authorization expected the registry's token, but got ${shown === undefined ? 'none' : 'another'}`,
+      );
+  });
+}
+
+function shownToken({ headers: { authorization = '' } }: FastifyRequest): string | undefined {
+  const [scheme = '', value = ''] = authorization.split(/ +/, 2);
+  if (scheme.toLowerCase() === 'bearer') return value;
+  if (scheme.toLowerCase() !== 'basic') return undefined;
+  const credentials = Buffer.from(value, 'base64').toString('utf8');
+  return credentials.slice(credentials.indexOf(':') + 1);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,25 @@
+import type { InstanceStatus } from './instance.ts';
+
+interface StatusClaims {
+  /** What the instance says. */
+  readonly sent: InstanceStatus;
+  /** What an operator has set. */
+  readonly override: InstanceStatus | undefined;
+  /** What the registry shows now; undefined for an instance that it does not know. */
+  readonly existing: InstanceStatus | undefined;
+  /** Whether a peer sends this, which has applied the rules already. */
+  readonly replicated: boolean;
+}
+
+/**
+ * Which status readers see; the first rule that applies wins. An instance that says it cannot work is believed
+ * before anybody else.
+ *
+ * Source: `PeerAwareInstanceRegistryImpl` of Netflix/eureka, `FirstMatchWinsCompositeRule`.
+ */
+export function resolveStatus({ sent, override, existing, replicated }: StatusClaims): InstanceStatus {
+  if (sent !== 'UP' && sent !== 'OUT_OF_SERVICE') return sent;
+  if (override !== undefined) return override;
+  if (!replicated && (existing === 'UP' || existing === 'OUT_OF_SERVICE')) return existing;
+  return sent;
+}

@@ -1,0 +1,76 @@
+/** What one registry tells another, in the words of the peer protocol. */
+export const replicationActions = [
+  'Register',
+  'Heartbeat',
+  'Cancel',
+  'StatusUpdate',
+  'DeleteStatusOverride',
+] as const;
+export type ReplicationAction = (typeof replicationActions)[number];
+
+/** What a peer has not yet heard of one instance. */
+export interface News {
+  readonly app: string;
+  readonly id: string;
+  /** About the lease; undefined when only its override changed. */
+  readonly lease: 'Register' | 'Heartbeat' | 'Cancel' | undefined;
+  /** About the override. */
+  readonly override: 'StatusUpdate' | 'DeleteStatusOverride' | undefined;
+}
+
+/**
+ * What a peer is still to be told. However long it is away, there is one entry an instance: later news swallow
+ * earlier ones, so that nothing is lost and nothing piles up.
+ */
+export class PendingNews {
+  readonly #newsByKey = new Map<string, News>();
+
+  get size(): number {
+    return this.#newsByKey.size;
+  }
+
+  add(app: string, id: string, action: ReplicationAction): void {
+    const key = `${app}/${id}`;
+    const known = this.#newsByKey.get(key) ?? { app, id, lease: undefined, override: undefined };
+    this.#newsByKey.set(key, combine(known, action));
+  }
+
+  /** Takes the oldest entries out. */
+  take(maxEntries: number): News[] {
+    const taken: News[] = [];
+    for (const [key, news] of this.#newsByKey) {
+      if (taken.length >= maxEntries) break;
+      taken.push(news);
+      this.#newsByKey.delete(key);
+    }
+    return taken;
+  }
+
+  /** Puts back what could not be told; what was added since counts as later. */
+  putBack(taken: readonly News[]): void {
+    for (const earlier of taken) {
+      const key = `${earlier.app}/${earlier.id}`;
+      const later = this.#newsByKey.get(key);
+      let news = earlier;
+      if (later?.lease) news = combine(news, later.lease);
+      if (later?.override) news = combine(news, later.override);
+      this.#newsByKey.set(key, news);
+    }
+  }
+}
+
+function combine(known: News, action: ReplicationAction): News {
+  switch (action) {
+    case 'Cancel':
+      return { ...known, lease: 'Cancel', override: undefined };
+    case 'Register':
+      return { ...known, lease: 'Register' };
+    case 'Heartbeat':
+      return { ...known, lease: known.lease === 'Register' ? 'Register' : 'Heartbeat' };
+    case 'StatusUpdate':
+    case 'DeleteStatusOverride':
+      return { ...known, override: action };
+    default:
+      return action satisfies never;
+  }
+}

@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { readMetadata, readRegistration } from './read-instance.ts';
+
+const least = { hostName: 'h', ipAddr: '10.0.0.5', app: 'products', dataCenterInfo: { name: 'MyOwn' } };
+
+function read(facts: Record<string, unknown>) {
+  return readRegistration({ instance: { ...least, ...facts } }, 'PRODUCTS', 5_000);
+}
+
+function refusalOf(facts: Record<string, unknown>): string {
+  try {
+    read(facts);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'accepted';
+}
+
+describe('A registration', () => {
+  it('needs little, and gets the defaults of Netflix’s clients for the rest', () => {
+    expect(read({})).toMatchObject({
+      app: 'PRODUCTS',
+      instanceId: 'h',
+      status: 'UP',
+      overriddenStatus: 'UNKNOWN',
+      renewalIntervalMs: 30_000,
+      durationMs: 90_000,
+      metadata: {},
+      lastDirtyTimestampMs: 5_000,
+    });
+  });
+
+  it('takes numbers and flags as texts too, and the override under both its names', () => {
+    const info = read({
+      port: { $: '8080', '@enabled': true },
+      securePort: { $: 443, '@enabled': 'TRUE' },
+      overriddenstatus: 'OUT_OF_SERVICE',
+      lastDirtyTimestamp: '1700000000000',
+      leaseInfo: { renewalIntervalInSecs: '5', durationInSecs: 15 },
+    });
+    expect(info).toMatchObject({
+      port: { number: 8080, enabled: true },
+      securePort: { number: 443, enabled: true },
+      overriddenStatus: 'OUT_OF_SERVICE',
+      lastDirtyTimestampMs: 1_700_000_000_000,
+      renewalIntervalMs: 5_000,
+      durationMs: 15_000,
+    });
+    expect(read({ overriddenStatus: 'UP' }).overriddenStatus).toBe('UP');
+  });
+
+  it.each([
+    [{ hostName: '' }, 'Missing instanceId'],
+    [{ hostName: null, instanceId: 'i' }, 'Missing hostname'],
+    [{ ipAddr: ' ' }, 'Missing ip address'],
+    [{ app: undefined }, 'Missing appName'],
+    [{ app: 'orders' }, 'Mismatched appName, expecting PRODUCTS but was ORDERS'],
+    [{ dataCenterInfo: undefined }, 'Missing dataCenterInfo'],
+    [{ dataCenterInfo: {} }, 'Missing dataCenterInfo Name'],
+  ])('that lacks something is refused in the words of Netflix’s server: %j', (facts, expected) => {
+    expect(refusalOf(facts)).toBe(expected);
+  });
+
+  it.each([
+    ['a@evil.example'],
+    ['evil.example/path'],
+    ['evil.example#'],
+    ['h:80'],
+    ['h h'],
+    ['h\n'],
+    ['2852039166'],
+    ['0x7f.1'],
+    ['127.1'],
+    ['169.254.169.254'],
+    ['::ffff:169.254.169.254'],
+    ['fe80::1'],
+    ['::1%eth0'],
+    ['0.0.0.0'],
+    ['224.0.0.1'],
+    ['xn--.'],
+    ['münchen.example'],
+    ['a'.repeat(254)],
+  ])('from the host %j is refused, since a caller would be led elsewhere', hostName => {
+    expect(refusalOf({ hostName, instanceId: 'i' })).toMatch(/^hostName expected .*, but got "/);
+  });
+
+  it.each([['h'], ['my_service-1.internal'], ['10.1.2.3'], ['::1'], ['2001:db8::1'], ['localhost'], ['h.']])(
+    'from the host %j is taken',
+    hostName => {
+      expect(read({ hostName }).hostName).toBe(hostName);
+    },
+  );
+
+  it.each([
+    ['file:///etc/passwd', 'an http or https URL, but got "file:///etc/passwd"'],
+    ['javascript:alert(1)', 'an http or https URL, but got "javascript:alert(1)"'],
+    ['/info', 'an http or https URL, but got "/info"'],
+    ['http://user:pass@h/', 'a URL without credentials, but got "http://user:pass@h/"'],
+    ['http://169.254.169.254/latest', 'an address where a service can be, but got "169.254.169.254"'],
+  ])('with the health check %j is refused', (healthCheckUrl, expected) => {
+    expect(refusalOf({ healthCheckUrl })).toBe(`healthCheckUrl expected ${expected}`);
+  });
+
+  it.each([
+    [{ port: { $: 65_536 } }, 'port.$ expected a whole number from 0 to 65535, but got 65536'],
+    [{ port: { $: '80x' } }, 'port.$ expected a whole number from 0 to 65535, but got "80x"'],
+    [{ status: 'FINE' }, 'status expected UP, DOWN, STARTING, OUT_OF_SERVICE, UNKNOWN, but got "FINE"'],
+    [
+      { leaseInfo: { durationInSecs: 0 } },
+      'leaseInfo.durationInSecs expected a whole number from 1 to 86400, but got 0',
+    ],
+    [
+      { leaseInfo: { renewalIntervalInSecs: 10, durationInSecs: 5 } },
+      'leaseInfo.durationInSecs expected at least renewalIntervalInSecs, 10, but got 5',
+    ],
+    [
+      { instanceId: 'a/b' },
+      'instanceId expected letters, digits and any of . _ : ~ @ + = , [ ] -, but got "a/b"',
+    ],
+    [
+      { instanceId: '<b>' },
+      'instanceId expected letters, digits and any of . _ : ~ @ + = , [ ] -, but got "<b>"',
+    ],
+    [
+      { dataCenterInfo: { name: 'Azure' } },
+      'dataCenterInfo.name expected Netflix, Amazon, MyOwn, but got "Azure"',
+    ],
+    [{ metadata: 'x' }, 'metadata expected an object, but got "x"'],
+    [{ metadata: { key: { nested: 1 } } }, 'metadata.key expected a text, but got {"nested":1}'],
+    [{ vipAddress: 'a\u0000' }, 'vipAddress expected no control characters, but got "a\\u0000"'],
+  ])('that is malformed is refused with what was expected and what came: %j', (facts, expected) => {
+    expect(refusalOf(facts)).toBe(expected);
+  });
+
+  it('that is no object at all is refused', () => {
+    for (const body of [null, 1, 'x', [], {}, { instance: [] }])
+      expect(() => readRegistration(body, 'PRODUCTS', 0)).toThrow(/expected/);
+  });
+});
+
+describe('Metadata', () => {
+  it('from which callers build URLs is held to what belongs there', () => {
+    expect(readMetadata({ 'graphql.path': '/graphql', 'management.port': 8080 })).toEqual({
+      'graphql.path': '/graphql',
+      'management.port': '8080',
+    });
+    for (const path of ['@evil.example/', '//evil.example/', 'graphql', '/a?b', '/a b', '/\\evil'])
+      expect(() => readMetadata({ 'graphql.path': path })).toThrow(/metadata.graphql.path expected a path/);
+    for (const port of ['0', '65536', '80@evil.example'])
+      expect(() => readMetadata({ 'management.port': port })).toThrow(/metadata.management.port/);
+  });
+
+  it('is bounded in entries, in names and in size', () => {
+    const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, '']));
+    expect(() => readMetadata(many)).toThrow('metadata expected at most 100 entries, but got 101');
+    expect(() => readMetadata({ [`k${'x'.repeat(128)}`]: '' })).toThrow(/metadata key expected at most 128/);
+    const large = Object.fromEntries(
+      Array.from({ length: 5 }, (_, index) => [`k${index}`, 'x'.repeat(8_000)]),
+    );
+    expect(() => readMetadata(large)).toThrow(/metadata expected at most 32768 characters, but got 40010/);
+  });
+
+  it('cannot be named so that it becomes something else', () => {
+    const hostile: unknown = JSON.parse('{"__proto__":"x"}');
+    expect(() => readMetadata(hostile)).toThrow(/metadata key expected a name/);
+  });
+});

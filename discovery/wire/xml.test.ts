@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Lease, theInstance } from '../registry/lease.ts';
+import { anInstance } from '../testing/instances.ts';
+import { listApplications } from './applications.ts';
+import { instanceJson, writeInstance } from './json.ts';
+import { readRegistration } from './read-instance.ts';
+import { decodeElementName, encodeElementName } from './xml-names.ts';
+import { parseXml } from './xml-read.ts';
+import { applicationsXml, instanceXml } from './xml-write.ts';
+
+function aLease(facts: Parameters<typeof anInstance>[0] = {}): Lease {
+  return {
+    info: anInstance(facts),
+    status: 'UP',
+    override: undefined,
+    registeredAtMs: 1,
+    renewedAtMs: 2,
+    upSinceMs: 3,
+    updatedAtMs: 4,
+    evictedAtMs: 0,
+    lastAction: 'ADDED',
+    witness: theInstance,
+  };
+}
+
+describe('An element name', () => {
+  it('is escaped as XStream does', () => {
+    expect(encodeElementName('management.port')).toBe('management.port');
+    expect(encodeElementName('my_key')).toBe('my__key');
+    expect(encodeElementName('a$b')).toBe('a_-b');
+    expect(encodeElementName('a/b')).toBe('a_.002fb');
+    expect(encodeElementName('1st')).toBe('_.0031st');
+  });
+
+  it('is read back from whatever was written', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1 }), name => {
+        expect(decodeElementName(encodeElementName(name))).toBe(name);
+      }),
+    );
+  });
+
+  it('with a lone underscore, as other clients write it, is read as it is', () => {
+    expect(decodeElementName('my_key')).toBe('my_key');
+  });
+});
+
+describe('XML', () => {
+  it('of an instance is the one that Netflix’s server writes', () => {
+    expect(instanceXml(aLease({ metadata: { zone: 'a<b' }, vipAddress: 'products' }))).toBe(
+      '<instance><instanceId>h:products:4001</instanceId><hostName>h</hostName><app>PRODUCTS</app>' +
+        '<ipAddr>10.0.0.5</ipAddr><status>UP</status><overriddenstatus>UNKNOWN</overriddenstatus>' +
+        '<port enabled="true">4001</port><securePort enabled="false">443</securePort><countryId>1</countryId>' +
+        '<dataCenterInfo class="com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"><name>MyOwn</name>' +
+        '</dataCenterInfo><leaseInfo><renewalIntervalInSecs>30</renewalIntervalInSecs>' +
+        '<durationInSecs>90</durationInSecs><registrationTimestamp>1</registrationTimestamp>' +
+        '<lastRenewalTimestamp>2</lastRenewalTimestamp><evictionTimestamp>0</evictionTimestamp>' +
+        '<serviceUpTimestamp>3</serviceUpTimestamp></leaseInfo><metadata><zone>a&lt;b</zone></metadata>' +
+        '<vipAddress>products</vipAddress><isCoordinatingDiscoveryServer>false</isCoordinatingDiscoveryServer>' +
+        '<lastUpdatedTimestamp>4</lastUpdatedTimestamp><lastDirtyTimestamp>1000</lastDirtyTimestamp>' +
+        '<actionType>ADDED</actionType></instance>',
+    );
+  });
+
+  it('marks metadata without entries as Netflix’s server does, and skips the mark when it reads', () => {
+    const xml = instanceXml(aLease());
+    expect(xml).toContain('<metadata class="java.util.Collections$EmptyMap"/>');
+    expect(readRegistration(parseXml(xml), 'PRODUCTS', 0).metadata).toEqual({});
+  });
+
+  it('of a list begins with the hash', () => {
+    expect(applicationsXml(listApplications([aLease()], 'UP_1_'))).toMatch(
+      /^<applications><versions__delta>1<\/versions__delta><apps__hashcode>UP_1_<\/apps__hashcode><application><name>PRODUCTS<\/name><instance>/,
+    );
+  });
+
+  it('and JSON of any instance are read as the same instance', () => {
+    const text = fc.string({ unit: 'grapheme-ascii', maxLength: 20 }).map(each => each.trim());
+    const key = fc
+      .stringMatching(/^[\x21-\x7e]{1,12}$/)
+      .filter(each => each !== '@class' && each !== '__proto__');
+    fc.assert(
+      fc.property(fc.dictionary(key, text), fc.constantFrom('UP', 'DOWN', 'STARTING'), (metadata, status) => {
+        const { 'graphql.path': _, 'management.port': __, ...free } = metadata;
+        const info = anInstance({ metadata: free, status, homePageUrl: 'http://h:4001/?a=1&b=2' });
+        const lease = { ...aLease(), info, status };
+        const wire = writeInstance(lease);
+        expect(instanceJson(lease)).toBe(JSON.stringify(wire));
+        expect(readRegistration({ instance: wire }, 'PRODUCTS', 0)).toEqual(info);
+        expect(readRegistration(parseXml(instanceXml(lease)), 'PRODUCTS', 0)).toEqual(info);
+      }),
+    );
+  });
+
+  it('with a DOCTYPE, and so with entities of its own, is refused', () => {
+    expect(() => parseXml('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')).toThrow(/DOCTYPE is not allowed/);
+  });
+
+  it('that is not well-formed, or is nested without end, is refused', () => {
+    expect(() => parseXml('<a><b></a>')).toThrow(/expected well-formed XML/);
+    expect(() => parseXml('<a>'.repeat(100))).toThrow(/nested deeper/);
+    expect(() => parseXml('')).toThrow(/expected well-formed XML/);
+  });
+});
