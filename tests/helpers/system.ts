@@ -21,7 +21,7 @@ export interface TestSystem {
 
 type TestSystemOptions = Pick<SystemOptions, 'scale' | 'env'>;
 
-/** Settings by which nothing collides with a system that runs on this machine. */
+/** Settings by which nothing collides with a system that runs on this machine. With KAFKA_BROKERS, those are used. */
 export function isolatedSettings(dataDir: string) {
   return loadSystemSettings({
     GATEWAY_PORT: '0',
@@ -31,6 +31,7 @@ export function isolatedSettings(dataDir: string) {
     SUBGRAPH_BASE_PORT: '0',
     MANAGEMENT_BASE_PORT: '0',
     PORTICO_DATA_DIR: dataDir,
+    KAFKA_BROKERS: process.env['KAFKA_BROKERS'],
   });
 }
 

@@ -7,7 +7,10 @@ import { fetchLibraries, NotAvailableError, startApacheKafka } from './apache-ka
 const DEFAULT_VERSION = '4.4.0';
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** Runs the Kafka contract over Apache Kafka. @returns vitest's exit code */
+/** The contract of a broker, and the scenarios in which events matter, with a system that uses this broker. */
+const tests = ['tests/kafka/apache.test.ts', 'tests/order-to-subscriber'];
+
+/** Runs the event tests over Apache Kafka. @returns vitest's exit code */
 async function main(): Promise<number> {
   const version = process.env['KAFKA_VERSION'] || DEFAULT_VERSION;
   const libraries = await fetchLibraries(version, join(ROOT, '.portico', 'apache-kafka'));
@@ -15,7 +18,7 @@ async function main(): Promise<number> {
   console.log(`Apache Kafka ${version} is ready on ${kafka.address}`);
   try {
     const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-    const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', 'tests/kafka/apache.test.ts'], {
+    const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', ...tests], {
       cwd: ROOT,
       env: { ...process.env, KAFKA_BROKERS: kafka.address },
       stdio: 'inherit',
