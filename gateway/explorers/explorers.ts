@@ -12,19 +12,22 @@ export async function serveExplorers(app: FastifyInstance, config: GatewayConfig
     headers: config.EXPLORER_AUTHORIZATION ? { Authorization: config.EXPLORER_AUTHORIZATION } : {},
   };
   const sandbox = renderSandbox(settings);
-  const altair = renderIde(settings);
   app.get('/', (_request, reply) => reply.type('text/html').send(sandbox));
   await app.register(fastifyStatic, { root: getDistDirectory(), serve: false });
   app.get('/ide', (request, reply) =>
-    request.url.startsWith('/ide/') ? reply.type('text/html').send(altair) : reply.redirect('/ide/'),
+    request.url.startsWith('/ide/')
+      ? reply.type('text/html').send(renderIde(settings, `${request.protocol}://${request.host}`))
+      : reply.redirect('/ide/'),
   );
   app.get<{ Params: { '*': string } }>('/ide/*', (request, reply) => reply.sendFile(request.params['*']));
 }
 
-function renderIde({ document, headers }: ExplorerSettings): string {
+/** Altair wants the address for subscriptions to be absolute, so its page depends on where it is asked for. */
+function renderIde({ document, headers }: ExplorerSettings, origin: string): string {
   return renderAltair({
     baseURL: '/ide/',
-    endpointURL: '/graphql',
+    endpointURL: `${origin}/graphql`,
+    subscriptionsEndpoint: `${origin.replace(/^http/, 'ws')}/graphql`,
     initialQuery: document,
     initialHeaders: { ...headers },
     initialSubscriptionRequestHandlerId: 'graphql-ws',

@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
+import { placedOrderId } from '../helpers/shop.ts';
 import { useSystem } from '../helpers/system.ts';
 
 const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 
 describe('the explorers', () => {
-  const shop = useSystem();
+  const shop = useSystem({
+    env: { EXPLORER_DOCUMENT_FILE: join(import.meta.dirname, 'notifications.graphql') },
+  });
   const origin = () => new URL(shop.system.graphUrl).origin;
 
   test('Apollo Sandbox is the landing page, preset with this graph', async () => {
@@ -18,7 +22,7 @@ describe('the explorers', () => {
     expect(html).toContain(
       "initialSubscriptionEndpoint: location.origin.replace(/^http/, 'ws') + '/graphql'",
     );
-    expect(html).toContain('subscription Notifications');
+    expect(html).toContain('subscription Notifications {');
     expect(html).toMatch(/"Authorization":"Bearer eyJ/);
   });
 
@@ -56,6 +60,19 @@ describe('the explorers', () => {
         await page.goto(`${origin()}/`);
         await page.waitForURL(`${origin()}/ide/`);
         expect(new Set(outside)).toEqual(new Set(['embeddable-sandbox.cdn.apollographql.com']));
+
+        await page.getByRole('button', { name: 'Send Request' }).click();
+        const alice = await shop.client('alice');
+        await expect
+          .poll(
+            async () => {
+              await placedOrderId(alice, [{ sku: 'MUG-BLACK', quantity: 1 }]);
+              return page.getByText('Your order of 1 piece for EUR 14.50 was placed.').count();
+            },
+            { timeout: 10_000, interval: 500 },
+          )
+          .toBeGreaterThan(0);
+        expect(await page.getByText('Stoneware mug, black').count()).toBeGreaterThan(0);
       });
     },
   );
