@@ -26,7 +26,7 @@ describe('The dashboard', () => {
     const linked = [...html.matchAll(/(?:src|href)="(\/dashboard\/[^"]+\.(?:js|css))"/g)].map(
       ([, path]) => path,
     );
-    expect(linked).toHaveLength(2);
+    expect(linked).toHaveLength(3);
     for (const path of [...linked, '/dashboard/render.js', '/dashboard/graph.js', '/dashboard/dom.js'])
       expect((await fetch(`${url}${path}`)).status, path).toBe(200);
     expect(html).not.toMatch(/(?:src|href)="https?:/);

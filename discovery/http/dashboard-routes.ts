@@ -6,7 +6,11 @@ import { describeRegistry, keepLastChanges } from './overview.ts';
 
 const files = [
   { path: '/', file: 'index.html', type: 'text/html; charset=utf-8' },
-  { path: '/dashboard/style.css', file: 'style.css', type: 'text/css; charset=utf-8' },
+  ...['base.css', 'parts.css'].map(file => ({
+    path: `/dashboard/${file}`,
+    file,
+    type: 'text/css; charset=utf-8',
+  })),
   ...['main.js', 'render.js', 'graph.js', 'dom.js'].map(file => ({
     path: `/dashboard/${file}`,
     file,

@@ -99,6 +99,7 @@ describe.skipIf(!prometheus || !promtool)('Prometheus', () => {
     const targets = await eventually(async () => {
       const answer = await getJson<Targets>(`${url}/api/v1/targets?state=active`);
       const active = answer?.data.activeTargets ?? [];
+      active.sort((a, b) => String(a.labels['service']).localeCompare(String(b.labels['service'])));
       expect(active).toHaveLength(3);
       expect(active.map(({ health }) => health)).toEqual(['up', 'up', 'up']);
       return active;
