@@ -53,7 +53,7 @@ describe.skipIf(!executablePath)('The dashboard in a browser', () => {
     });
     await eventually(
       async () => expect(await textOf(page, '#applications')).toContain('127.0.0.1:products:4001'),
-      3_000,
+      5_000,
     );
     expect(await textOf(page, '#applications')).toContain(version);
     expect(await page.title()).toBe('Registry');
@@ -62,7 +62,7 @@ describe.skipIf(!executablePath)('The dashboard in a browser', () => {
     });
     await eventually(
       async () => expect(await textOf(page, '#applications')).toContain('OUT_OF_SERVICE (set)'),
-      3_000,
+      5_000,
     );
     await eventually(async () =>
       expect(await textOf(page, '#changes')).toContain('changed status to OUT_OF_SERVICE'),
