@@ -141,6 +141,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ...common,
       GATEWAY_PORT: String(settings.GATEWAY_PORT),
       MANAGEMENT_PORT: String(managementPort(settings, gatewayIndex)),
+      GATEWAY_DATA_DIR: join(settings.PORTICO_DATA_DIR, 'gateway'),
       JWT_JWKS_URL: keys.jwksUrl,
       EXPLORER_DOCUMENT_FILE: join(rootDir, 'dev', 'sample-operations.graphql'),
       EXPLORER_AUTHORIZATION: `Bearer ${await keys.mintToken('alice')}`,

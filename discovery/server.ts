@@ -11,7 +11,6 @@ import { ChangeStream } from './http/change-stream.ts';
 import { addDashboardRoutes } from './http/dashboard-routes.ts';
 import { addEurekaRoutes, eurekaBases } from './http/eureka-routes.ts';
 import { addPrometheusRoutes } from './http/prometheus-routes.ts';
-import { closeUnusedConnections } from './http/unused-connections.ts';
 import { addHealth, addMetrics, type Observed } from './observe.ts';
 import { startEvictions } from './registry/evictions.ts';
 import type { Lease } from './registry/lease.ts';
@@ -136,7 +135,6 @@ async function serve(context: DiscoveryContext, observed: Observed, managementPo
   addDashboardRoutes(app, observed, config.DISCOVERY_GATEWAY_APP);
   // Streams never end by themselves, and would keep the server from closing.
   app.addHook('preClose', () => observed.changes.close());
-  closeUnusedConnections(app);
   const server = scope.use(
     'registry server',
     await listen(app, { host: config.HOST, port: config.DISCOVERY_PORT }),

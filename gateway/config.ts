@@ -1,10 +1,77 @@
+import { join } from 'node:path';
 import * as z from 'zod';
 import { commaSeparated, durationMs, flag, port, urlSetting, wholeNumber } from '../platform/config.ts';
 import { systemSettings } from '../platform/system.ts';
 
-/** Settings of the gateway process. */
-export const gatewaySettings = systemSettings.extend({
+/** Limits of one subgraph where they differ from those of all. */
+const subgraphLimits = z.strictObject({
+  timeoutMs: z.number().int().min(1).max(3_600_000).optional(),
+  maxConcurrent: z.number().int().min(1).max(100_000).optional(),
+});
+
+const subgraphLimitsByName = z
+  .string()
+  .default('{}')
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: `expected JSON, but got ${text.slice(0, 100)}` });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string(), subgraphLimits));
+
+const supergraphSettings = z.object({
+  GATEWAY_DATA_DIR: z
+    .string()
+    .default(join('.portico', 'gateway'))
+    .describe('Folder of the launch history and the last good SDLs, by which a restart serves at once.'),
+  SUBGRAPH_REMOVAL_GRACE_MS: durationMs(10_000, { min: 0 }).describe(
+    'How long a subgraph whose last instance deregistered stays in the graph. One that is lost without a word stays.',
+  ),
+  SDL_POLL_INTERVAL_MS: durationMs(10_000).describe(
+    'How often an instance that registers no schema.hash is asked for its SDL.',
+  ),
+  QUERY_PLAN_CACHE_SIZE: wholeNumber(2_000, { min: 1, max: 1_000_000 }).describe(
+    'Query plans that are kept.',
+  ),
+});
+
+const routingSettings = z.object({
+  SUBGRAPH_TIMEOUT_MS: durationMs(10_000).describe('Longest time of one fetch from a subgraph.'),
+  SUBGRAPH_CONNECTIONS: wholeNumber(128, { min: 1, max: 10_000 }).describe(
+    'Most connections to one instance of a subgraph.',
+  ),
+  SUBGRAPH_MAX_CONCURRENT: wholeNumber(500, { min: 1, max: 100_000 }).describe(
+    'Most fetches of one subgraph at once; further ones fail at once.',
+  ),
+  SUBGRAPH_LIMITS: subgraphLimitsByName.describe(
+    'Limits of single subgraphs as JSON: {"orders":{"timeoutMs":5000,"maxConcurrent":100}}.',
+  ),
+  SUBGRAPH_BREAKER_FAILURE_RATE_PERCENT: wholeNumber(50, { min: 1, max: 100 }).describe(
+    "Share of failed fetches that opens a subgraph's circuit breaker.",
+  ),
+  SUBGRAPH_BREAKER_MINIMUM_CALLS: wholeNumber(20, { min: 1, max: 10_000 }).describe(
+    'Fewest fetches in the window before the share counts.',
+  ),
+  SUBGRAPH_BREAKER_WINDOW_MS: durationMs(10_000).describe('Length of the window.'),
+  SUBGRAPH_BREAKER_OPEN_MS: durationMs(5_000).describe(
+    'Time that a breaker stays open before one fetch may try.',
+  ),
+  HEADERS_TO_SUBGRAPHS: commaSeparated(['traceparent', 'tracestate', 'baggage', 'accept-language']).describe(
+    "Headers of a client's request that go on to subgraphs, comma-separated; nothing else does.",
+  ),
+  HEADERS_TO_CLIENTS: commaSeparated(['set-cookie', 'cache-control']).describe(
+    "Headers of subgraphs' answers that go on to clients, comma-separated; of cache-control the strictest.",
+  ),
+});
+
+const frontSettings = z.object({
   GATEWAY_PORT: port(4000).describe('Port of /graphql, over HTTP and WebSocket, and of the explorers.'),
+  GATEWAY_MAX_CONCURRENT_REQUESTS: wholeNumber(1_000, { min: 1, max: 1_000_000 }).describe(
+    'Requests to /graphql under way at once; further ones are answered with 503 at once.',
+  ),
   JWT_JWKS_URL: urlSetting('https:', 'http:', 'file:')
     .optional()
     .describe(
@@ -12,13 +79,6 @@ export const gatewaySettings = systemSettings.extend({
     ),
   JWT_ISSUER: z.string().optional().describe("Value that a token's `iss` must have."),
   JWT_AUDIENCE: z.string().optional().describe("Value that a token's `aud` must contain."),
-  SUBGRAPH_TIMEOUT_MS: durationMs(10_000).describe('Longest time of one fetch from a subgraph.'),
-  SUBGRAPH_CONNECTIONS: wholeNumber(128, { min: 1, max: 10_000 }).describe(
-    'Most connections to one instance of a subgraph.',
-  ),
-  SUBGRAPH_REMOVAL_GRACE_MS: durationMs(10_000, { min: 0 }).describe(
-    'How long a subgraph without an instance stays in the graph; its fields answer null with an error meanwhile.',
-  ),
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
   ),
@@ -31,5 +91,12 @@ export const gatewaySettings = systemSettings.extend({
     .string()
     .optional()
     .describe('File of operations that the explorers show at first.'),
+});
+
+/** Settings of the gateway process. */
+export const gatewaySettings = systemSettings.extend({
+  ...frontSettings.shape,
+  ...supergraphSettings.shape,
+  ...routingSettings.shape,
 });
 export type GatewayConfig = z.infer<typeof gatewaySettings>;

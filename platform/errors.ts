@@ -19,6 +19,8 @@ export const errorKinds = {
   GRAPH_NOT_READY: { httpStatus: 503, retryable: true },
   SERVICE_UNAVAILABLE: { httpStatus: 503, retryable: true },
   SERVICE_TIMEOUT: { httpStatus: 504, retryable: true },
+  OVERLOADED: { httpStatus: 503, retryable: true },
+  SUBGRAPH_OVERLOADED: { httpStatus: 503, retryable: true },
   SUBGRAPH_UNAVAILABLE: { httpStatus: 503, retryable: true },
   SUBGRAPH_TIMEOUT: { httpStatus: 504, retryable: true },
   SUBGRAPH_ERROR: { httpStatus: 502, retryable: false },

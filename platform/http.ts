@@ -5,6 +5,7 @@ import { messageOf, PorticoError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { httpServerDuration } from './metrics.ts';
+import { closeUnusedConnections } from './unused-connections.ts';
 
 interface HttpServerOptions {
   readonly log: Logger;
@@ -31,7 +32,8 @@ export function createHttpServer({
     // by a registry that has not yet heard of the shutdown may see a failure.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true },
+    // Ids of instances are longer than the router expects.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -46,6 +48,7 @@ export function createHttpServer({
       error: { code: 'NOT_FOUND', message: `Nothing is served at ${request.method} ${request.url}` },
     }),
   );
+  closeUnusedConnections(app);
   if (metrics) measureRequests(app, metrics);
   return app;
 }

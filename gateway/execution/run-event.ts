@@ -10,6 +10,8 @@ import type {
 } from 'graphql';
 import { Kind } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
+import type { OperationContext } from '../operation-context.ts';
+import { noHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 
@@ -55,7 +57,7 @@ export function planSubscription(options: PlanOptions): PlannedSubscription {
     async runEvent(event) {
       const requestContext = {
         request: { variables },
-        context: { caller },
+        context: { caller, headers: noHeaders } satisfies OperationContext,
         logger: log,
         metrics: {},
         schema: graph.schema,

@@ -1,12 +1,18 @@
+import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { InstanceStatus, ServiceInstance } from '../../platform/registry/instance.ts';
 import { createInstances } from './instances.ts';
 
+interface TestInstance {
+  readonly status?: InstanceStatus;
+  readonly metadata?: Record<string, string>;
+  readonly dirty?: number;
+}
+
 function instance(
   id: string,
-  status: InstanceStatus = 'UP',
-  metadata: Record<string, string> = {},
+  { status = 'UP', metadata = {}, dirty = 0 }: TestInstance = {},
 ): ServiceInstance {
   const [, port = '1'] = id.split(':');
   return {
@@ -17,22 +23,22 @@ function instance(
     secure: false,
     status,
     metadata,
-    lastDirtyTimestampMs: 0,
+    lastDirtyTimestampMs: dirty,
   };
 }
 
-/** A view of a registry that a test changes. */
-function viewOf(...instances: ServiceInstance[]) {
+/** Instances over a view of a registry that a test changes. */
+function instancesOf(...first: ServiceInstance[]) {
   let listener = () => {};
   const view = {
-    instances,
+    instances: first,
     onChange(callback: () => void) {
       listener = callback;
       return () => {};
     },
   };
   return {
-    view: view as unknown as RegistryView,
+    instances: createInstances(view as unknown as RegistryView, new Registry()),
     change(...changed: ServiceInstance[]) {
       view.instances = changed;
       listener();
@@ -40,49 +46,89 @@ function viewOf(...instances: ServiceInstance[]) {
   };
 }
 
+const any = { serves: () => true, strict: true };
+const version = (hash: string, strict = true) => ({
+  serves: ({ metadata }: ServiceInstance) => metadata['schema.hash'] === hash,
+  strict,
+});
+
 describe('picking an instance', () => {
   test('takes the one with the fewest requests outstanding, and equals in turn', () => {
-    const { view } = viewOf(instance('a:1'), instance('a:2'));
-    const instances = createInstances(view);
-    const inTurn = [instances.pick('products').id, instances.pick('products').id];
+    const { instances } = instancesOf(instance('a:1'), instance('a:2'));
+    const inTurn = [instances.pick('products', any).id, instances.pick('products', any).id];
     expect(inTurn.sort()).toEqual(['a:1', 'a:2']);
-    const busy = instances.pick('products');
+    const busy = instances.pick('products', any);
     busy.outstanding = 2;
-    for (let count = 0; count < 4; count++) expect(instances.pick('products').id).not.toBe(busy.id);
+    for (let count = 0; count < 4; count++) expect(instances.pick('products', any).id).not.toBe(busy.id);
   });
 
   test('leaves out those that were tried, and those that do not take requests', () => {
-    const { view } = viewOf(instance('a:1'), instance('a:2', 'OUT_OF_SERVICE'), instance('a:3', 'STARTING'));
-    const instances = createInstances(view);
-    const first = instances.pick('products');
+    const { instances } = instancesOf(
+      instance('a:1'),
+      instance('a:2', { status: 'OUT_OF_SERVICE' }),
+      instance('a:3', { status: 'STARTING' }),
+    );
+    const first = instances.pick('products', any);
     expect(first.id).toBe('a:1');
-    expect(() => instances.pick('products', new Set([first]))).toThrow(
+    expect(() => instances.pick('products', { ...any, except: new Set([first]) })).toThrow(
       expect.objectContaining({ code: 'SUBGRAPH_UNAVAILABLE', details: { subgraph: 'products' } }),
     );
   });
 
+  test('takes only instances that serve the composed schema, unless any may serve', () => {
+    const { instances } = instancesOf(
+      instance('a:1', { metadata: { 'schema.hash': 'old' } }),
+      instance('a:2', { metadata: { 'schema.hash': 'new' } }),
+    );
+    for (let count = 0; count < 4; count++) {
+      expect(instances.pick('products', version('new')).id).toBe('a:2');
+      expect(instances.pick('products', version('old', false)).id).toBe('a:1');
+    }
+    expect(() => instances.pick('products', version('other'))).toThrow('serves the schema');
+    expect(instances.pick('products', version('other', false)).subgraph).toBe('products');
+  });
+
   test('follows the registry, and keeps the counts of instances that stay', () => {
-    const { view, change } = viewOf(instance('a:1'));
-    const instances = createInstances(view);
-    const first = instances.pick('products');
+    const { instances, change } = instancesOf(instance('a:1'));
+    const first = instances.pick('products', any);
     first.outstanding = 7;
     change(instance('a:1'), instance('a:2'));
-    expect(instances.pick('products').id).toBe('a:2');
+    expect(instances.pick('products', any).id).toBe('a:2');
     change(instance('a:1'));
-    expect(instances.pick('products')).toBe(first);
+    expect(instances.pick('products', any)).toBe(first);
     change();
-    expect(() => instances.pick('products')).toThrow('No instance of the subgraph');
+    expect(() => instances.pick('products', any)).toThrow('No instance of the subgraph');
   });
 
   test('goes by the name and path in the metadata, and without them by the service and /graphql', () => {
-    const { view } = viewOf(
-      instance('a:1', 'UP', { subgraph: 'catalogue', 'graphql.path': '/api/graphql' }),
+    const { instances } = instancesOf(
+      instance('a:1', { metadata: { subgraph: 'catalogue', 'graphql.path': '/api/graphql' } }),
       instance('a:2'),
-      instance('a:3', 'UP', { subgraph: '' }),
+      instance('a:3', { metadata: { subgraph: '' } }),
     );
-    const instances = createInstances(view);
-    expect(instances.pick('catalogue').url).toBe('http://10.0.0.1:1/api/graphql');
-    expect(instances.pick('products').url).toBe('http://10.0.0.1:2/graphql');
-    expect(() => instances.pick('')).toThrow('No instance');
+    expect(instances.pick('catalogue', any).url).toBe('http://10.0.0.1:1/api/graphql');
+    expect(instances.pick('products', any).url).toBe('http://10.0.0.1:2/graphql');
+    expect(() => instances.pick('', any)).toThrow('No instance');
+  });
+
+  test('passes by an instance that is ejected, but for want of another', () => {
+    const { instances, change } = instancesOf(instance('a:1'), instance('a:2'));
+    const bad = instances.pick('products', any);
+    for (let count = 0; count < 3; count++) bad.failed();
+    for (let count = 0; count < 4; count++) expect(instances.pick('products', any)).not.toBe(bad);
+    change(instance(bad.id));
+    expect(instances.pick('products', any)).toBe(bad);
+  });
+
+  test('forgets the past of an instance that registers anew, and tells of its arrival', () => {
+    const { instances, change } = instancesOf(instance('a:1'));
+    const arrived: string[] = [];
+    instances.onArrival(subgraph => arrived.push(subgraph));
+    const before = instances.pick('products', any);
+    change(instance('a:1'));
+    expect(arrived).toEqual([]);
+    change(instance('a:1', { dirty: 1 }));
+    expect(arrived).toEqual(['products']);
+    expect(instances.pick('products', any)).not.toBe(before);
   });
 });

@@ -1,71 +1,129 @@
+import { Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import { graphqlUrlOf } from '../../platform/service-client.ts';
-import { wantedSubgraphs } from '../supergraph/wanted.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { offeredInstances } from '../supergraph/offers.ts';
+import { Endpoint } from './endpoint.ts';
 
-/** One instance of a subgraph, as requests are sent to it. */
-export interface Endpoint {
-  readonly id: string;
-  readonly subgraph: string;
-  /** Address of its GraphQL endpoint, over HTTP. */
-  readonly url: string;
-  /** Requests that it has not answered yet. */
-  outstanding: number;
+/** Which instances may get a request. */
+export interface PickOptions {
+  /**
+   * Instances that serve the schema that was composed. Without one of them, `strict` decides whether any other may get
+   * the request.
+   */
+  readonly serves: (instance: ServiceInstance) => boolean;
+  readonly strict: boolean;
+  /** Instances that were tried already. */
+  readonly except?: ReadonlySet<Endpoint>;
 }
 
 /** Which instance gets a request. */
 export interface Instances extends Closable {
   /**
-   * The instance with the fewest requests outstanding; among equals, each in turn.
-   * @param except instances that were tried already
+   * The instance with the fewest requests outstanding; among equals, each in turn. Instances that are ejected for their
+   * failures come last: when there are no others, the one whose ejection ends first.
    * @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none
    */
-  pick(subgraph: string, except?: ReadonlySet<Endpoint>): Endpoint;
+  pick(subgraph: string, options: PickOptions): Endpoint;
+  /** Calls back when a subgraph has got an instance that it did not have; returns what ends that. */
+  onArrival(listener: (subgraph: string) => void): () => void;
+}
+
+interface Known {
+  readonly instance: ServiceInstance;
+  readonly endpoint: Endpoint;
 }
 
 /** Follows the registry for the instances of each subgraph. */
-export function createInstances(registry: RegistryView): Instances {
-  let endpointsBySubgraph = new Map<string, Endpoint[]>();
+export function createInstances(registry: RegistryView, metrics: Registry): Instances {
+  let knownBySubgraph = new Map<string, Known[]>();
+  const arrivalListeners = new Set<(subgraph: string) => void>();
   let turn = 0;
 
   function refresh(): void {
-    const before = new Map(
-      [...endpointsBySubgraph.values()].flat().map(each => [`${each.id} ${each.url}`, each]),
-    );
-    endpointsBySubgraph = new Map(
-      [...wantedSubgraphs(registry).values()].map(({ name, instances }) => [
-        name,
+    const before = new Map([...knownBySubgraph.values()].flat().map(known => [keyOf(known.instance), known]));
+    const arrivals = new Set<string>();
+    knownBySubgraph = new Map(
+      [...offeredInstances(registry)].map(([subgraph, instances]) => [
+        subgraph,
         instances.map(instance => {
-          const url = graphqlUrlOf(instance);
-          return (
-            before.get(`${instance.id} ${url}`) ?? { id: instance.id, subgraph: name, url, outstanding: 0 }
-          );
+          const known = before.get(keyOf(instance));
+          if (!known) arrivals.add(subgraph);
+          return { instance, endpoint: known?.endpoint ?? new Endpoint(subgraph, instance) };
         }),
       ]),
     );
+    for (const subgraph of arrivals) for (const listener of arrivalListeners) listener(subgraph);
+  }
+
+  function candidates(subgraph: string, { serves, strict, except }: PickOptions): Endpoint[] {
+    const known = (knownBySubgraph.get(subgraph) ?? []).filter(({ endpoint }) => !except?.has(endpoint));
+    const serving = known.filter(({ instance }) => serves(instance));
+    return (serving.length > 0 || strict ? serving : known).map(({ endpoint }) => endpoint);
   }
 
   refresh();
   const unfollow = registry.onChange(refresh);
+  observe(metrics, () => [...knownBySubgraph].map(([subgraph, known]) => ({ subgraph, known })));
   return {
-    pick(subgraph, except) {
-      const endpoints = (endpointsBySubgraph.get(subgraph) ?? []).filter(endpoint => !except?.has(endpoint));
+    pick(subgraph, options) {
       turn += 1;
-      let best: Endpoint | undefined;
-      for (let offset = 0; offset < endpoints.length; offset++) {
-        const endpoint = endpoints[(turn + offset) % endpoints.length];
-        if (endpoint && (!best || endpoint.outstanding < best.outstanding)) best = endpoint;
-      }
+      const best = leastBusy(candidates(subgraph, options), turn);
       if (best) return best;
       throw new PorticoError(
         'SUBGRAPH_UNAVAILABLE',
-        except?.size
-          ? `No instance of the subgraph '${subgraph}' could be reached`
-          : `No instance of the subgraph '${subgraph}' is registered`,
-        { details: { subgraph } },
+        absence(subgraph, options, knownBySubgraph.has(subgraph)),
+        {
+          details: { subgraph },
+        },
       );
     },
-    close: closeOnce(async () => unfollow()),
+    onArrival(listener) {
+      arrivalListeners.add(listener);
+      return () => void arrivalListeners.delete(listener);
+    },
+    close: closeOnce(async () => {
+      unfollow();
+      arrivalListeners.clear();
+    }),
   };
+}
+
+/** An instance that registers anew, with another address or after a restart, begins without a past. */
+function keyOf({ app, id, host, port, lastDirtyTimestampMs }: ServiceInstance): string {
+  return `${app}/${id} ${host}:${port} ${lastDirtyTimestampMs}`;
+}
+
+function leastBusy(endpoints: readonly Endpoint[], turn: number): Endpoint | undefined {
+  let best: Endpoint | undefined;
+  for (let offset = 0; offset < endpoints.length; offset++) {
+    const endpoint = endpoints[(turn + offset) % endpoints.length];
+    if (endpoint && !endpoint.ejected && (!best || endpoint.outstanding < best.outstanding)) best = endpoint;
+  }
+  return best ?? [...endpoints].sort((a, b) => a.ejectedUntilMs - b.ejectedUntilMs)[0];
+}
+
+function absence(subgraph: string, { except }: PickOptions, isRegistered: boolean): string {
+  if (except?.size) return `No instance of the subgraph '${subgraph}' could be reached`;
+  return isRegistered
+    ? `No instance of the subgraph '${subgraph}' serves the schema that the graph was composed with`
+    : `No instance of the subgraph '${subgraph}' is registered`;
+}
+
+function observe(metrics: Registry, all: () => { subgraph: string; known: readonly Known[] }[]): void {
+  new Gauge({
+    name: 'gateway_subgraph_instances',
+    help: 'Instances of a subgraph that the registry names as UP: in use, or ejected for their failures.',
+    labelNames: ['subgraph', 'state'],
+    registers: [metrics],
+    collect() {
+      this.reset();
+      for (const { subgraph, known } of all()) {
+        const ejected = known.filter(({ endpoint }) => endpoint.ejected).length;
+        this.set({ subgraph, state: 'in_use' }, known.length - ejected);
+        this.set({ subgraph, state: 'ejected' }, ejected);
+      }
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import type { DocumentNode, ExecutionResult, OperationDefinitionNode } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { planSubscription } from '../execution/run-event.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
@@ -7,6 +8,8 @@ import type { Upstreams } from './upstream.ts';
 
 interface LiveOperationOptions {
   readonly graph: Graph;
+  /** Hash of what an instance serves. */
+  readonly versionOf: (instance: ServiceInstance) => string | undefined;
   readonly upstreams: Upstreams;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
@@ -22,10 +25,12 @@ interface LiveOperationOptions {
 export async function startLiveOperation(
   options: LiveOperationOptions,
 ): Promise<AsyncIterableIterator<ExecutionResult>> {
-  const { upstreams, caller, variables } = options;
+  const { graph, versionOf, upstreams, caller, variables } = options;
   const { primary, runEvent } = planSubscription(options);
   const events = await upstreams.subscribe({
     subgraph: primary.serviceName,
+    serves: instance =>
+      versionOf(instance) === graph.subgraphs.find(({ name }) => name === primary.serviceName)?.hash,
     query: primary.operation,
     operationName: primary.operationName,
     variables: pickVariables(variables, primary.variableUsages ?? []),

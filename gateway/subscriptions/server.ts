@@ -19,6 +19,8 @@ import { WebSocketServer } from 'ws';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { OperationContext } from '../operation-context.ts';
+import { noHeaders } from '../routing/header-rules.ts';
 import type { Authenticator } from '../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
@@ -32,7 +34,7 @@ interface LiveServerOptions {
   readonly upstreams: Upstreams;
   readonly authenticator: Authenticator;
   /** Runs queries and mutations that come over a WebSocket; undefined until there is a graph. */
-  readonly apollo: () => ApolloServer<{ caller: OperationCaller }> | undefined;
+  readonly apollo: () => ApolloServer<OperationContext> | undefined;
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly log: Logger;
   readonly metrics: Registry;
@@ -78,6 +80,7 @@ export function serveLiveOperations(options: LiveServerOptions): Closable {
         try {
           const results = await startLiveOperation({
             ...options,
+            versionOf: options.supergraph.versionOf,
             graph,
             document,
             operation,
@@ -152,7 +155,7 @@ async function executeOnce(
       variables: (variables ?? {}) as Record<string, never>,
       ...(operationName == null ? {} : { operationName }),
     },
-    { contextValue: { caller } },
+    { contextValue: { caller, headers: noHeaders } },
   );
   if (body.kind !== 'single') throw new Error('Incremental delivery expected not to be asked for, but was');
   return body.singleResult as ExecutionResult;

@@ -5,6 +5,7 @@ import { callerHeader } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { SubgraphEvent } from '../execution/run-event.ts';
 import type { Instances } from '../routing/instances.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -12,6 +13,8 @@ import type { OperationCaller } from '../security/operation-caller.ts';
 /** A subscription of a subgraph to open. */
 export interface UpstreamSubscription {
   readonly subgraph: string;
+  /** Instances that serve the subgraph as it was composed. */
+  readonly serves: (instance: ServiceInstance) => boolean;
   readonly query: string;
   readonly operationName: string | undefined;
   readonly variables: Record<string, unknown>;
@@ -52,8 +55,8 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
   }
 
   return {
-    async subscribe({ subgraph, query, operationName, variables, caller }) {
-      const { url, id } = instances.pick(subgraph);
+    async subscribe({ subgraph, serves, query, operationName, variables, caller }) {
+      const { url, id } = instances.pick(subgraph, { serves, strict: false });
       const token = await caller.token();
       const payload: SubscribePayload = {
         query,

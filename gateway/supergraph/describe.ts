@@ -1,21 +1,95 @@
-import { describeFault, type SupergraphState } from './supergraph.ts';
+import {
+  isObjectType,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  type ObjectTypeExtensionNode,
+  parse,
+} from 'graphql';
+import type { RegistryView } from '../../platform/registry/follower.ts';
+import type { Subgraph } from './compose.ts';
+import { offeredInstances } from './offers.ts';
+import { describeFaults, servedOf } from './state.ts';
+import type { Supergraph } from './supergraph.ts';
 
-/** What `/actuator/supergraph` and the health endpoint say of the graph. */
+/** What `/actuator/supergraph` says of one subgraph. */
+interface SubgraphDescription {
+  readonly name: string;
+  readonly hash: string;
+  /** Instances that take requests, and how many of them serve the version in the graph. */
+  readonly instances: { readonly up: number; readonly serving: number };
+  /** Versions that get no traffic because the graph does not compose with them. */
+  readonly heldBack: readonly string[];
+  /** Fields that clients get from it, such as `Product.name`. */
+  readonly contributes: readonly string[];
+  readonly sdl: string;
+}
+
+/** What `/actuator/supergraph` says. */
 export interface SupergraphDescription {
-  readonly phase: SupergraphState['phase'];
-  readonly subgraphs: readonly { readonly name: string; readonly hash: string }[];
+  readonly phase: Supergraph['state']['phase'];
+  readonly launch?: number;
   readonly since?: string;
+  readonly subgraphs: readonly SubgraphDescription[];
+  /** Subgraphs in the graph that have no instance: their fields answer null. */
+  readonly absent: readonly string[];
   readonly faults: readonly string[];
+  /** Services in the registry that serve no subgraph, and why that is thought. */
+  readonly ignored: readonly { readonly service: string; readonly message: string }[];
 }
 
 /** Describes the graph for operators. */
-export function describeSupergraph(state: SupergraphState): SupergraphDescription {
-  const faults = state.phase === 'serving' ? [] : state.faults.map(describeFault);
-  if (state.phase === 'waiting') return { phase: state.phase, subgraphs: [], faults };
+export function describeSupergraph(supergraph: Supergraph, registry: RegistryView): SupergraphDescription {
+  const { state, faults } = supergraph;
+  const served = servedOf(state);
+  const offered = offeredInstances(registry);
+  const subgraphs = served?.graph.subgraphs ?? [];
   return {
     phase: state.phase,
-    subgraphs: state.graph.subgraphs.map(({ name, hash }) => ({ name, hash })),
-    since: state.since.toISOString(),
-    faults,
+    ...(served ? { launch: served.launch.id, since: served.launch.at } : {}),
+    subgraphs: subgraphs.map(subgraph => {
+      const { name, hash, sdl } = subgraph;
+      const instances = offered.get(name) ?? [];
+      return {
+        name,
+        hash,
+        instances: {
+          up: instances.length,
+          serving: instances.filter(instance => supergraph.versionOf(instance) === hash).length,
+        },
+        heldBack: faults.heldBack.filter(held => held.subgraph === name).map(held => held.hash),
+        contributes: contributionsOf(subgraph, supergraph),
+        sdl,
+      };
+    }),
+    absent: subgraphs.map(({ name }) => name).filter(name => !offered.has(name)),
+    faults: describeFaults(faults),
+    ignored: faults.ignored,
   };
+}
+
+const contributionsBySdl = new WeakMap<Subgraph, readonly string[]>();
+
+/** The fields in a subgraph's SDL that clients see. */
+function contributionsOf(subgraph: Subgraph, { graph }: Supergraph): readonly string[] {
+  const known = contributionsBySdl.get(subgraph);
+  if (known || !graph) return known ?? [];
+  const fields = parse(subgraph.sdl).definitions.flatMap(definition => {
+    const isObject =
+      definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.OBJECT_TYPE_EXTENSION;
+    return isObject ? visibleFields(definition, graph.schema) : [];
+  });
+  contributionsBySdl.set(subgraph, fields);
+  return fields;
+}
+
+function visibleFields(
+  { name, fields = [] }: ObjectTypeDefinitionNode | ObjectTypeExtensionNode,
+  schema: NonNullable<Supergraph['graph']>['schema'],
+): string[] {
+  const type = schema.getType(name.value);
+  if (!isObjectType(type)) return [];
+  const visible = type.getFields();
+  return fields
+    .filter(field => visible[field.name.value] !== undefined)
+    .map(field => `${name.value}.${field.name.value}`);
 }

@@ -6,6 +6,8 @@ import type { GatewayExecutor } from '@apollo/server-gateway-interface';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
 import type { Subgraph } from './compose.ts';
+import type { SeenOperation } from './hot-operations.ts';
+import { createPlanCache, planKeyOf } from './plan-cache.ts';
 
 /**
  * One composed graph that can be queried. It never changes: a new composition is a new graph, so that an operation ends
@@ -13,6 +15,7 @@ import type { Subgraph } from './compose.ts';
  */
 export interface Graph {
   readonly supergraphSdl: string;
+  /** By name. */
   readonly subgraphs: readonly Subgraph[];
   /** What clients see. */
   readonly schema: GraphQLSchema;
@@ -25,13 +28,17 @@ export interface Graph {
   readonly execute: GatewayExecutor;
   /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
   plan(document: DocumentNode, operationName: string | undefined): QueryPlan;
+  /** Plans an operation before it is sent, if it can be planned. */
+  warm(operation: SeenOperation): Promise<void>;
   close(): Promise<void>;
 }
 
 interface GraphOptions {
   readonly supergraphSdl: string;
   readonly subgraphs: readonly Subgraph[];
-  readonly dataSourceOf: (subgraph: string) => GraphQLDataSource;
+  readonly dataSourceOf: (subgraph: Subgraph) => GraphQLDataSource;
+  /** Query plans that are kept. */
+  readonly maxPlans: number;
   readonly log: Logger;
 }
 
@@ -44,14 +51,19 @@ interface GatewayInternals {
 
 /** Makes a graph that runs on an Apollo Gateway of its own. @throws when the supergraph is not valid */
 export async function createGraph(options: GraphOptions): Promise<Graph> {
-  const { supergraphSdl, subgraphs, dataSourceOf, log } = options;
-  const dataSources: Record<string, GraphQLDataSource> = {};
+  const { supergraphSdl, subgraphs, dataSourceOf, maxPlans, log } = options;
+  const dataSources = Object.fromEntries(subgraphs.map(each => [each.name, dataSourceOf(each)]));
+  const plans = createPlanCache(maxPlans);
   const gateway = new ApolloGateway({
     supergraphSdl,
+    // What our own composition has made is not checked again.
+    validateSupergraph: false,
     logger: quiet(log),
+    queryPlannerConfig: { cache: plans },
     buildService({ name }) {
-      const dataSource = dataSourceOf(name);
-      dataSources[name] = dataSource;
+      const dataSource = dataSources[name];
+      if (!dataSource)
+        throw new Error(`The supergraph names the subgraph '${name}', which it is not made of`);
       return dataSource;
     },
   });
@@ -59,6 +71,14 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
   if (!apiSchema || !queryPlanner || !supergraphSchema)
     throw new Error('Apollo Gateway expected to have a query planner after loading, but has none');
+
+  function plan(document: DocumentNode, operationName: string | undefined): QueryPlan {
+    const options = operationName === undefined ? {} : { operationName };
+    return (queryPlanner as QueryPlanner).buildQueryPlan(
+      operationFromDocument(apiSchema as Schema, document, options),
+    );
+  }
+
   return {
     supergraphSdl,
     subgraphs,
@@ -67,10 +87,14 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     apiSchema,
     dataSources,
     execute: executor as unknown as GatewayExecutor,
-    plan: (document, operationName) =>
-      queryPlanner.buildQueryPlan(
-        operationFromDocument(apiSchema, document, operationName === undefined ? {} : { operationName }),
-      ),
+    plan,
+    async warm({ document, queryHash, operationName }) {
+      try {
+        await plans.set(planKeyOf(queryHash, operationName), plan(document, operationName));
+      } catch (error) {
+        log.debug({ err: error }, 'An operation could not be planned on the new graph');
+      }
+    },
     close: () => gateway.stop(),
   };
 }

@@ -1,4 +1,4 @@
-import { type Agent, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
@@ -26,7 +26,7 @@ export class SdlError extends Error {
  */
 export async function fetchSdl(
   instance: ServiceInstance,
-  { agent, signal }: { agent: Agent; signal: AbortSignal },
+  { agent, signal }: { agent: Dispatcher; signal: AbortSignal },
 ): Promise<{ sdl: string; hash: string }> {
   const url = graphqlUrlOf(instance);
   try {

@@ -1,180 +1,163 @@
-import type { GraphQLDataSource } from '@apollo/gateway';
 import { Agent } from 'undici';
-import { messageOf } from '../../platform/errors.ts';
+import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
-import { type CompositionFault, compose, type Subgraph } from './compose.ts';
-import { createGraph, type Graph } from './graph.ts';
-import { fetchSdl } from './sdl.ts';
-import { type WantedSubgraph, wantedSubgraphs } from './wanted.ts';
-
-/** Why the graph is not what the registry asks for. */
-export type SupergraphFault =
-  | { readonly kind: 'sdl'; readonly subgraph: string; readonly message: string }
-  | { readonly kind: 'composition'; readonly faults: readonly CompositionFault[] }
-  | { readonly kind: 'load'; readonly message: string };
-
-/** Where the graph stands. */
-export type SupergraphState =
-  | { readonly phase: 'waiting'; readonly faults: readonly SupergraphFault[] }
-  | { readonly phase: 'serving'; readonly graph: Graph; readonly since: Date }
-  /** The last good graph goes on, because the one asked for can't be had. */
-  | {
-      readonly phase: 'stale';
-      readonly graph: Graph;
-      readonly since: Date;
-      readonly faults: readonly SupergraphFault[];
-    };
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { adopt, type Candidate } from './adoption.ts';
+import type { Subgraph } from './compose.ts';
+import type { Graph } from './graph.ts';
+import type { Launch, LaunchHistory } from './launch-history.ts';
+import type { Launcher } from './launcher.ts';
+import { offeredInstances, subgraphNameOf } from './offers.ts';
+import { createSdlReader, type Offer } from './sdl-reader.ts';
+import {
+  describeFaults,
+  noFaults,
+  type Served,
+  type SupergraphFaults,
+  type SupergraphState,
+  servedOf,
+} from './state.ts';
 
 /** The graph that follows the registry. */
 export interface Supergraph extends Closable {
   readonly state: SupergraphState;
-  /** The graph that is served; undefined until the first one is composed. */
+  readonly faults: SupergraphFaults;
+  /** The graph that is served; undefined until there is one. */
   readonly graph: Graph | undefined;
-  /** Resolves with the first graph that is composed. */
+  /** Resolves with the first graph that is served. */
   readonly firstGraph: Promise<Graph>;
   /** Calls back with each graph that takes over, and at once with the one that is served. */
   onGraph(listener: (graph: Graph) => void): () => void;
+  /** Hash of what an instance serves; undefined until that is known. */
+  versionOf(instance: ServiceInstance): string | undefined;
+  /** Whether only instances that serve the versions of the graph that is served may be asked. */
+  readonly isStrict: boolean;
+  /** Serves an earlier launch again, and stays with it. @throws PorticoError NOT_FOUND, or CONFLICT when it does not compose */
+  rollBack(launchId: number): Promise<Launch>;
+  /** Follows the registry again after {@link rollBack}. */
+  follow(): Promise<void>;
+  /** Takes a subgraph that has no instance out of the graph now. @throws PorticoError NOT_FOUND or CONFLICT */
+  remove(subgraph: string): Promise<void>;
 }
 
 interface SupergraphOptions {
   readonly registry: RegistryView;
-  readonly dataSourceOf: (subgraph: string) => GraphQLDataSource;
-  /** How long a subgraph without an instance stays in the graph, in ms. */
+  readonly launcher: Launcher;
+  readonly history: LaunchHistory;
+  /** How long a subgraph whose last instance deregistered stays in the graph, in ms. */
   readonly removalGraceMs: number;
+  /** How often an instance that registers no schema hash is asked for its SDL, in ms. */
+  readonly sdlPollIntervalMs: number;
   readonly log: Logger;
 }
 
-/** Time between the first change and composing, in ms: services that start together are composed together. */
+/** Time between a change and composing, in ms: services that start together are composed together. */
 const settleMs = 50;
-/** Time until what failed is tried again, in ms. */
-const retryMs = 1_000;
 /** How long a graph that was replaced is kept for the operations that began on it, in ms. */
 const retireMs = 60_000;
 
-/** Composes what the registry tells of, whenever that changes. A graph that can't be composed replaces nothing. */
+/**
+ * Serves the last good graph of the disk at once, then composes what the registry asks for whenever that changes. What
+ * does not compose, or can't be read, changes nothing for clients.
+ */
 export function followSupergraph(options: SupergraphOptions): Supergraph {
-  const { registry, dataSourceOf, removalGraceMs, log } = options;
-  const agent = new Agent({ connections: 4 });
+  const { registry, launcher, history, removalGraceMs, sdlPollIntervalMs, log } = options;
+  const agent = new Agent({ connections: 4, connect: { timeout: 2_000 } });
   const stop = new AbortController();
+  const sdls = createSdlReader({ agent, signal: stop.signal, pollIntervalMs: sdlPollIntervalMs });
   const listeners = new Set<(graph: Graph) => void>();
-  const sdlByInstance = new Map<string, { sdl: string; hash: string }>();
-  const lastSeenMs = new Map<string, number>();
   const retired = new Map<Graph, NodeJS.Timeout>();
-  let state: SupergraphState = { phase: 'waiting', faults: [] };
+  /** When the last instance of a subgraph deregistered, in ms since 1970. */
+  const leftAtMs = new Map<string, number>();
+  let state: SupergraphState = { phase: 'waiting' };
+  let faults = noFaults;
+  let reconciled = false;
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-  let changedWhileRunning = false;
+  let queue: Promise<unknown> = Promise.resolve();
 
-  function graphOf(current: SupergraphState): Graph | undefined {
-    return current.phase === 'waiting' ? undefined : current.graph;
+  /** One change of the graph at a time. */
+  function inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = queue.then(run);
+    queue = result.catch(() => {});
+    return result;
   }
 
   function schedule(afterMs: number): void {
     if (stop.signal.aborted) return;
-    if (running) {
-      changedWhileRunning = true;
-      return;
-    }
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      running = reconcile()
-        .catch(error => log.error({ err: error }, 'Following the registry failed'))
-        .finally(() => {
-          running = undefined;
-          if (changedWhileRunning) schedule(0);
-          changedWhileRunning = false;
-        });
-    }, afterMs);
+    timer = setTimeout(
+      () => void inTurn(reconcile).catch(error => log.error({ err: error }, 'Following the registry failed')),
+      afterMs,
+    );
   }
 
   async function reconcile(): Promise<void> {
-    const faults: SupergraphFault[] = [];
-    const wanted = wantedSubgraphs(registry);
-    const found = await Promise.all([...wanted.values()].map(each => readSubgraph(each, faults)));
-    const subgraphs = [...found.filter(each => each !== undefined), ...absentSubgraphs(wanted)].sort((a, b) =>
-      a.name.localeCompare(b.name),
-    );
-    if (subgraphs.length > 0 && !isSame(subgraphs, graphOf(state)?.subgraphs)) await adopt(subgraphs, faults);
-    settle(faults);
-    if (faults.length > 0) schedule(retryMs);
-  }
-
-  /** The subgraph as its instances serve it; when that can't be read, as it is served now. */
-  async function readSubgraph(
-    { name, instances }: WantedSubgraph,
-    faults: SupergraphFault[],
-  ): Promise<Subgraph | undefined> {
-    lastSeenMs.set(name, Date.now());
-    const newestFirst = [...instances].sort((a, b) => b.lastDirtyTimestampMs - a.lastDirtyTimestampMs);
-    const failures: string[] = [];
-    for (const instance of newestFirst) {
-      try {
-        return { name, ...(await readSdl(instance)) };
-      } catch (error) {
-        failures.push(messageOf(error));
-      }
-    }
-    faults.push({ kind: 'sdl', subgraph: name, message: failures.join('; ') });
-    return servedNow(name);
-  }
-
-  async function readSdl(instance: ServiceInstance): Promise<{ sdl: string; hash: string }> {
-    const { metadata, id, app, lastDirtyTimestampMs } = instance;
-    const key = `${app}/${metadata[metadataKeys.schemaHash] ?? `${id}@${lastDirtyTimestampMs}`}`;
-    const known = sdlByInstance.get(key);
-    if (known) return known;
-    const read = await fetchSdl(instance, { agent, signal: stop.signal });
-    sdlByInstance.set(key, read);
-    return read;
-  }
-
-  function servedNow(name: string): Subgraph | undefined {
-    return graphOf(state)?.subgraphs.find(subgraph => subgraph.name === name);
-  }
-
-  /** Subgraphs that are served and have no instance now, while their grace lasts. */
-  function absentSubgraphs(wanted: ReadonlyMap<string, WantedSubgraph>): Subgraph[] {
-    const absent = (graphOf(state)?.subgraphs ?? []).filter(({ name }) => !wanted.has(name));
-    return absent.filter(({ name }) => {
-      const leftMs = (lastSeenMs.get(name) ?? 0) + removalGraceMs - Date.now();
-      if (leftMs > 0) setTimeout(() => schedule(0), leftMs).unref();
-      return leftMs > 0;
+    if (stop.signal.aborted || state.phase === 'pinned' || !registry.loaded) return;
+    const startedAtMs = performance.now();
+    const served = servedOf(state);
+    const offers = await readOffers();
+    const wanted = candidatesOf(offers, served?.graph.subgraphs ?? []);
+    const adoption = await adopt({
+      served: served?.graph.subgraphs ?? [],
+      wanted,
+      compose: subgraphs => launcher.compose(subgraphs, served?.graph),
     });
+    const found: SupergraphFaults = { ...faultsOf(offers), heldBack: adoption.heldBack, load: undefined };
+    const launchOptions = {
+      cause: 'registry' as const,
+      served: served?.graph,
+      faults: describeFaults(found),
+      startedAtMs,
+    };
+    if (adoption.composition) {
+      try {
+        serve(await launcher.launch({ ...adoption, composition: adoption.composition }, launchOptions));
+        settle(found);
+      } catch (error) {
+        settle({ ...found, load: messageOf(error) });
+      }
+    } else settle(found);
+    if (adoption.heldBack.length > 0 || faults.load !== undefined)
+      await launcher.noteFailure(mostWanted(wanted), describeFaults(faults), launchOptions);
+    reconciled = true;
+    scheduleNextRead();
   }
 
-  async function adopt(subgraphs: readonly Subgraph[], faults: SupergraphFault[]): Promise<void> {
-    const startedAt = performance.now();
-    const composed = compose(subgraphs);
-    if (composed.kind === 'failed') {
-      faults.push({ kind: 'composition', faults: composed.faults });
-      return;
-    }
-    try {
-      const graph = await createGraph({
-        supergraphSdl: composed.supergraphSdl,
-        subgraphs,
-        dataSourceOf,
-        log,
-      });
-      replaceGraph(graph);
-      const durationMs = Math.round(performance.now() - startedAt);
-      log.info(
-        { subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`), durationMs },
-        'A new graph is served',
-      );
-    } catch (error) {
-      faults.push({ kind: 'load', message: messageOf(error) });
-    }
+  function readOffers(): Promise<Offer[]> {
+    const offered = [...offeredInstances(registry)];
+    for (const [name] of offered) leftAtMs.delete(name);
+    return Promise.all(offered.map(([name, instances]) => sdls.read(name, instances)));
   }
 
-  function replaceGraph(graph: Graph): void {
-    const previous = graphOf(state);
-    state = { phase: 'serving', graph, since: new Date() };
-    for (const listener of listeners) listener(graph);
-    if (previous) retire(previous);
+  /** What is to be in the graph: what is offered, and what is served and has lost its instances without deregistering. */
+  function candidatesOf(offers: readonly Offer[], served: readonly Subgraph[]): Candidate[] {
+    const readable = offers.filter(({ versions }) => versions.length > 0);
+    const names = new Set(readable.map(({ name }) => name));
+    const staying = served.filter(({ name }) => !names.has(name) && stays(name));
+    return [
+      ...readable.map(({ name, versions }) => ({ name, versions })),
+      ...staying.map(subgraph => ({ name: subgraph.name, versions: [subgraph] })),
+    ].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  function stays(name: string): boolean {
+    const leftMs = leftAtMs.get(name);
+    return leftMs === undefined || Date.now() - leftMs < removalGraceMs;
+  }
+
+  function scheduleNextRead(): void {
+    const removals = [...leftAtMs.values()].map(leftMs => leftMs + removalGraceMs);
+    const nextMs = Math.min(sdls.nextReadMs, ...removals.filter(atMs => atMs > Date.now()));
+    if (Number.isFinite(nextMs)) schedule(Math.max(settleMs, nextMs - Date.now()));
+  }
+
+  function serve(served: Served): void {
+    const previous = servedOf(state);
+    state = { phase: 'serving', served };
+    for (const listener of listeners) listener(served.graph);
+    if (previous) retire(previous.graph);
   }
 
   function retire(graph: Graph): void {
@@ -185,64 +168,148 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     retired.set(graph, timeout.unref());
   }
 
-  function settle(faults: readonly SupergraphFault[]): void {
-    if (state.phase === 'waiting') state = { phase: 'waiting', faults };
-    else if (faults.length === 0) state = { phase: 'serving', graph: state.graph, since: state.since };
-    else state = { phase: 'stale', graph: state.graph, since: state.since, faults };
-    for (const fault of faults)
-      log.warn({ fault }, `The graph is not what the registry asks for: ${describeFault(fault)}`);
+  function settle(found: SupergraphFaults): void {
+    const before = describeFaults(faults);
+    faults = found;
+    const now = describeFaults(found);
+    for (const fault of now)
+      if (!before.includes(fault)) log.warn(`The graph is not what the registry asks for: ${fault}`);
+    const served = servedOf(state);
+    if (served) state = { phase: now.length === 0 ? 'serving' : 'stale', served };
+  }
+
+  /** What was served before a restart is served again, before anybody has registered. */
+  async function restore(): Promise<void> {
+    const subgraphs = await history.lastServed();
+    const launch = history.launches.findLast(({ outcome }) => outcome === 'served');
+    if (!subgraphs || !launch) return;
+    try {
+      const composition = await launcher.compose(subgraphs, undefined);
+      serve({ graph: await launcher.load({ subgraphs, composition }), launch });
+      if (launch.cause === 'rollback') pin();
+      log.info({ launch: launch.id }, 'The graph that was served last is served again');
+    } catch (error) {
+      log.warn(`The graph that was served last could not be restored: ${messageOf(error)}`);
+    }
+  }
+
+  async function change(cause: Launch['cause'], subgraphs: readonly Subgraph[]): Promise<Served> {
+    const startedAtMs = performance.now();
+    const served = servedOf(state)?.graph;
+    const composition = await launcher.compose(subgraphs, served);
+    if (composition.outcome.kind === 'failed') {
+      const reasons = composition.outcome.faults.map(({ message }) => message).join('; ');
+      throw new PorticoError('CONFLICT', `The graph does not compose: ${reasons}`);
+    }
+    const next = await launcher.launch(
+      { subgraphs, composition },
+      { cause, served, faults: [], startedAtMs },
+    );
+    serve(next);
+    return next;
+  }
+
+  /** Stays with what is served, until told otherwise; also after a restart, since the history knows it. */
+  function pin(): void {
+    const served = servedOf(state);
+    if (served) state = { phase: 'pinned', served };
   }
 
   const firstGraph = new Promise<Graph>(resolve => {
     listeners.add(resolve);
   });
-  const unfollow = registry.onChange(() => schedule(settleMs));
-  if (registry.loaded) schedule(0);
+  const unfollow = [
+    registry.onChange(() => schedule(settleMs)),
+    registry.onDeparture((instance, cause) => {
+      if (cause === 'deregistered') leftAtMs.set(subgraphNameOf(instance), Date.now());
+    }),
+  ];
+  void inTurn(restore).then(() => schedule(0));
 
   return {
     get state() {
       return state;
     },
+    get faults() {
+      return faults;
+    },
     get graph() {
-      return graphOf(state);
+      return servedOf(state)?.graph;
     },
     firstGraph,
     onGraph(listener) {
       listeners.add(listener);
-      const graph = graphOf(state);
+      const graph = servedOf(state)?.graph;
       if (graph) listener(graph);
       return () => void listeners.delete(listener);
     },
+    versionOf: sdls.versionOf,
+    get isStrict() {
+      return reconciled && state.phase !== 'pinned';
+    },
+    rollBack: launchId =>
+      inTurn(async () => {
+        const subgraphs = await history.subgraphsOf(launchId);
+        if (!subgraphs)
+          throw new PorticoError(
+            'NOT_FOUND',
+            `There is no launch ${launchId} that was served and whose SDLs are kept`,
+          );
+        const served = await change('rollback', subgraphs);
+        pin();
+        log.warn(
+          { launch: launchId },
+          'An operator went back to an earlier launch; the registry is not followed',
+        );
+        return served.launch;
+      }),
+    follow: () =>
+      inTurn(async () => {
+        if (state.phase !== 'pinned') return;
+        await change('follow', state.served.graph.subgraphs);
+        await reconcile();
+      }),
+    remove: name =>
+      inTurn(async () => {
+        const subgraphs = servedOf(state)?.graph.subgraphs ?? [];
+        if (!subgraphs.some(subgraph => subgraph.name === name))
+          throw new PorticoError('NOT_FOUND', `The graph has no subgraph '${name.slice(0, 80)}'`);
+        if (offeredInstances(registry).has(name))
+          throw new PorticoError('CONFLICT', `The subgraph '${name}' has instances; deregister them instead`);
+        leftAtMs.set(name, 0);
+        await change(
+          'registry',
+          subgraphs.filter(subgraph => subgraph.name !== name),
+        );
+      }),
     close: closeOnce(async () => {
-      unfollow();
+      for (const end of unfollow) end();
       stop.abort();
       clearTimeout(timer);
-      await running;
+      await queue;
+      clearTimeout(timer);
       for (const [graph, timeout] of retired) {
         clearTimeout(timeout);
         await graph.close();
       }
-      await graphOf(state)?.close();
+      await servedOf(state)?.graph.close();
       await agent.close();
     }),
   };
 }
 
-function isSame(subgraphs: readonly Subgraph[], served: readonly Subgraph[] | undefined): boolean {
-  return (
-    served?.length === subgraphs.length &&
-    subgraphs.every(({ name, hash }, index) => served[index]?.name === name && served[index]?.hash === hash)
-  );
+function faultsOf(offers: readonly Offer[]): Pick<SupergraphFaults, 'unreadable' | 'ignored'> {
+  const failed = offers.filter(({ versions, failures }) => versions.length === 0 && failures.length > 0);
+  return {
+    unreadable: failed
+      .filter(({ declared }) => declared)
+      .map(({ name, failures }) => ({ subgraph: name, message: failures.join('; ') })),
+    ignored: failed
+      .filter(({ declared }) => !declared)
+      .map(({ name, failures }) => ({ service: name, message: failures.join('; ') })),
+  };
 }
 
-/** One line that says what is wrong. */
-export function describeFault(fault: SupergraphFault): string {
-  switch (fault.kind) {
-    case 'sdl':
-      return fault.message;
-    case 'composition':
-      return `the subgraphs do not compose: ${fault.faults.map(({ message }) => message).join('; ')}`;
-    case 'load':
-      return `the composed graph could not be loaded: ${fault.message}`;
-  }
+function mostWanted(candidates: readonly Candidate[]): Subgraph[] {
+  return candidates.flatMap(({ versions: [first] }) => first ?? []);
 }

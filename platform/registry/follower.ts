@@ -4,7 +4,7 @@ import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { readChangeStream } from './change-stream.ts';
 import type { EurekaClient } from './eureka-client.ts';
-import type { ServiceInstance } from './instance.ts';
+import type { Departure, ServiceInstance } from './instance.ts';
 import { InstanceSet } from './instance-set.ts';
 import { Poller } from './poller.ts';
 
@@ -20,6 +20,8 @@ export interface RegistryView extends Closable {
   up(service: string): readonly ServiceInstance[];
   /** Calls back after every change; returns what ends that. */
   onChange(listener: () => void): () => void;
+  /** Calls back with each instance that goes, and how; returns what ends that. */
+  onDeparture(listener: (instance: ServiceInstance, departure: Departure) => void): () => void;
 }
 
 interface FollowOptions {
@@ -45,7 +47,10 @@ const pollsBeforeStream = 12;
  */
 export function followRegistry(options: FollowOptions): RegistryView {
   const { client, log, pollIntervalMs = 5_000, keepUnannouncedMs = 60_000 } = options;
-  const instances = new InstanceSet();
+  const departureListeners = new Set<(instance: ServiceInstance, departure: Departure) => void>();
+  const instances = new InstanceSet((instance, departure) => {
+    for (const listener of departureListeners) listener(instance, departure);
+  });
   const listeners = new Set<() => void>();
   const stop = new AbortController();
   const poller = new Poller({ client, instances, keepUnannouncedMs });
@@ -132,12 +137,17 @@ export function followRegistry(options: FollowOptions): RegistryView {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    onDeparture(listener) {
+      departureListeners.add(listener);
+      return () => void departureListeners.delete(listener);
+    },
     close: closeOnce(async () => {
       stop.abort();
       clearTimeout(expiry);
       await running;
       clearTimeout(expiry);
       listeners.clear();
+      departureListeners.clear();
     }),
   };
 }

@@ -1,5 +1,5 @@
 import { appsHashcode, countStatuses } from './hashcode.ts';
-import type { InstanceChange, ServiceInstance } from './instance.ts';
+import type { Departure, InstanceChange, ServiceInstance } from './instance.ts';
 
 /**
  * The instances that a follower knows. Those that a list no longer names, though nobody said that they are gone, can
@@ -8,7 +8,13 @@ import type { InstanceChange, ServiceInstance } from './instance.ts';
 export class InstanceSet {
   readonly #instancesByKey = new Map<string, ServiceInstance>();
   readonly #keptUntilMsByKey = new Map<string, number>();
+  readonly #onDeparture: (instance: ServiceInstance, departure: Departure) => void;
   #upByApp: Map<string, ServiceInstance[]> | undefined;
+
+  /** @param onDeparture is told of each instance that goes, and how */
+  constructor(onDeparture: (instance: ServiceInstance, departure: Departure) => void = () => {}) {
+    this.#onDeparture = onDeparture;
+  }
 
   /** Every instance, of every status. */
   get all(): readonly ServiceInstance[] {
@@ -41,16 +47,16 @@ export class InstanceSet {
     const named = new Set(instances.map(keyOf));
     for (const key of this.#instancesByKey.keys()) {
       if (named.has(key)) continue;
-      if (keepMissingUntilMs === undefined) this.#delete(key);
+      if (keepMissingUntilMs === undefined) this.#delete(key, 'lost');
       else if (!this.#keptUntilMsByKey.has(key)) this.#keptUntilMsByKey.set(key, keepMissingUntilMs);
     }
     for (const instance of instances) this.#put(instance);
   }
 
   /** Takes a change over. @returns whether it was news */
-  apply({ instance, deleted }: InstanceChange): boolean {
+  apply({ instance, deleted, departure = 'lost' }: InstanceChange): boolean {
     const key = keyOf(instance);
-    if (deleted) return this.#delete(key);
+    if (deleted) return this.#delete(key, departure);
     const known = this.#instancesByKey.get(key);
     const isNews = JSON.stringify(known) !== JSON.stringify(instance);
     this.#put(instance);
@@ -60,7 +66,7 @@ export class InstanceSet {
   /** Drops kept instances whose time has come. @returns whether there was one */
   expire(nowMs: number): boolean {
     const due = [...this.#keptUntilMsByKey].filter(([, untilMs]) => untilMs <= nowMs);
-    for (const [key] of due) this.#delete(key);
+    for (const [key] of due) this.#delete(key, 'lost');
     return due.length > 0;
   }
 
@@ -71,10 +77,14 @@ export class InstanceSet {
     this.#upByApp = undefined;
   }
 
-  #delete(key: string): boolean {
+  #delete(key: string, departure: Departure): boolean {
     this.#keptUntilMsByKey.delete(key);
     this.#upByApp = undefined;
-    return this.#instancesByKey.delete(key);
+    const instance = this.#instancesByKey.get(key);
+    if (!instance) return false;
+    this.#instancesByKey.delete(key);
+    this.#onDeparture(instance, departure);
+    return true;
   }
 }
 

@@ -99,7 +99,12 @@ export interface InstanceChange {
   readonly instance: ServiceInstance;
   /** Whether the instance is gone. */
   readonly deleted: boolean;
+  /** How it went, if it is gone. */
+  readonly departure?: Departure | undefined;
 }
+
+/** How an instance left: by saying so, or without a word. */
+export type Departure = 'deregistered' | 'lost';
 
 /** What changed in the registry of late. */
 export interface RegistryDelta {
@@ -116,10 +121,27 @@ export function parseDelta(wire: unknown): RegistryDelta {
   return { changes, hashcode: apps__hashcode };
 }
 
+const wireLease = z.object({
+  leaseInfo: z.object({
+    durationInSecs: z.coerce.number(),
+    lastRenewalTimestamp: z.coerce.number(),
+    evictionTimestamp: z.coerce.number(),
+  }),
+});
+
 /** Reads an instance with its `actionType`. @throws ZodError */
 export function parseChange(wire: unknown): InstanceChange {
   const instance = parseInstance(wire);
-  return { instance, deleted: (wire as { actionType?: unknown }).actionType === 'DELETED' };
+  if ((wire as { actionType?: unknown }).actionType !== 'DELETED') return { instance, deleted: false };
+  return { instance, deleted: true, departure: departureOf(wire) };
+}
+
+/** An instance that goes before its lease has run out has said so; Eureka does not write it down otherwise. */
+function departureOf(wire: unknown): Departure {
+  const lease = wireLease.safeParse(wire).data?.leaseInfo;
+  if (!lease) return 'lost';
+  const unrenewedMs = lease.evictionTimestamp - lease.lastRenewalTimestamp;
+  return unrenewedMs < lease.durationInSecs * 1000 ? 'deregistered' : 'lost';
 }
 
 /** What a process tells the registry of itself. */

@@ -55,6 +55,8 @@ export interface Breaker {
   run<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
   /** An operator's hand: refuse all calls, allow all calls without judging them, or go back to judging from closed. */
   force(state: 'FORCE_OPEN' | 'DISABLE' | 'CLOSE'): void;
+  /** Forgets what was and judges anew, unless an operator has forced it. */
+  reset(): void;
 }
 
 type Call = (signal: AbortSignal) => Promise<unknown>;
@@ -183,6 +185,9 @@ function createBreaker(name: string, options: BreakerOptions, count: (kind: Call
       if (state === 'DISABLE') circuit.disable();
       else circuit.enable();
       if (state === 'CLOSE') circuit.close();
+    },
+    reset() {
+      if (!forced) circuit.close();
     },
   };
 }

@@ -1,0 +1,74 @@
+import type { ApolloServer } from '@apollo/server';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { PorticoError } from '../platform/errors.ts';
+import type { GatewayConfig } from './config.ts';
+import type { OperationContext } from './operation-context.ts';
+import type { RequestLimit } from './overload.ts';
+import { passHeaders } from './routing/header-rules.ts';
+import type { Authenticator } from './security/authenticate.ts';
+
+/** Apollo Server, as the gateway uses it. */
+export type Apollo = ApolloServer<OperationContext>;
+
+interface GraphQLRouteOptions {
+  /** Undefined until there is a graph. */
+  readonly apollo: () => Apollo | undefined;
+  readonly authenticator: Authenticator;
+  readonly limit: RequestLimit;
+  readonly config: Pick<GatewayConfig, 'HEADERS_TO_SUBGRAPHS' | 'HEADERS_TO_CLIENTS'>;
+}
+
+/** Serves GraphQL over HTTP at `/graphql`. A request is refused as a whole for a bad token, too much load, or no graph yet. */
+export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions): void {
+  const { apollo, authenticator, limit, config } = options;
+  const contexts = new WeakMap<FastifyRequest, OperationContext>();
+  const rules = {
+    toSubgraphs: config.HEADERS_TO_SUBGRAPHS.map(name => name.toLowerCase()),
+    toClients: config.HEADERS_TO_CLIENTS.map(name => name.toLowerCase()),
+  };
+  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
+
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/graphql',
+    onRequest(_request, reply, done) {
+      if (limit.enter(reply.raw)) done();
+      else
+        refuse(
+          reply,
+          new PorticoError('OVERLOADED', 'The gateway has as many requests as it takes; try again'),
+        );
+    },
+    async preHandler(request, reply) {
+      try {
+        const caller = await authenticator.authenticate(request.headers.authorization);
+        contexts.set(request, { caller, headers: passHeaders(rules, request.headers) });
+      } catch (error) {
+        if (!(error instanceof PorticoError)) throw error;
+        return refuse(reply, error);
+      }
+      return undefined;
+    },
+    async handler(request, reply) {
+      const server = apollo();
+      if (!server)
+        return refuse(
+          reply,
+          new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again'),
+        );
+      handler ??= fastifyApolloHandler(server, {
+        context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
+      });
+      const answer: unknown = await handler.call(app as never, request as never, reply as never);
+      void reply.headers(contexts.get(request)?.headers.response() ?? {});
+      return answer;
+    },
+  });
+}
+
+/** Answers a request as a whole with one error, in GraphQL's shape. */
+function refuse(reply: FastifyReply, error: PorticoError): FastifyReply {
+  if (error.retryable) void reply.header('retry-after', '1');
+  return reply.code(error.httpStatus).send({ errors: [error.toGraphQLError().toJSON()] });
+}

@@ -1,0 +1,8 @@
+import type { PassedHeaders } from './routing/header-rules.ts';
+import type { OperationCaller } from './security/operation-caller.ts';
+
+/** What everything that runs one operation of a client shares. */
+export interface OperationContext {
+  readonly caller: OperationCaller;
+  readonly headers: PassedHeaders;
+}

@@ -1,0 +1,69 @@
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { graphqlUrlOf } from '../../platform/service-client.ts';
+
+/** Consecutive failures that take an instance out of use. */
+const failuresToEject = 3;
+/** How long the first ejection lasts, in ms; each further one lasts twice as long. */
+const firstEjectionMs = 1_000;
+const maxEjectionMs = 60_000;
+
+type EndpointState =
+  | { readonly kind: 'in'; failures: number }
+  /** Out of use until a time; then it gets requests again, and one failure takes it out for twice as long. */
+  | { readonly kind: 'ejected'; readonly untilMs: number; readonly ejections: number };
+
+/** One instance of a subgraph, as requests are sent to it. */
+export class Endpoint {
+  readonly id: string;
+  readonly subgraph: string;
+  /** Address of its GraphQL endpoint, over HTTP. */
+  readonly url: string;
+  /** Requests that it has not answered yet. */
+  outstanding = 0;
+  #state: EndpointState = { kind: 'in', failures: 0 };
+  readonly #now: () => number;
+
+  constructor(subgraph: string, instance: ServiceInstance, now: () => number = Date.now) {
+    this.id = instance.id;
+    this.subgraph = subgraph;
+    this.url = graphqlUrlOf(instance);
+    this.#now = now;
+  }
+
+  /** Whether it is out of use for its failures. */
+  get ejected(): boolean {
+    return this.#state.kind === 'ejected' && this.#state.untilMs > this.#now();
+  }
+
+  /** When the ejection ends, in ms since 1970; 0 when there is none. */
+  get ejectedUntilMs(): number {
+    return this.#state.kind === 'ejected' ? this.#state.untilMs : 0;
+  }
+
+  /** It answered. */
+  succeeded(): void {
+    if (this.#state.kind === 'in') this.#state.failures = 0;
+    else if (!this.ejected) this.#state = { kind: 'in', failures: 0 };
+  }
+
+  /** It did not answer, or not with GraphQL. @returns whether this takes it out of use */
+  failed(): boolean {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'in':
+        state.failures += 1;
+        if (state.failures < failuresToEject) return false;
+        this.#eject(1);
+        return true;
+      case 'ejected':
+        if (this.ejected) return false;
+        this.#eject(state.ejections + 1);
+        return true;
+    }
+  }
+
+  #eject(ejections: number): void {
+    const lastsMs = Math.min(firstEjectionMs * 2 ** (ejections - 1), maxEjectionMs);
+    this.#state = { kind: 'ejected', untilMs: this.#now() + lastsMs, ejections };
+  }
+}

@@ -1,0 +1,74 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Headers of one client's request that go on to subgraphs, and what comes back from them. */
+export interface PassedHeaders {
+  /** What each fetch sends. */
+  readonly request: Readonly<Record<string, string>>;
+  /** Takes the headers of a subgraph's answer. */
+  collect(headers: IncomingHttpHeaders): void;
+  /** What the client gets, when all fetches are done. */
+  response(): Record<string, string | string[]>;
+}
+
+interface HeaderRules {
+  /** Names, in lower case, of what goes to subgraphs; nothing else does. */
+  readonly toSubgraphs: readonly string[];
+  /** Names, in lower case, of what comes back. */
+  readonly toClients: readonly string[];
+}
+
+/** Begins to pass headers for one request. */
+export function passHeaders(
+  { toSubgraphs, toClients }: HeaderRules,
+  incoming: Readonly<Record<string, string | string[] | undefined>>,
+): PassedHeaders {
+  const request: Record<string, string> = {};
+  for (const name of toSubgraphs) {
+    const value = incoming[name];
+    if (value !== undefined) request[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  const collected = new Map<string, string[]>();
+  const cacheControls: (string | undefined)[] = [];
+
+  return {
+    request,
+    collect(headers) {
+      for (const name of toClients) {
+        const value = headers[name];
+        if (name === 'cache-control') cacheControls.push(value as string | undefined);
+        else if (value !== undefined)
+          collected.set(name, [...(collected.get(name) ?? []), ...(Array.isArray(value) ? value : [value])]);
+      }
+    },
+    response() {
+      const response: Record<string, string | string[]> = {};
+      for (const [name, values] of collected)
+        response[name] = name === 'set-cookie' ? values : (values.at(-1) ?? '');
+      const cacheControl = strictestCacheControl(cacheControls);
+      if (cacheControl) response['cache-control'] = cacheControl;
+      return response;
+    },
+  };
+}
+
+/** For what comes over a WebSocket, which has no headers of its own. */
+export const noHeaders: PassedHeaders = { request: {}, collect() {}, response: () => ({}) };
+
+/**
+ * An answer that is made of several may be kept as long as each of them: the shortest `max-age`; private if one is; not
+ * at all if one says so, or says nothing.
+ */
+function strictestCacheControl(values: readonly (string | undefined)[]): string | undefined {
+  if (values.every(value => value === undefined)) return undefined;
+  let maxAgeSeconds = Number.POSITIVE_INFINITY;
+  let isPrivate = false;
+  for (const value of values) {
+    const directives = (value ?? 'no-store').toLowerCase();
+    if (/\bno-store\b|\bno-cache\b/.test(directives)) return 'no-store';
+    const [, age] = /\bmax-age=(\d+)/.exec(directives) ?? [];
+    if (age === undefined) return 'no-store';
+    maxAgeSeconds = Math.min(maxAgeSeconds, Number(age));
+    isPrivate ||= /\bprivate\b/.test(directives);
+  }
+  return `max-age=${maxAgeSeconds}, ${isPrivate ? 'private' : 'public'}`;
+}

@@ -1,0 +1,123 @@
+import type { GraphQLDataSource } from '@apollo/gateway';
+import { Counter, Histogram } from 'prom-client';
+import { Agent } from 'undici';
+import { PorticoError } from '../../platform/errors.ts';
+import { latencyBucketsSeconds } from '../../platform/metrics.ts';
+import type { ProcessContext } from '../../platform/process.ts';
+import type { RegistryView } from '../../platform/registry/follower.ts';
+import { serveBreakers } from '../../platform/resilience/breaker-endpoints.ts';
+import { type Breaker, BreakerRegistry } from '../../platform/resilience/circuit-breaker.ts';
+import { createRetryBudget } from '../../platform/resilience/retry-budget.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { Subgraph } from '../supergraph/compose.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { createInstances, type Instances } from './instances.ts';
+import { createSubgraphDataSource } from './subgraph-data-source.ts';
+import { createSubgraphFetcher } from './subgraph-fetcher.ts';
+
+/** How requests get to subgraphs. */
+export interface Routing {
+  readonly instances: Instances;
+  /** Makes the data source by which a graph fetches from one of its subgraphs. */
+  dataSourceOf(subgraph: Subgraph): GraphQLDataSource;
+}
+
+/** What the routing asks the supergraph, which is made after it. */
+type Versions = Pick<Supergraph, 'versionOf' | 'isStrict' | 'graph'>;
+
+/** Sets the routing up: instances from the registry, one breaker a subgraph, one budget of retries for all. */
+export function createRouting(
+  context: ProcessContext<GatewayConfig>,
+  registry: RegistryView,
+  versions: () => Versions,
+): Routing {
+  const { config, log, metrics, scope, management } = context;
+  const agent = new Agent({
+    connections: config.SUBGRAPH_CONNECTIONS,
+    keepAliveTimeout: 10_000,
+    connect: { timeout: 1_000 },
+  });
+  scope.defer('connections to subgraphs', () => agent.close());
+  const instances = scope.use('instances', createInstances(registry, metrics));
+  const breakers = new BreakerRegistry(metrics);
+  serveBreakers(management, breakers);
+  // An instance that has just come is worth a try, whatever the ones before it did.
+  instances.onArrival(subgraph => breakers.get(subgraph)?.reset());
+
+  const observer = createObserver(context);
+  const retries = createRetryBudget();
+  const timeoutOf = (name: string) => config.SUBGRAPH_LIMITS[name]?.timeoutMs ?? config.SUBGRAPH_TIMEOUT_MS;
+  const fetcher = createSubgraphFetcher({ instances, agent, retries, log, count: observer.count });
+
+  function breakerOf(name: string): Breaker {
+    return (
+      breakers.get(name) ??
+      breakers.create(name, {
+        isFailure: isSubgraphFailure,
+        settings: {
+          timeoutMs: timeoutOf(name),
+          failureRatePercent: config.SUBGRAPH_BREAKER_FAILURE_RATE_PERCENT,
+          minimumCalls: config.SUBGRAPH_BREAKER_MINIMUM_CALLS,
+          windowMs: config.SUBGRAPH_BREAKER_WINDOW_MS,
+          openMs: config.SUBGRAPH_BREAKER_OPEN_MS,
+        },
+      })
+    );
+  }
+
+  return {
+    instances,
+    dataSourceOf: ({ name, hash }) =>
+      createSubgraphDataSource({
+        fetcher,
+        breaker: breakerOf(name),
+        observe: (outcome, seconds) => observer.fetched(name, outcome, seconds),
+        target: {
+          subgraph: name,
+          serves: instance => versions().versionOf(instance) === hash,
+          // A graph that was replaced, and still runs operations that began on it, takes what there is.
+          isStrict: () =>
+            versions().isStrict &&
+            (versions().graph?.subgraphs.some(each => each.name === name && each.hash === hash) ?? false),
+          timeoutMs: timeoutOf(name),
+          maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
+        },
+      }),
+  };
+}
+
+/** Whether an error says that the subgraph is unwell: not that nobody is registered, nor that we ask too much. */
+function isSubgraphFailure(error: unknown): boolean {
+  if (!(error instanceof PorticoError)) return true;
+  if (error.code === 'SUBGRAPH_UNAVAILABLE') return error.cause !== undefined;
+  return error.code === 'SUBGRAPH_ERROR';
+}
+
+function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {
+  const registers = [metrics];
+  const duration = new Histogram({
+    name: 'gateway_subgraph_fetch_duration_seconds',
+    help: 'Duration of fetches from subgraphs, by outcome: ok, error (GraphQL errors), or an error code.',
+    labelNames: ['subgraph', 'outcome'],
+    buckets: latencyBucketsSeconds,
+    registers,
+  });
+  const retries = new Counter({
+    name: 'gateway_subgraph_retries_total',
+    help: 'Fetches that were tried again on another instance.',
+    labelNames: ['subgraph'],
+    registers,
+  });
+  const ejections = new Counter({
+    name: 'gateway_subgraph_ejections_total',
+    help: 'Times that an instance was taken out of use for its failures.',
+    labelNames: ['subgraph'],
+    registers,
+  });
+  return {
+    fetched: (subgraph: string, outcome: string, seconds: number) =>
+      duration.observe({ subgraph, outcome }, seconds),
+    count: (event: 'retry' | 'ejection', subgraph: string) =>
+      (event === 'retry' ? retries : ejections).inc({ subgraph }),
+  };
+}

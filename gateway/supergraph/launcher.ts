@@ -1,0 +1,143 @@
+import type { GraphQLDataSource } from '@apollo/gateway';
+import { messageOf } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Adoption } from './adoption.ts';
+import type { Subgraph } from './compose.ts';
+import type { Composer, Composition } from './composer.ts';
+import { createGraph, type Graph } from './graph.ts';
+import type { HotOperations } from './hot-operations.ts';
+import type { Launch, LaunchHistory } from './launch-history.ts';
+import type { Served } from './state.ts';
+
+/** Makes graphs of subgraphs, and keeps the history of it. */
+export interface Launcher {
+  /** Composes against what is served; the same subgraphs that failed before fail again without composing. */
+  compose(subgraphs: readonly Subgraph[], served: Graph | undefined): Promise<Composition>;
+  /** Loads a composed graph. @throws Error when it did not compose, or can't be loaded */
+  load(composed: Composed): Promise<Graph>;
+  /** Loads a composed graph, makes it ready for the operations that clients send, and notes the launch. */
+  launch(composed: Composed, options: LaunchOptions): Promise<Served>;
+  /** Notes a composition that changed nothing. Saying the same again is not noted again. */
+  noteFailure(
+    subgraphs: readonly Subgraph[],
+    faults: readonly string[],
+    options: LaunchOptions,
+  ): Promise<void>;
+}
+
+/** Subgraphs and what came of composing them. */
+type Composed = Pick<Adoption, 'subgraphs'> & { readonly composition: Composition };
+
+interface LaunchOptions {
+  readonly cause: Launch['cause'];
+  readonly served: Graph | undefined;
+  readonly faults: readonly string[];
+  readonly startedAtMs: number;
+}
+
+interface LauncherOptions {
+  readonly composer: Composer;
+  readonly history: LaunchHistory;
+  readonly hotOperations: HotOperations;
+  readonly dataSourceOf: (subgraph: Subgraph) => GraphQLDataSource;
+  readonly maxPlans: number;
+  readonly log: Logger;
+}
+
+/** Sets of subgraphs that are remembered not to compose. */
+const maxRememberedFailures = 100;
+
+/** Makes the launcher. */
+export function createLauncher(options: LauncherOptions): Launcher {
+  const { composer, history, hotOperations, dataSourceOf, maxPlans, log } = options;
+  const failureBySet = new Map<string, Composition>();
+  let lastFailure = '';
+
+  async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
+    if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join('; '));
+    const { supergraphSdl } = outcome;
+    return createGraph({ supergraphSdl, subgraphs, dataSourceOf, maxPlans, log });
+  }
+
+  return {
+    async compose(subgraphs, served) {
+      const key = keyOf(subgraphs);
+      const known = failureBySet.get(key);
+      if (known) return known;
+      const composition = await composer.compose(subgraphs, served?.supergraphSdl).catch(failedComposition);
+      if (composition.outcome.kind === 'failed') {
+        failureBySet.set(key, composition);
+        if (failureBySet.size > maxRememberedFailures)
+          failureBySet.delete(failureBySet.keys().next().value ?? '');
+      }
+      return composition;
+    },
+
+    load,
+    async launch(composed, { cause, served, faults, startedAtMs }) {
+      const { subgraphs, composition } = composed;
+      const graph = await load(composed);
+      const warmed = await hotOperations.warm(graph);
+      const launch = await history.add(
+        {
+          at: new Date().toISOString(),
+          cause,
+          outcome: 'served',
+          durationMs: Math.round(performance.now() - startedAtMs),
+          subgraphs: subgraphs.map(({ name, hash }) => ({ name, hash })),
+          changed: changedBetween(served?.subgraphs ?? [], subgraphs),
+          changes: [...composition.changes],
+          faults: [...faults],
+        },
+        subgraphs,
+      );
+      lastFailure = '';
+      log.info(
+        { launch: launch.id, changed: launch.changed, warmed, durationMs: launch.durationMs },
+        'A new graph is served',
+      );
+      return { graph, launch };
+    },
+
+    async noteFailure(subgraphs, faults, { cause, served, startedAtMs }) {
+      const failure = `${keyOf(subgraphs)} ${faults.join()}`;
+      if (failure === lastFailure) return;
+      lastFailure = failure;
+      await history.add(
+        {
+          at: new Date().toISOString(),
+          cause,
+          outcome: 'failed',
+          durationMs: Math.round(performance.now() - startedAtMs),
+          subgraphs: subgraphs.map(({ name, hash }) => ({ name, hash })),
+          changed: changedBetween(served?.subgraphs ?? [], subgraphs),
+          changes: [],
+          faults: [...faults],
+        },
+        subgraphs,
+      );
+    },
+  };
+}
+
+function keyOf(subgraphs: readonly Subgraph[]): string {
+  return subgraphs.map(({ name, hash }) => `${name}@${hash}`).join(' ');
+}
+
+/** A composition on which the thread died, for example for want of memory. */
+function failedComposition(error: unknown): Composition {
+  return {
+    outcome: { kind: 'failed', faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error) }] },
+    changes: [],
+  };
+}
+
+function changedBetween(before: readonly Subgraph[], after: readonly Subgraph[]): Launch['changed'] {
+  const from = new Map(before.map(({ name, hash }) => [name, hash]));
+  const to = new Map(after.map(({ name, hash }) => [name, hash]));
+  return [...new Set([...from.keys(), ...to.keys()])].sort().flatMap(name => {
+    const [old, now] = [from.get(name), to.get(name)];
+    if (old === now) return [];
+    return [{ name, ...(old === undefined ? {} : { from: old }), ...(now === undefined ? {} : { to: now }) }];
+  });
+}

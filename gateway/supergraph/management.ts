@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod';
+import { PorticoError } from '../../platform/errors.ts';
+import type { RegistryView } from '../../platform/registry/follower.ts';
+import { describeSupergraph } from './describe.ts';
+import type { LaunchHistory } from './launch-history.ts';
+import type { Supergraph } from './supergraph.ts';
+
+interface ManagementOptions {
+  readonly management: FastifyInstance;
+  readonly supergraph: Supergraph;
+  readonly registry: RegistryView;
+  readonly history: LaunchHistory;
+}
+
+const command = z.union(
+  [z.strictObject({ rollBackTo: z.number().int().positive() }), z.strictObject({ follow: z.literal(true) })],
+  { error: 'expected {"rollBackTo": <id of a launch>} or {"follow": true}' },
+);
+
+/**
+ * Adds to the management endpoints:
+ * - `GET /actuator/supergraph`: what is served, what is held back and why
+ * - `GET /actuator/supergraph/sdl`: the supergraph itself
+ * - `GET /actuator/supergraph/history`: every composition, the newest first
+ * - `POST /actuator/supergraph` with `{"rollBackTo": 3}` or `{"follow": true}`
+ * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph
+ */
+export function serveSupergraph({ management, supergraph, registry, history }: ManagementOptions): void {
+  const describe = () => describeSupergraph(supergraph, registry);
+
+  management.get('/actuator/supergraph', (_request, reply) => reply.send(describe()));
+  management.get('/actuator/supergraph/sdl', (_request, reply) => {
+    if (!supergraph.graph) throw new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
+    return reply.type('text/plain').send(supergraph.graph.supergraphSdl);
+  });
+  management.get('/actuator/supergraph/history', (_request, reply) =>
+    reply.send({ launches: [...history.launches].reverse() }),
+  );
+  management.post('/actuator/supergraph', async (request, reply) => {
+    const parsed = command.safeParse(request.body);
+    if (!parsed.success) throw new PorticoError('BAD_USER_INPUT', z.prettifyError(parsed.error));
+    if ('rollBackTo' in parsed.data) await supergraph.rollBack(parsed.data.rollBackTo);
+    else await supergraph.follow();
+    return reply.send(describe());
+  });
+  management.delete<{ Params: { name: string } }>(
+    '/actuator/supergraph/subgraphs/:name',
+    async (request, reply) => {
+      await supergraph.remove(request.params.name);
+      return reply.send(describe());
+    },
+  );
+}

@@ -1,0 +1,47 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { LaunchHistory } from './launch-history.ts';
+import type { Supergraph } from './supergraph.ts';
+
+const phases: readonly Supergraph['state']['phase'][] = ['waiting', 'serving', 'stale', 'pinned'];
+
+/** Tells of the graph as metrics. */
+export function observeSupergraph(metrics: Registry, supergraph: Supergraph, history: LaunchHistory): void {
+  const registers = [metrics];
+  new Gauge({
+    name: 'gateway_supergraph_phase',
+    help: '1 for the phase that the graph is in, 0 for the others.',
+    labelNames: ['phase'],
+    registers,
+    collect() {
+      for (const phase of phases) this.set({ phase }, phase === supergraph.state.phase ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'gateway_supergraph_faults',
+    help: 'What the registry asks for and the graph does not have: SDLs that can not be read, versions held back.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.set({ kind: 'unreadable' }, supergraph.faults.unreadable.length);
+      this.set({ kind: 'held_back' }, supergraph.faults.heldBack.length);
+      this.set({ kind: 'load' }, supergraph.faults.load === undefined ? 0 : 1);
+    },
+  });
+  new Gauge({
+    name: 'gateway_supergraph_launch',
+    help: 'Number of the launch that is served.',
+    registers,
+    collect() {
+      if (supergraph.state.phase !== 'waiting') this.set(supergraph.state.served.launch.id);
+    },
+  });
+  new Gauge({
+    name: 'gateway_supergraph_last_launch_duration_seconds',
+    help: 'Duration of the last composition, from its first step to its end.',
+    registers,
+    collect() {
+      const last = history.launches.at(-1);
+      if (last) this.set(last.durationMs / 1000);
+    },
+  });
+}

@@ -1,0 +1,51 @@
+import type { HeldBack } from './adoption.ts';
+import type { Graph } from './graph.ts';
+import type { Launch } from './launch-history.ts';
+
+/** A graph that is served. */
+export interface Served {
+  readonly graph: Graph;
+  /** The composition that made it. */
+  readonly launch: Launch;
+}
+
+/** Where the graph stands. */
+export type SupergraphState =
+  /** Nothing has been composed yet. */
+  | { readonly phase: 'waiting' }
+  /** What is served is what the registry asks for. */
+  | { readonly phase: 'serving'; readonly served: Served }
+  /** The last good graph goes on, because something that the registry asks for can't be had: see the faults. */
+  | { readonly phase: 'stale'; readonly served: Served }
+  /** An operator has gone back to an earlier launch; the registry is not followed. */
+  | { readonly phase: 'pinned'; readonly served: Served };
+
+/** What the registry asks for and the graph does not have. */
+export interface SupergraphFaults {
+  /** Subgraphs whose SDL could not be read from any instance. */
+  readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
+  readonly heldBack: readonly HeldBack[];
+  /** Why a graph that composed could not be loaded. */
+  readonly load: string | undefined;
+  /** Services in the registry that do not say that they serve a subgraph, and do not seem to. No fault. */
+  readonly ignored: readonly { readonly service: string; readonly message: string }[];
+}
+
+export const noFaults: SupergraphFaults = { unreadable: [], heldBack: [], load: undefined, ignored: [] };
+
+/** What is served; undefined while waiting. */
+export function servedOf(state: SupergraphState): Served | undefined {
+  return state.phase === 'waiting' ? undefined : state.served;
+}
+
+/** Each fault in one line. */
+export function describeFaults({ unreadable, heldBack, load }: SupergraphFaults): string[] {
+  return [
+    ...unreadable.map(({ message }) => message),
+    ...heldBack.map(({ subgraph, hash, faults }) => {
+      const what = hash ? `'${subgraph}' at ${hash} is held back` : `'${subgraph}' can't leave the graph`;
+      return `${what}, because it does not compose: ${faults.map(({ message }) => message).join('; ')}`;
+    }),
+    ...(load === undefined ? [] : [`the composed graph could not be loaded: ${load}`]),
+  ];
+}
