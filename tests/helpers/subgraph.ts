@@ -1,39 +1,54 @@
-import { ApolloServer } from '@apollo/server';
-import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
-import { startStandaloneServer } from '@apollo/server/standalone';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { parse } from 'graphql';
+import { graphql, parse } from 'graphql';
 
-/** A subgraph that a test serves by itself, as a team with its own stack would. */
+/** A subgraph that a test serves by itself, as a team with its own stack would: plain GraphQL over HTTP. */
 export interface TestSubgraph {
   readonly port: number;
+  /** Requests that it got since it was last asked, but for those of its SDL. */
+  takeRequests(): TestRequest[];
   /** Registers by plain Eureka REST. */
   register(): Promise<void>;
-  /** Registers the same instance with another schema hash, once the new schema is served. */
+  /** Serves another schema on another port from now on, and registers that in the place of the first. */
   change(typeDefs: string, resolvers: object): Promise<void>;
   /** Takes the instance out of the registry. */
   deregister(): Promise<void>;
+  /** Stops serving at once; connections are cut. */
   close(): Promise<void>;
 }
 
-interface TestSubgraphOptions {
+/** One request to a test subgraph. */
+export interface TestRequest {
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** What a test subgraph is made of. */
+export interface TestSubgraphOptions {
   readonly name: string;
   readonly registryUrl: string;
   readonly typeDefs: string;
   readonly resolvers: object;
-  /** Added to the instance's metadata. */
+  /** Tells instances of one subgraph apart. @default `name` */
+  readonly instance?: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Seconds that the lease lasts; nobody renews it. @default 90 */
+  readonly leaseSeconds?: number;
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Serves a subgraph on a free port; it is not registered yet. */
 export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<TestSubgraph> {
-  const { name, registryUrl, metadata } = options;
+  const { name, registryUrl, metadata, instance = name, leaseSeconds = 90 } = options;
   const app = name.toUpperCase();
-  let served = await serve(options.typeDefs, options.resolvers);
+  const instanceId = `127.0.0.1:${instance}`;
+  let served = await serve(options.typeDefs, options.resolvers, options.headers);
   let registrations = 0;
 
   async function register(): Promise<void> {
-    const instanceId = `127.0.0.1:${name}`;
     registrations += 1;
     const response = await fetch(`${registryUrl}/apps/${app}`, {
       method: 'POST',
@@ -51,7 +66,7 @@ export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<T
             '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
             name: 'MyOwn',
           },
-          leaseInfo: { renewalIntervalInSecs: 30, durationInSecs: 90 },
+          leaseInfo: { renewalIntervalInSecs: Math.ceil(leaseSeconds / 3), durationInSecs: leaseSeconds },
           metadata: { ...metadata },
           lastDirtyTimestamp: String(Date.now() + registrations),
         },
@@ -65,27 +80,56 @@ export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<T
     get port() {
       return served.port;
     },
+    takeRequests: () => served.takeRequests(),
     register,
     async change(typeDefs, resolvers) {
       const before = served;
-      served = await serve(typeDefs, resolvers);
+      served = await serve(typeDefs, resolvers, options.headers);
       await register();
       await before.close();
     },
     async deregister() {
-      const response = await fetch(`${registryUrl}/apps/${app}/127.0.0.1:${name}`, { method: 'DELETE' });
+      const response = await fetch(`${registryUrl}/apps/${app}/${instanceId}`, { method: 'DELETE' });
       if (response.status !== 200) throw new Error(`Deregistering expected 200, but got ${response.status}`);
     },
     close: () => served.close(),
   };
 }
 
-async function serve(typeDefs: string, resolvers: object) {
-  const server = new ApolloServer({
-    schema: buildSubgraphSchema({ typeDefs: parse(typeDefs), resolvers: resolvers as never }),
-    stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginInlineTraceDisabled()],
-  });
-  const { url } = await startStandaloneServer(server, { listen: { port: 0, host: '127.0.0.1' } });
-  return { port: Number(new URL(url).port), close: () => server.stop() };
+async function serve(typeDefs: string, resolvers: object, headers: Readonly<Record<string, string>> = {}) {
+  const schema = buildSubgraphSchema({ typeDefs: parse(typeDefs), resolvers: resolvers as never });
+  let requests: TestRequest[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { query, variables } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        query: string;
+        variables?: Record<string, unknown>;
+      };
+      if (!query.includes('_service')) requests.push({ query, headers: request.headers });
+      void graphql({ schema, source: query, variableValues: variables, contextValue: request.headers }).then(
+        result => {
+          response.writeHead(200, { 'content-type': 'application/json', ...headers });
+          response.end(JSON.stringify(result));
+        },
+      );
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    takeRequests() {
+      const taken = requests;
+      requests = [];
+      return taken;
+    },
+    async close() {
+      server.closeAllConnections();
+      if (server.listening) {
+        server.close();
+        await once(server, 'close');
+      }
+    },
+  };
 }
