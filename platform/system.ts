@@ -6,6 +6,7 @@ import type { ProcessContext } from './process.ts';
 import { createEurekaClient } from './registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from './registry/follower.ts';
 import { registrySettings } from './registry/settings.ts';
+import { serveBreakers } from './resilience/breaker-endpoints.ts';
 import { BreakerRegistry, type BreakerSettings } from './resilience/circuit-breaker.ts';
 import { createServiceClient, isServiceFailure, type ServiceClient } from './service-client.ts';
 
@@ -22,10 +23,11 @@ export interface SystemView {
 
 /** Follows the registry and gets ready to call what is in it. */
 export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings>>): SystemView {
-  const { name, config, log, metrics, scope, health } = context;
+  const { name, config, log, metrics, scope, health, management } = context;
   const client = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
   const registry = scope.use('registry follower', followRegistry({ client, log }));
   const breakers = new BreakerRegistry(metrics);
+  serveBreakers(management, breakers);
   const callers = createCallerTokens(config.CALLER_SECRET);
   const agent = new Agent({ connections: 64, keepAliveTimeout: 10_000, connect: { timeout: 1_000 } });
   scope.use('connections to other services', { close: () => agent.close() });

@@ -1,5 +1,3 @@
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { CompositionOutcome, Subgraph } from './compose.ts';
@@ -32,10 +30,7 @@ export function createComposer(): Composer {
   let closed = false;
 
   function startWorker(): Worker {
-    const url = new URL(`./composition-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
-    // From its sources, as in unit tests, the worker needs what understands TypeScript.
-    const execArgv = url.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [];
-    const started = new Worker(url, { execArgv });
+    const started = new Worker(new URL('./composition-worker.js', import.meta.url));
     started.on('message', ({ id, ...composition }: CompositionReply) => {
       pending.get(id)?.resolve(composition);
       pending.delete(id);

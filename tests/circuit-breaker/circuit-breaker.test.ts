@@ -50,6 +50,27 @@ describe('orders call inventory behind a circuit breaker', () => {
     expect(await breakerState()).toBe('CLOSED');
   });
 
+  test('an operator forces it open, by which calls are refused, and closed again', async () => {
+    const alice = await shop.client('alice');
+    const force = async (updateState: string) => {
+      const response = await fetch(shop.actuator('orders', 'circuitbreakers/inventory'), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ updateState }),
+      });
+      return response.json();
+    };
+    expect(await force('FORCE_OPEN')).toEqual({
+      circuitBreakerName: 'inventory',
+      currentState: 'FORCED_OPEN',
+    });
+    expect(await placeOrder(alice, [line])).toMatchObject({ __typename: 'InventoryUnavailable' });
+    const listed = (await (await fetch(shop.actuator('orders', 'circuitbreakers'))).json()) as object;
+    expect(listed).toMatchObject({ circuitBreakers: { inventory: { state: 'FORCED_OPEN' }, products: {} } });
+    expect(await force('CLOSE')).toEqual({ circuitBreakerName: 'inventory', currentState: 'CLOSED' });
+    expect(await placeOrder(alice, [line])).toMatchObject({ __typename: 'OrderPlaced' });
+  });
+
   test('the state of the breaker is a metric', async () => {
     const response = await fetch(shop.actuator('orders', 'prometheus'));
     const text = await response.text();
