@@ -17,12 +17,13 @@ export interface CompositionReply {
   readonly changes: readonly SchemaChange[];
 }
 
-parentPort?.on('message', async ({ id, subgraphs, servedSdl }: CompositionRequest) => {
+async function answer({ id, subgraphs, servedSdl }: CompositionRequest): Promise<CompositionReply> {
   const outcome = compose(subgraphs);
-  const changes =
-    outcome.kind === 'composed' && servedSdl !== undefined
-      ? await diffSupergraphs(servedSdl, outcome.supergraphSdl)
-      : [];
-  const reply: CompositionReply = { id, outcome, changes };
-  parentPort?.postMessage(reply);
+  if (outcome.kind === 'failed' || servedSdl === undefined) return { id, outcome, changes: [] };
+  return { id, outcome, changes: await diffSupergraphs(servedSdl, outcome.supergraphSdl) };
+}
+
+// What is thrown ends the thread, which its owner replaces.
+parentPort?.on('message', (request: CompositionRequest) => {
+  void answer(request).then(reply => parentPort?.postMessage(reply));
 });

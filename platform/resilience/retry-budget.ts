@@ -26,7 +26,7 @@ const buckets = 10;
 export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   const { ratio = 0.2, minPerSecond = 10, windowMs = 10_000, now = Date.now } = options;
   const bucketMs = windowMs / buckets;
-  const balances = new Array<number>(buckets).fill(0);
+  const balances = Array.from({ length: buckets }, () => 0);
   let current = Math.floor(now() / bucketMs);
 
   /** Forgets what has left the window. */

@@ -179,8 +179,8 @@ describe('bad input gets a clear error and changes nothing', () => {
     await consumer.subscribe({ topics: ['orders.events.dlq'], fromBeginning: true });
     await consumer.run({
       eachMessage: async ({ message }) => {
-        if (message.headers?.['dlq-consumer-group']?.toString() === 'notifications')
-          reasons.push(`${message.key}: ${message.headers['dlq-reason']}`);
+        const { 'dlq-consumer-group': group, 'dlq-reason': reason } = message.headers ?? {};
+        if (String(group) === 'notifications') reasons.push(`${String(message.key)}: ${String(reason)}`);
       },
     });
     await expect.poll(() => reasons.length, { timeout: 20_000 }).toBe(4);
