@@ -172,8 +172,10 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const before = describeFaults(faults);
     faults = found;
     const now = describeFaults(found);
+    // Before the first graph, what does not compose may only wait for the others.
+    const level = state.phase === 'waiting' ? 'info' : 'warn';
     for (const fault of now)
-      if (!before.includes(fault)) log.warn(`The graph is not what the registry asks for: ${fault}`);
+      if (!before.includes(fault)) log[level](`The graph is not what the registry asks for: ${fault}`);
     const served = servedOf(state);
     if (served) state = { phase: now.length === 0 ? 'serving' : 'stale', served };
   }

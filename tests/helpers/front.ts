@@ -37,6 +37,9 @@ export interface Front {
   supergraph(): Promise<SupergraphView>;
   /** Starts the gateway again on the same port and data. */
   startGateway(env?: Record<string, string>): Promise<void>;
+  readonly discovery: Child;
+  /** Starts the registry again on the same port. */
+  startDiscovery(): Promise<void>;
 }
 
 /** Gives the tests of a file a registry and a gateway, and ends them after the tests. */
@@ -45,6 +48,7 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
   let discovery: Child | undefined;
   let gateway: Child | undefined;
   let gatewayPort = 0;
+  let discoveryPort = 0;
   let anyone: GraphClient | undefined;
   const subgraphs: TestSubgraph[] = [];
 
@@ -70,15 +74,20 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     });
   }
 
-  beforeAll(async () => {
-    dataDir = await makeDataDir();
-    gatewayPort = await freePort();
+  async function startDiscovery(): Promise<void> {
     discovery = await startChild({
       name: 'discovery',
       entry: 'discovery/main.ts',
       onLine: logToFiles(dataDir),
-      env: { DISCOVERY_PORT: '0' },
+      env: { DISCOVERY_PORT: String(discoveryPort) },
     });
+  }
+
+  beforeAll(async () => {
+    dataDir = await makeDataDir();
+    gatewayPort = await freePort();
+    discoveryPort = await freePort();
+    await startDiscovery();
     await startGateway();
     anyone = createGraphClient(`http://127.0.0.1:${gatewayPort}/graphql`);
   });
@@ -120,5 +129,9 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     actuator,
     supergraph: async () => (await actuator<SupergraphView>('supergraph')).body,
     startGateway,
+    get discovery() {
+      return running(discovery);
+    },
+    startDiscovery,
   };
 }
