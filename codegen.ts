@@ -13,7 +13,11 @@ const mappers: Record<string, Record<string, string>> = {
   products: { Product: '../store.ts#ProductRow' },
   inventory: { Product: '../resolvers.ts#ProductParent' },
   orders: { Order: '../store.ts#PlacedOrder', OrderItem: '../resolvers.ts#OrderItemParent' },
-  notifications: { Notification: '../store.ts#NotificationRow' },
+  notifications: {
+    Notification: '../store.ts#NotificationRow',
+    NotificationsMissed: '../live-feeds.ts#MissedNotifications',
+    NotificationEvent: '../live-feeds.ts#FeedEvent',
+  },
 };
 
 /** Writes the types of a subgraph's resolvers beside it, from its schema. */

@@ -1,21 +1,27 @@
 import type { Server } from 'node:http';
 import {
+  type DocumentNode,
+  type ExecutionResult,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
   parse,
+  subscribe,
   validate,
 } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
 import { PorticoError } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { startCursorExtension } from './start-cursor.ts';
+import type { SubgraphOperationContext } from './subgraph.ts';
 
-interface SubscriptionsOptions<C> {
+interface SubscriptionsOptions<C extends SubgraphOperationContext> {
   readonly server: Server;
   readonly schema: GraphQLSchema;
   readonly callers: CallerTokens;
@@ -24,42 +30,54 @@ interface SubscriptionsOptions<C> {
   readonly log: Logger;
 }
 
+/** Documents whose validation is remembered: a gateway opens the same few operations for many callers. */
+const maxRememberedDocuments = 500;
+const maxPayloadBytes = 1024 * 1024;
+
 /**
  * Serves a subgraph's subscriptions over graphql-ws at `/graphql`. The caller comes with each operation, in its
- * `extensions`, so that one connection of the gateway carries the subscriptions of many callers.
+ * `extensions`, so that one connection of the gateway carries the subscriptions of many callers. A subscription that
+ * sets `startCursor` in its context tells that cursor first, to whoever asks for it.
  */
-export function serveSubscriptions<C>(options: SubscriptionsOptions<C>): Closable {
+export function serveSubscriptions<C extends SubgraphOperationContext>(
+  options: SubscriptionsOptions<C>,
+): Closable {
   const { server, schema, callers, operationContext, formatError, log } = options;
-  const sockets = new WebSocketServer({ server, path: '/graphql', maxPayload: 1024 * 1024 });
+  const sockets = new WebSocketServer({ server, path: '/graphql', maxPayload: maxPayloadBytes });
+  const readDocument = rememberDocuments(schema);
+  const askedForCursor = new WeakSet<object>();
+
+  async function prepare(payload: SubscribePayload) {
+    const document = readDocument(payload.query);
+    if (!('kind' in document)) return document;
+    if (!getOperationAST(document, payload.operationName))
+      return [new GraphQLError('The payload expected one operation, or the name of one')];
+    const token = payload.extensions?.[callerHeader];
+    const contextValue = operationContext(
+      await callers.verify(typeof token === 'string' ? token : undefined),
+    );
+    if (payload.extensions?.[startCursorExtension] === true) askedForCursor.add(contextValue);
+    const { operationName, variables: variableValues } = payload;
+    return { schema, document, operationName, variableValues, contextValue };
+  }
+
   const serving = useServer(
     {
-      async onSubscribe(_connection, _id, payload) {
-        try {
-          const document = parse(payload.query);
-          const invalid = validate(schema, document);
-          if (invalid.length > 0) return invalid;
-          if (!getOperationAST(document, payload.operationName))
-            return [new GraphQLError('The payload expected one operation, or the name of one')];
-          const token = payload.extensions?.[callerHeader];
-          const caller = await callers.verify(typeof token === 'string' ? token : undefined);
-          return {
-            schema,
-            document,
-            operationName: payload.operationName,
-            variableValues: payload.variables,
-            contextValue: operationContext(caller),
-          };
-        } catch (error) {
+      onSubscribe: (_connection, _id, payload) =>
+        prepare(payload).catch(error => {
           if (error instanceof PorticoError) return [error.toGraphQLError()];
-          if (error instanceof GraphQLError) return [error];
           throw error;
-        }
+        }),
+      async subscribe(args) {
+        const results = await subscribe(args);
+        const context = args.contextValue as C;
+        if (!(Symbol.asyncIterator in results) || !context.startCursor || !askedForCursor.has(context))
+          return results;
+        return startingWith({ extensions: { cursor: await context.startCursor } }, results);
       },
-      onError(_connection, _id, _payload, errors) {
-        return errors.map(error => formatError(error.toJSON(), error));
-      },
-      onNext(_connection, _id, _payload, _args, result) {
-        const { errors, ...rest } = result;
+      onError: (_connection, _id, _payload, errors) =>
+        errors.map(error => formatError(error.toJSON(), error)),
+      onNext(_connection, _id, _payload, _args, { errors, ...rest }) {
         if (!errors) return undefined;
         return {
           ...rest,
@@ -75,4 +93,43 @@ export function serveSubscriptions<C>(options: SubscriptionsOptions<C>): Closabl
       await serving.dispose();
     }),
   };
+}
+
+/** Parses and validates each document once. */
+function rememberDocuments(schema: GraphQLSchema): (query: string) => DocumentNode | readonly GraphQLError[] {
+  const documents = new Map<string, DocumentNode>();
+  return query => {
+    const known = documents.get(query);
+    if (known) return known;
+    try {
+      const document = parse(query);
+      const invalid = validate(schema, document);
+      if (invalid.length > 0) return invalid;
+      documents.set(query, document);
+      if (documents.size > maxRememberedDocuments) documents.delete(documents.keys().next().value ?? '');
+      return document;
+    } catch (error) {
+      return [error as GraphQLError];
+    }
+  };
+}
+
+function startingWith(
+  first: ExecutionResult,
+  others: AsyncGenerator<ExecutionResult, void, void>,
+): AsyncIterableIterator<ExecutionResult> {
+  let started = false;
+  const results: AsyncIterableIterator<ExecutionResult> = {
+    next() {
+      if (started) return others.next();
+      started = true;
+      return Promise.resolve({ done: false, value: first });
+    },
+    async return() {
+      await others.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => results,
+  };
+  return results;
 }

@@ -33,6 +33,8 @@ type SubgraphConfig = z.infer<typeof subgraphSettings>;
 export interface SubgraphOperationContext {
   /** Who asks; undefined for nobody. */
   readonly caller: Caller | undefined;
+  /** Set by a subscription that can be resumed: the cursor after which its events begin. */
+  startCursor?: Promise<string>;
 }
 
 type Resolvers = Parameters<typeof buildSubgraphSchema>[0] extends infer Options

@@ -6,10 +6,27 @@ import { feedChannel, type NotificationRow, type NotificationStore } from './sto
 /** Rows read from a feed at once. */
 const readSize = 100;
 
+/** Notifications that a reader asked for, and that are not kept any more. */
+export interface MissedNotifications {
+  /** Position up to which they are gone. */
+  readonly position: bigint;
+  /** How many they were; null when the reader's position was never reached. */
+  readonly missedCount: number | null;
+}
+
+/** What a reader of a feed gets. */
+export type FeedEvent = NotificationRow | MissedNotifications;
+
 /** Live reading of customers' feeds. */
 export interface LiveFeeds extends Closable {
-  /** What follows a position in the customer's feed (by default: its end), in order, until the reader returns. */
-  follow(customerId: string, afterPosition?: bigint): AsyncIterableIterator<NotificationRow>;
+  /** Opens a feed after a position, by default after its end. */
+  follow(customerId: string, afterPosition?: bigint): FeedReader;
+}
+
+/** A feed that is being read: its events in order, until the reader returns. */
+export interface FeedReader extends AsyncIterableIterator<FeedEvent> {
+  /** Position after which this reader began. */
+  readonly startPosition: Promise<bigint>;
 }
 
 interface LiveFeedsOptions {
@@ -36,23 +53,27 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
   });
   let closed = false;
 
-  function follow(customerId: string, afterPosition?: bigint): AsyncIterableIterator<NotificationRow> {
+  function follow(customerId: string, afterPosition?: bigint): FeedReader {
     const bell = createBell();
+    const startPosition =
+      afterPosition === undefined ? store.lastPosition(customerId) : Promise.resolve(afterPosition);
+    // Whoever does not ask for it is told by the first read.
+    startPosition.catch(() => {});
     let ended = false;
 
-    async function* read(): AsyncGenerator<NotificationRow, void, undefined> {
+    async function* read(): AsyncGenerator<FeedEvent, void, undefined> {
       const readers = readersByCustomer.get(customerId) ?? new Set();
       readersByCustomer.set(customerId, readers.add(bell.ring));
       try {
-        let position = afterPosition ?? (await store.lastPosition(customerId));
+        let position = await startPosition;
         while (!closed && !ended) {
           const rung = bell.next();
-          const rows = await store.readFeed(customerId, position, readSize);
-          for (const row of rows) {
-            yield row;
-            position = row.position;
+          const events = await readOn(store, customerId, position);
+          for (const event of events) {
+            yield event;
+            position = event.position;
           }
-          if (rows.length < readSize) await rung;
+          if (events.length < readSize) await rung;
         }
       } finally {
         readers.delete(bell.ring);
@@ -60,14 +81,15 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
       }
     }
 
-    const rows = read();
+    const events = read();
     return {
-      next: () => rows.next(),
+      startPosition,
+      next: () => events.next(),
       // A generator that waits for the bell can't be ended from outside; it has to be woken to end itself.
       return() {
         ended = true;
         bell.ring();
-        return rows.return();
+        return events.return();
       },
       [Symbol.asyncIterator]() {
         return this;
@@ -83,6 +105,27 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
       await listener.close();
     }),
   };
+}
+
+/** What follows a position, and before it what is missing there. */
+async function readOn(store: NotificationStore, customerId: string, position: bigint): Promise<FeedEvent[]> {
+  const rows = await store.readFeed(customerId, position, readSize);
+  if (rows.length > 0) return withMissed(rows, position);
+  // Nothing follows: because the reader is at the end, because all that followed is gone, or because the feed was set
+  // back, for example to a backup, to before what the reader has seen.
+  const last = await store.lastPosition(customerId);
+  if (last === position) return [];
+  if (last < position) return [{ position: last, missedCount: null }];
+  const since = await store.readFeed(customerId, position, readSize);
+  return since.length > 0
+    ? withMissed(since, position)
+    : [{ position: last, missedCount: Number(last - position) }];
+}
+
+function withMissed(rows: readonly NotificationRow[], position: bigint): FeedEvent[] {
+  const before = (rows[0]?.position ?? 0n) - 1n;
+  const missed = before - position;
+  return missed > 0n ? [{ position: before, missedCount: Number(missed) }, ...rows] : [...rows];
 }
 
 function wake(readers: Set<() => void> | undefined): void {

@@ -6,7 +6,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { decodeCursor, encodeCursor, readPage, toConnection } from '../../platform/graphql/connection.ts';
 import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
 import type { Resolvers } from './generated/graphql.ts';
-import type { LiveFeeds } from './live-feeds.ts';
+import type { FeedEvent, LiveFeeds } from './live-feeds.ts';
 import type { NotificationRow, NotificationStore } from './store.ts';
 
 /** What the resolvers of one operation share. */
@@ -37,6 +37,10 @@ function readPosition(cursor: string): bigint {
   return BigInt(decodeCursor(connection, cursor, positionPattern));
 }
 
+function cursorOf(position: bigint): string {
+  return encodeCursor(connection, String(position));
+}
+
 /** Resolvers of the notifications. */
 export const resolvers: Resolvers<OperationContext> = {
   DateTime: DateTimeResolver,
@@ -49,7 +53,7 @@ export const resolvers: Resolvers<OperationContext> = {
       const rows = await store.page(customer.id, { ...page, unreadOnly: args.unreadOnly ?? false });
       return {
         ...toConnection(connection, rows, page, row => String(row.position)),
-        feedCursor: encodeCursor(connection, String(feedEnd)),
+        feedCursor: cursorOf(feedEnd),
       };
     },
   },
@@ -64,15 +68,30 @@ export const resolvers: Resolvers<OperationContext> = {
   },
   Subscription: {
     notificationReceived: {
-      subscribe(_root, { after }, { caller, feeds }) {
+      subscribe(_root, { after }, context) {
+        const { caller, feeds } = context;
         const customer = requireCustomer(caller);
-        return feeds.follow(customer.id, after == null ? undefined : readPosition(after));
+        const reader = feeds.follow(customer.id, after == null ? undefined : readPosition(after));
+        context.startCursor = reader.startPosition.then(cursorOf);
+        return reader;
       },
-      resolve: (row: NotificationRow) => row,
+      resolve: (event: FeedEvent) => event,
     },
+  },
+  NotificationEvent: {
+    __resolveType: event => ('missedCount' in event ? 'NotificationsMissed' : 'Notification'),
+  },
+  NotificationsMissed: {
+    cursor: ({ position }) => cursorOf(position),
+    message: ({ missedCount }) =>
+      missedCount === null
+        ? 'Your notifications before this one are not kept any more.'
+        : `${missedCount} of your notifications are not kept any more.`,
+    order: () => null,
   },
   Notification: {
     __resolveReference: ({ id }, { notificationById }) => (isUuid(id) ? notificationById.load(id) : null),
+    cursor: row => cursorOf(row.position),
     order: row => ({ id: row.orderId }),
   },
 };

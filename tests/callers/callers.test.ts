@@ -71,14 +71,14 @@ describe('who is asking', () => {
 
     const client = createGraphClient(shop.system.graphUrl, forged);
     await expect(
-      client.subscribe('subscription { notificationReceived { id } }').next(),
+      client.subscribe('subscription { notificationReceived { message } }').next(),
     ).rejects.toMatchObject({ code: 4403 });
     await client.close();
   });
 
   test('a subscription without a customer is refused with a code', async () => {
     const nobody = await shop.client();
-    const subscription = nobody.subscribe('subscription { notificationReceived { id } }');
+    const subscription = nobody.subscribe('subscription { notificationReceived { message } }');
     expect((await subscription.next()).value).toMatchObject({
       errors: [{ extensions: { code: 'UNAUTHENTICATED', subgraph: 'notifications' } }],
     });

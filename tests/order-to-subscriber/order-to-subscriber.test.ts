@@ -4,9 +4,9 @@ import { useSystem } from '../helpers/system.ts';
 
 const subscription = `subscription ($after: String!) {
   notificationReceived(after: $after) {
-    kind
+    cursor
     message
-    readAt
+    ... on Notification { kind readAt }
     order {
       id
       status
@@ -17,7 +17,11 @@ const subscription = `subscription ($after: String!) {
 }`;
 
 interface Received {
-  readonly notificationReceived: { readonly kind: string; readonly order: { readonly id: string } };
+  readonly notificationReceived: {
+    readonly cursor: string;
+    readonly kind: string;
+    readonly order: { readonly id: string };
+  };
 }
 
 describe('an order reaches its subscriber', () => {
@@ -36,6 +40,7 @@ describe('an order reaches its subscriber', () => {
     expect(value).toEqual({
       data: {
         notificationReceived: {
+          cursor: expect.any(String),
           kind: 'ORDER_PLACED',
           message: 'Your order of 3 pieces for EUR 48.90 was placed.',
           readAt: null,
