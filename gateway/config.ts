@@ -67,6 +67,33 @@ const routingSettings = z.object({
   ),
 });
 
+const liveSettings = z.object({
+  LIVE_MAX_CONNECTIONS: wholeNumber(20_000, { min: 1, max: 1_000_000 }).describe(
+    'Most connections of clients with live operations, over WebSockets and HTTP streams.',
+  ),
+  LIVE_MAX_OPERATIONS_PER_CONNECTION: wholeNumber(100, { min: 1, max: 100_000 }).describe(
+    'Most operations at once over one WebSocket.',
+  ),
+  LIVE_BUFFER_EVENTS: wholeNumber(100, { min: 1, max: 100_000 }).describe(
+    'Events that may wait for a client that reads slowly; with one more it is too slow.',
+  ),
+  LIVE_SLOW_CLIENT: z
+    .enum(['disconnect', 'end-operation'])
+    .default('disconnect')
+    .describe(
+      'What happens to a client that is too slow: its WebSocket is closed with 4290, or only the operation ends. Both say where to go on.',
+    ),
+  LIVE_RESUME_TIMEOUT_MS: durationMs(60_000).describe(
+    'How long a subgraph that was lost is looked for before its subscriptions end.',
+  ),
+  LIVE_KEEP_ALIVE_MS: durationMs(12_000).describe(
+    'How often an idle connection is used; a WebSocket that has not answered until the next time is closed.',
+  ),
+  LIVE_DRAIN_MS: durationMs(5_000, { min: 0 }).describe(
+    'Window over which clients are sent elsewhere at shutdown, so that they do not all come back in one moment.',
+  ),
+});
+
 const frontSettings = z.object({
   GATEWAY_PORT: port(4000).describe('Port of /graphql, over HTTP and WebSocket, and of the explorers.'),
   GATEWAY_MAX_CONCURRENT_REQUESTS: wholeNumber(1_000, { min: 1, max: 1_000_000 }).describe(
@@ -98,5 +125,6 @@ export const gatewaySettings = systemSettings.extend({
   ...frontSettings.shape,
   ...supergraphSettings.shape,
   ...routingSettings.shape,
+  ...liveSettings.shape,
 });
 export type GatewayConfig = z.infer<typeof gatewaySettings>;

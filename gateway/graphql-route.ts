@@ -7,6 +7,7 @@ import type { OperationContext } from './operation-context.ts';
 import type { RequestLimit } from './overload.ts';
 import { passHeaders } from './routing/header-rules.ts';
 import type { Authenticator } from './security/authenticate.ts';
+import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
 
 /** Apollo Server, as the gateway uses it. */
 export type Apollo = ApolloServer<OperationContext>;
@@ -16,12 +17,13 @@ interface GraphQLRouteOptions {
   readonly apollo: () => Apollo | undefined;
   readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
+  readonly streams: HttpStreams;
   readonly config: Pick<GatewayConfig, 'HEADERS_TO_SUBGRAPHS' | 'HEADERS_TO_CLIENTS'>;
 }
 
 /** Serves GraphQL over HTTP at `/graphql`. A request is refused as a whole for a bad token, too much load, or no graph yet. */
 export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions): void {
-  const { apollo, authenticator, limit, config } = options;
+  const { apollo, authenticator, limit, streams, config } = options;
   const contexts = new WeakMap<FastifyRequest, OperationContext>();
   const rules = {
     toSubgraphs: config.HEADERS_TO_SUBGRAPHS.map(name => name.toLowerCase()),
@@ -32,8 +34,9 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
-    onRequest(_request, reply, done) {
-      if (limit.enter(reply.raw)) done();
+    onRequest(request, reply, done) {
+      // Streams are counted as connections: they are under way for as long as their client listens.
+      if (streamFormatOf(request) || limit.enter(reply.raw)) done();
       else
         refuse(
           reply,
@@ -51,6 +54,9 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
       return undefined;
     },
     async handler(request, reply) {
+      const format = streamFormatOf(request);
+      const { caller } = contexts.get(request) as OperationContext;
+      if (format && (await streams.serve({ request, reply, format, caller }))) return reply;
       const server = apollo();
       if (!server)
         return refuse(

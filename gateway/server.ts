@@ -17,8 +17,12 @@ import { type Apollo, serveGraphQL } from './graphql-route.ts';
 import { limitRequests } from './overload.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
-import { serveLiveOperations } from './subscriptions/server.ts';
+import { createConnections } from './subscriptions/connections.ts';
+import { createHttpStreams } from './subscriptions/http-streams.ts';
+import { createLiveOperations } from './subscriptions/live-operations.ts';
+import { createLiveMetrics } from './subscriptions/metrics.ts';
 import { createUpstreams } from './subscriptions/upstream.ts';
+import { serveWebSockets } from './subscriptions/websocket.ts';
 import { createSwappingGateway } from './supergraph/apollo-gateway.ts';
 import { createComposer } from './supergraph/composer.ts';
 import { describeSupergraph } from './supergraph/describe.ts';
@@ -57,29 +61,42 @@ export async function startGateway(context: Context): Promise<Ports> {
       details: { ...details, subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`) },
     };
   });
-  serveGraphQL(app, { apollo: () => apollo.current, authenticator, limit, config });
   const upstreams = scope.use(
     'upstream subscriptions',
     createUpstreams({ instances: routing.instances, log }),
   );
+  const liveMetrics = createLiveMetrics(metrics, () => upstreams.count());
+  const operations = scope.use(
+    'live operations',
+    createLiveOperations({
+      supergraph,
+      upstreams,
+      apollo: () => apollo.current,
+      config,
+      metrics: liveMetrics,
+      log,
+    }),
+  );
+  const connections = createConnections({
+    maxConnections: config.LIVE_MAX_CONNECTIONS,
+    drainMs: config.LIVE_DRAIN_MS,
+    metrics: liveMetrics,
+  });
+  const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
+  serveGraphQL(app, {
+    apollo: () => apollo.current,
+    authenticator,
+    limit,
+    streams: createHttpStreams(live),
+    config,
+  });
   const { port: managementPort } = await context.listenForManagement();
   const server = scope.use(
     'HTTP server',
     await listen(app, { host: config.HOST, port: config.GATEWAY_PORT }),
   );
-  scope.use(
-    'live operations',
-    serveLiveOperations({
-      server: app.server,
-      supergraph,
-      upstreams,
-      authenticator,
-      apollo: () => apollo.current,
-      formatError,
-      log,
-      metrics,
-    }),
-  );
+  scope.use('WebSockets', serveWebSockets({ ...live, server: app.server, authenticator }));
+  scope.use('live connections', connections);
   registerProcess(context, {
     port: server.port,
     managementPort,

@@ -9,12 +9,15 @@ interface ErrorKind {
 
 /** Every error code that leaves a process of ours, at the GraphQL edge (`extensions.code`) and over HTTP. */
 export const errorKinds = {
+  GRAPHQL_VALIDATION_FAILED: { httpStatus: 400, retryable: false },
   BAD_USER_INPUT: { httpStatus: 400, retryable: false },
   UNAUTHENTICATED: { httpStatus: 401, retryable: false },
   FORBIDDEN: { httpStatus: 403, retryable: false },
   NOT_FOUND: { httpStatus: 404, retryable: false },
   CONFLICT: { httpStatus: 409, retryable: false },
   IDEMPOTENCY_KEY_REUSED: { httpStatus: 422, retryable: false },
+  TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
+  SLOW_CLIENT: { httpStatus: 503, retryable: true },
   INTERNAL_SERVER_ERROR: { httpStatus: 500, retryable: false },
   GRAPH_NOT_READY: { httpStatus: 503, retryable: true },
   SERVICE_UNAVAILABLE: { httpStatus: 503, retryable: true },

@@ -31,20 +31,15 @@ const claimsSchema = z.object({
   scp: z.union([z.string(), z.array(z.string())]).optional(),
 });
 
-interface Remembered {
-  readonly caller: OperationCaller;
-  readonly expiresAtMs: number;
-}
-
 /** Makes the authenticator: tokens are JWTs (RFC 7519) with `sub`, `exp` and, for scopes, `scope` (RFC 8693) or `scp`. */
 export async function createAuthenticator(
   config: GatewayConfig,
   callers: CallerTokens,
 ): Promise<Authenticator> {
   const keys = config.JWT_JWKS_URL ? await openKeys(new URL(config.JWT_JWKS_URL)) : undefined;
-  const remembered = new Map<string, Remembered>();
+  const remembered = new Map<string, OperationCaller>();
 
-  async function verify(token: string): Promise<Remembered> {
+  async function verify(token: string): Promise<OperationCaller> {
     if (!keys) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
     const { payload } = await jwtVerify(token, keys, {
       ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
@@ -52,11 +47,11 @@ export async function createAuthenticator(
     });
     const { sub, exp, scope, scp } = claimsSchema.parse(payload);
     const scopes = scope?.split(' ') ?? (typeof scp === 'string' ? scp.split(' ') : scp) ?? [];
-    const caller = createOperationCaller(
+    return createOperationCaller(
       { kind: 'customer', id: sub, scopes: scopes.filter(Boolean) },
       callers,
+      exp * 1000,
     );
-    return { caller, expiresAtMs: exp * 1000 };
   }
 
   return {
@@ -66,13 +61,13 @@ export async function createAuthenticator(
       if (!token)
         throw unauthenticated('Authorization expected "Bearer" and a token, but got something else');
       const known = remembered.get(token);
-      if (known && known.expiresAtMs > Date.now()) return known.caller;
+      if (known?.expiresAtMs !== undefined && known.expiresAtMs > Date.now()) return known;
       remembered.delete(token);
       try {
         const verified = await verify(token);
         if (remembered.size >= maxRememberedTokens) remembered.delete(remembered.keys().next().value ?? '');
         remembered.set(token, verified);
-        return verified.caller;
+        return verified;
       } catch (cause) {
         const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
         throw unauthenticated(`The bearer token is not accepted: ${reason}`, cause);

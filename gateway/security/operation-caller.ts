@@ -3,6 +3,8 @@ import { type Caller, type CallerTokens, callerTokenLifetimeSeconds } from '../.
 /** Who an operation is run for, with the token by which subgraphs know. */
 export interface OperationCaller {
   readonly caller: Caller | undefined;
+  /** When what the client has shown of itself expires, in ms since 1970; undefined for never. */
+  readonly expiresAtMs?: number;
   /** A token that is good for at least half its lifetime; undefined for nobody. */
   token(): Promise<string | undefined>;
 }
@@ -11,11 +13,16 @@ export interface OperationCaller {
 export const anonymous: OperationCaller = { caller: undefined, token: () => Promise.resolve(undefined) };
 
 /** Makes the caller of operations; its token is signed once in half a lifetime, however many fetches need it. */
-export function createOperationCaller(caller: Caller, tokens: CallerTokens): OperationCaller {
+export function createOperationCaller(
+  caller: Caller,
+  tokens: CallerTokens,
+  expiresAtMs: number,
+): OperationCaller {
   let signed: Promise<string> | undefined;
   let signedAtMs = 0;
   return {
     caller,
+    expiresAtMs,
     token() {
       const now = Date.now();
       if (!signed || now - signedAtMs > (callerTokenLifetimeSeconds * 1000) / 2) {

@@ -15,12 +15,16 @@ import { noHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 
-/** A live operation, planned. */
-export interface PlannedSubscription {
-  /** The subscription that its subgraph runs. */
-  readonly primary: FetchNode;
-  /** Runs what follows for one event of `primary`: fields of other subgraphs, and the shape that the client asked for. */
-  runEvent(event: SubgraphEvent): Promise<ExecutionResult>;
+/** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
+export interface SubscriptionPlan {
+  /** Name of the subgraph that has the subscription. */
+  readonly subgraph: string;
+  /** What that subgraph is asked to run. */
+  readonly query: string;
+  readonly operationName: string | undefined;
+  readonly variableNames: readonly string[];
+  /** Runs what follows for one event: fields of other subgraphs, and the shape that the client asked for. */
+  runEvent(event: SubgraphEvent, run: EventRun): Promise<ExecutionResult>;
 }
 
 /** An event as the subgraph sends it. */
@@ -29,23 +33,33 @@ export interface SubgraphEvent {
   readonly errors?: readonly GraphQLFormattedError[] | undefined;
 }
 
+/** Whom an event is completed for. */
+export interface EventRun {
+  /** Coerced by the graph's schema. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly caller: OperationCaller;
+}
+
 interface PlanOptions {
   readonly graph: Graph;
+  /** What the client sent; it decides the shape of the results. */
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  readonly variables: Record<string, unknown>;
-  readonly caller: OperationCaller;
+  /** What is planned: the same, with what the gateway wants to know beside it. */
+  readonly planned: DocumentNode;
   readonly log: Logger;
 }
 
 /**
- * Plans a subscription, once for all its events. Apollo's planner splits it into `primary`, the subscription of one
- * subgraph, and `rest`, the fetches that complete an event. Apollo Gateway does not run such plans; it does run one in
- * which `primary` is a query that answers with the event.
+ * Plans a subscription, once for all its events and all its callers. Apollo's planner splits it into `primary`, the
+ * subscription of one subgraph, and `rest`, the fetches that complete an event. Apollo Gateway does not run such plans;
+ * it does run one in which `primary` is a query that answers with the event.
+ *
+ * @throws GraphQLError when it can't be planned
  */
-export function planSubscription(options: PlanOptions): PlannedSubscription {
-  const { graph, document, operation, variables, caller, log } = options;
-  const { node } = graph.plan(document, operation.name?.value);
+export function planSubscription(options: PlanOptions): SubscriptionPlan {
+  const { graph, document, operation, planned, log } = options;
+  const { node } = graph.plan(planned, operation.name?.value);
   if (node?.kind !== 'Subscription')
     throw new Error(`The plan expected a Subscription node, but has ${node?.kind}`);
   const { primary } = node;
@@ -53,8 +67,11 @@ export function planSubscription(options: PlanOptions): PlannedSubscription {
   const operationContext = { schema: graph.schema, operation, fragments: fragmentsOf(document) };
 
   return {
-    primary,
-    async runEvent(event) {
+    subgraph: primary.serviceName,
+    query: primary.operation,
+    operationName: primary.operationName,
+    variableNames: primary.variableUsages ?? [],
+    async runEvent(event, { variables, caller }) {
       const requestContext = {
         request: { variables },
         context: { caller, headers: noHeaders } satisfies OperationContext,
@@ -62,10 +79,9 @@ export function planSubscription(options: PlanOptions): PlannedSubscription {
         metrics: {},
         schema: graph.schema,
       } as unknown as GatewayGraphQLRequestContext;
-      const dataSources = withEvent(graph.dataSources, primary, event);
       return executeQueryPlan(
         eventPlan,
-        dataSources,
+        withEvent(graph.dataSources, primary, event),
         requestContext as unknown as Parameters<typeof executeQueryPlan>[2],
         operationContext,
         graph.supergraphSchema,

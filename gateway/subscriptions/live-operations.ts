@@ -1,0 +1,214 @@
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { PorticoError } from '../../platform/errors.ts';
+import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { Apollo } from '../graphql-route.ts';
+import { noHeaders } from '../routing/header-rules.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
+import type { Graph } from '../supergraph/graph.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
+import type { LiveMetrics, Transport } from './metrics.ts';
+import {
+  createOperationReader,
+  type Operation,
+  type OperationRequest,
+  RefusedOperation,
+} from './operation.ts';
+import { createResults, type LiveResults } from './results.ts';
+import type { Upstreams } from './upstream.ts';
+
+/** Who runs an operation, and how its results go there. */
+export interface LiveClient {
+  readonly caller: OperationCaller;
+  readonly transport: Transport;
+}
+
+/** Operations that run for as long as their client listens; every transport brings them here. */
+export interface LiveOperations extends Closable {
+  /** Checks an operation against the graph that is served now. @throws RefusedOperation when it can't be run */
+  read(request: OperationRequest): Operation;
+  /**
+   * Runs a subscription. Clients that ask for the same, on behalf of the same caller, share one subscription of the
+   * subgraph and one run of the plan for each event.
+   *
+   * @param onOverflow is told when the client was too slow; nothing more comes then
+   */
+  subscribe(
+    operation: LiveOperation,
+    client: LiveClient,
+    onOverflow: (error: GraphQLError) => void,
+  ): LiveResults;
+  /** Runs a query or mutation the way it goes over plain HTTP. */
+  execute(operation: Operation, caller: OperationCaller): Promise<ExecutionResult>;
+}
+
+interface LiveOperationsOptions {
+  readonly supergraph: Pick<Supergraph, 'graph' | 'onGraph' | 'versionOf' | 'isStrict'>;
+  readonly upstreams: Upstreams;
+  /** Runs queries and mutations; undefined until there is a graph. */
+  readonly apollo: () => Apollo | undefined;
+  readonly config: Pick<GatewayConfig, 'LIVE_BUFFER_EVENTS' | 'LIVE_RESUME_TIMEOUT_MS'>;
+  readonly metrics: LiveMetrics;
+  readonly log: Logger;
+}
+
+/** Whether an operation is a subscription. */
+export function isLive(operation: Operation): operation is LiveOperation {
+  return operation.subscription !== undefined;
+}
+
+/** Makes what runs live operations, on whichever graph is served. */
+export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
+  const { supergraph, upstreams, apollo, config, metrics, log } = options;
+  const reader = createOperationReader(log);
+  /** Those that have the same key bring the same, but may stand at different positions. */
+  const streamsByKey = new Map<string, Set<LiveStream>>();
+  const keys = new WeakMap<LiveStream, string>();
+
+  const observer: StreamObserver = {
+    ...metrics,
+    moved(stream) {
+      for (const other of streamsByKey.get(keys.get(stream) ?? '') ?? []) {
+        if (other === stream || other.position !== stream.position) continue;
+        if (stream.isCurrent) other.mergeInto(stream);
+        else return stream.mergeInto(other);
+      }
+    },
+    ended(stream) {
+      const key = keys.get(stream) ?? '';
+      const streams = streamsByKey.get(key);
+      streams?.delete(stream);
+      if (streams?.size === 0) streamsByKey.delete(key);
+    },
+  };
+
+  function joinOrBegin(operation: LiveOperation, caller: OperationCaller): LiveStream {
+    const { resumption } = operation.subscription;
+    const after = resumption?.startOf(operation.variables);
+    if (after !== undefined) metrics.replayed();
+    const key = keyOf(operation, caller);
+    const streams = streamsByKey.get(key) ?? new Set();
+    for (const stream of streams)
+      if (after === undefined ? stream.isCurrent : stream.position === after) return stream;
+    const stream = new LiveStream({
+      operation,
+      caller,
+      after,
+      open: (current, variables, sink) =>
+        openUpstream({ supergraph, upstreams, caller }, current, variables, sink),
+      resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
+      observer,
+      log,
+    });
+    keys.set(stream, key);
+    streamsByKey.set(key, streams.add(stream));
+    stream.begin();
+    return stream;
+  }
+
+  const unfollow = supergraph.onGraph(graph => {
+    for (const streams of streamsByKey.values())
+      for (const stream of streams) followGraph(reader.read, stream, graph);
+  });
+
+  return {
+    read(request) {
+      const { graph } = supergraph;
+      if (!graph) throw new RefusedOperation([notReady()]);
+      return reader.read(graph, request);
+    },
+    subscribe(operation, { caller, transport }, onOverflow) {
+      const stream = joinOrBegin(operation, caller);
+      const { results, listener } = createResults({
+        maxWaiting: config.LIVE_BUFFER_EVENTS,
+        onOverflow(error) {
+          metrics.slowClient();
+          onOverflow(error);
+        },
+        onEnded() {
+          metrics.operationEnded(transport);
+          stream.remove(listener);
+        },
+      });
+      metrics.operationBegan(transport);
+      stream.add(listener);
+      return results;
+    },
+    async execute({ request }, caller) {
+      const server = apollo();
+      if (!server) return { errors: [notReady()] };
+      const { query, variables, operationName } = request;
+      const { body } = await server.executeOperation(
+        {
+          query,
+          variables: (variables ?? {}) as Record<string, never>,
+          ...(operationName == null ? {} : { operationName }),
+        },
+        { contextValue: { caller, headers: noHeaders } },
+      );
+      if (body.kind !== 'single')
+        throw new Error('Incremental delivery expected not to be asked for, but was');
+      return body.singleResult as ExecutionResult;
+    },
+    close: closeOnce(async () => {
+      unfollow();
+      for (const streams of streamsByKey.values()) for (const stream of streams) stream.end();
+    }),
+  };
+}
+
+function openUpstream(
+  {
+    supergraph,
+    upstreams,
+    caller,
+  }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'> & { readonly caller: OperationCaller },
+  { graph, subscription: { plan, resumption } }: LiveOperation,
+  variables: Readonly<Record<string, unknown>>,
+  sink: Parameters<Upstreams['subscribe']>[1],
+) {
+  const hash = graph.subgraphs.find(({ name }) => name === plan.subgraph)?.hash;
+  return upstreams.subscribe(
+    {
+      subgraph: plan.subgraph,
+      serves: instance => supergraph.versionOf(instance) === hash,
+      strict: supergraph.isStrict,
+      query: plan.query,
+      operationName: plan.operationName,
+      variables: Object.fromEntries(
+        plan.variableNames.filter(name => name in variables).map(name => [name, variables[name]]),
+      ),
+      caller,
+      asksForCursor: resumption !== undefined,
+    },
+    sink,
+  );
+}
+
+/** Goes on in another graph, if the operation is valid there. */
+function followGraph(
+  read: (graph: Graph, request: OperationRequest) => Operation,
+  stream: LiveStream,
+  graph: Graph,
+): void {
+  try {
+    const operation = read(graph, stream.operation.request);
+    if (isLive(operation)) stream.follow(operation);
+  } catch (error) {
+    const message = `The graph has changed, and this subscription is not valid any more: ${(error as Error).message}`;
+    stream.end(new PorticoError('GRAPHQL_VALIDATION_FAILED', message, { cause: error }).toGraphQLError());
+  }
+}
+
+/** Subscriptions with the same key bring the same results. */
+function keyOf({ subscription, variables }: LiveOperation, { caller }: OperationCaller): string {
+  const others = subscription.resumption?.othersOf(variables) ?? variables;
+  const who = caller && [caller.kind, caller.id, [...caller.scopes].sort()];
+  return JSON.stringify([subscription.id, others, who ?? null]);
+}
+
+function notReady(): GraphQLError {
+  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again').toGraphQLError();
+}

@@ -1,0 +1,248 @@
+import type { ExecutionResult } from 'graphql';
+import { GraphQLError } from 'graphql';
+import { PorticoError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { SubgraphEvent } from '../execution/subscription-plan.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
+import type { Operation, PlannedSubscription } from './operation.ts';
+import type { StreamListener } from './results.ts';
+import { afterVariable } from './resumption.ts';
+import type { Upstream, UpstreamSink } from './upstream.ts';
+
+/** A subscription in one graph. */
+export type LiveOperation = Operation & { readonly subscription: PlannedSubscription };
+
+/** What a stream needs of the gateway. */
+export interface LiveStreamOptions {
+  readonly operation: LiveOperation;
+  readonly caller: OperationCaller;
+  /** Cursor after which the events begin; undefined for those that come from now on. */
+  readonly after: string | undefined;
+  /** Opens the operation at an instance of its subgraph. @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none */
+  readonly open: (
+    operation: LiveOperation,
+    variables: Readonly<Record<string, unknown>>,
+    sink: UpstreamSink,
+  ) => Upstream;
+  /** How long a subgraph that was lost is looked for, in ms. */
+  readonly resumeTimeoutMs: number;
+  readonly observer: StreamObserver;
+  readonly log: Logger;
+}
+
+/** Who counts what a stream does. */
+export interface StreamObserver {
+  eventReceived(subgraph: string): void;
+  eventCompleted(subgraph: string, seconds: number): void;
+  resumed(subgraph: string): void;
+  /** The stream stands after another cursor. */
+  moved(stream: LiveStream): void;
+  ended(stream: LiveStream): void;
+}
+
+/** Events whose other fields are fetched at once, or wait for one before them. */
+const maxUnderWay = 256;
+/** How long a subgraph is looked for that a subscription has never reached, in ms. */
+const openTimeoutMs = 2_000;
+const firstRetryMs = 50;
+const maxRetryMs = 2_000;
+
+/**
+ * One subscription of a subgraph, for all the clients that asked for the same on behalf of the same caller. Its events
+ * are completed from the other subgraphs, several at once, and delivered in order. When the subgraph is lost, or the
+ * graph changes, it goes on after the last event that came.
+ */
+export class LiveStream {
+  /** Cursor of the last result that was delivered, or of where the events begin. */
+  position: string | undefined;
+  /** Whether it brings what comes from now on, so that a client which asks for that may join. */
+  readonly isCurrent: boolean;
+  readonly #options: LiveStreamOptions;
+  readonly #listeners = new Set<StreamListener>();
+  #operation: LiveOperation;
+  #upstream: Upstream | undefined;
+  /** Cursor of the last event that came. */
+  #received: string | undefined;
+  #deliveries: Promise<void> = Promise.resolve();
+  #underWay = 0;
+  #lostAtMs: number | undefined;
+  #attempts = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #ended = false;
+  #mergedInto: LiveStream | undefined;
+
+  constructor(options: LiveStreamOptions) {
+    this.#options = options;
+    this.#operation = options.operation;
+    this.position = options.after;
+    this.#received = options.after;
+    this.isCurrent = options.after === undefined;
+  }
+
+  get operation(): LiveOperation {
+    return this.#operation;
+  }
+
+  /** Opens the subscription. */
+  begin(): void {
+    const { subscription, variables } = this.#operation;
+    const own = subscription.resumption ? { [afterVariable]: this.#received ?? null } : {};
+    try {
+      this.#upstream = this.#options.open(this.#operation, { ...variables, ...own }, this.#sink());
+    } catch (cause) {
+      this.#lost({ begun: false, cause });
+    }
+  }
+
+  add(listener: StreamListener): void {
+    this.#listeners.add(listener);
+    if (this.position !== undefined) listener.start(this.position);
+  }
+
+  /** Without a listener, the stream ends. */
+  remove(listener: StreamListener): void {
+    if (this.#mergedInto) this.#mergedInto.remove(listener);
+    else if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#stop();
+  }
+
+  /** Gives all listeners to a stream that stands at the same position, and ends. */
+  mergeInto(other: LiveStream): void {
+    for (const listener of this.#listeners) other.#listeners.add(listener);
+    this.#mergedInto = other;
+    this.#stop();
+  }
+
+  /** Goes on in another graph. */
+  follow(operation: LiveOperation): void {
+    const before = this.#operation.subscription.plan;
+    const { plan } = operation.subscription;
+    this.#operation = operation;
+    if (plan.subgraph === before.subgraph && plan.query === before.query) return;
+    this.#reopen();
+  }
+
+  /** Ends the stream for all listeners. */
+  end(error?: GraphQLError): void {
+    if (this.#ended) return;
+    const listeners = [...this.#listeners];
+    this.#stop();
+    for (const listener of listeners) listener.end(error);
+  }
+
+  #stop(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#retry);
+    this.#upstream?.close();
+    this.#listeners.clear();
+    this.#options.observer.ended(this);
+  }
+
+  #reopen(): void {
+    this.#upstream?.close();
+    clearTimeout(this.#retry);
+    this.begin();
+  }
+
+  #sink(): UpstreamSink {
+    return {
+      start: cursor => {
+        this.#found();
+        // Only what the subgraph says first counts; later, the events tell where the stream stands.
+        if (this.#received !== undefined) return;
+        this.#received = cursor;
+        this.position = cursor;
+        for (const listener of this.#listeners) listener.start(cursor);
+        this.#options.observer.moved(this);
+      },
+      event: event => {
+        this.#found();
+        this.#complete(event);
+      },
+      completed: () => void this.#deliveries.then(() => this.end()),
+      refused: error => void this.#deliveries.then(() => this.end(error)),
+      lost: reason => this.#lost(reason),
+    };
+  }
+
+  #found(): void {
+    this.#lostAtMs = undefined;
+    this.#attempts = 0;
+  }
+
+  #complete(event: SubgraphEvent): void {
+    const { subscription, variables } = this.#operation;
+    const { subgraph } = subscription.plan;
+    if (this.#underWay >= maxUnderWay) {
+      this.#pause();
+      return;
+    }
+    const { caller, observer } = this.#options;
+    const cursor = subscription.resumption?.cursorOf(event);
+    const beganAtMs = performance.now();
+    this.#received = cursor ?? this.#received;
+    this.#underWay += 1;
+    observer.eventReceived(subgraph);
+    const result = subscription.plan.runEvent(event, { variables, caller }).catch(error => failed(error));
+    this.#deliveries = this.#deliveries.then(async () => {
+      const completed = await result;
+      this.#underWay -= 1;
+      if (this.#ended) return;
+      observer.eventCompleted(subgraph, (performance.now() - beganAtMs) / 1_000);
+      this.#deliver(completed, cursor);
+    });
+  }
+
+  #deliver(result: ExecutionResult, cursor: string | undefined): void {
+    this.position = cursor ?? this.position;
+    for (const listener of this.#listeners) listener.next(result, cursor);
+    if (cursor !== undefined) this.#options.observer.moved(this);
+  }
+
+  /** Events come faster than they can be completed: the subscription is closed until those that came are delivered. */
+  #pause(): void {
+    this.#upstream?.close();
+    if (this.#received === undefined) {
+      const message = 'The events of this subscription come faster than the other subgraphs answer';
+      this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
+      return;
+    }
+    void this.#deliveries.then(() => {
+      if (!this.#ended) this.begin();
+    });
+  }
+
+  #lost({ begun, cause }: { readonly begun: boolean; readonly cause: unknown }): void {
+    if (this.#ended) return;
+    const { observer, resumeTimeoutMs, log } = this.#options;
+    const { subgraph } = this.#operation.subscription.plan;
+    this.#lostAtMs ??= performance.now();
+    const patienceMs = this.#received === undefined ? openTimeoutMs : resumeTimeoutMs;
+    const mayGoOn = this.#received !== undefined || !begun;
+    if (!mayGoOn || performance.now() - this.#lostAtMs > patienceMs) {
+      log.warn({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
+      void this.#deliveries.then(() => this.end(lostError(subgraph, cause, this.position)));
+      return;
+    }
+    if (this.#attempts === 0 && begun) observer.resumed(subgraph);
+    const longestMs = Math.min(firstRetryMs * 2 ** this.#attempts, maxRetryMs);
+    this.#attempts += 1;
+    this.#retry = setTimeout(() => this.begin(), longestMs * Math.random());
+  }
+}
+
+function lostError(subgraph: string, cause: unknown, cursor: string | undefined): GraphQLError {
+  const message =
+    cause instanceof PorticoError ? cause.message : `The connection to the subgraph '${subgraph}' was lost`;
+  const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };
+  return new PorticoError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
+}
+
+/** What one event that could not be completed tells the client. */
+function failed(cause: unknown): ExecutionResult {
+  const error = cause instanceof GraphQLError ? cause : undefined;
+  return {
+    data: null,
+    errors: [error ?? new GraphQLError('Internal server error', { originalError: cause as Error })],
+  };
+}

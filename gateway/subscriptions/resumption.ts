@@ -1,0 +1,153 @@
+import {
+  type ArgumentNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLSchema,
+  GraphQLString,
+  getNamedType,
+  isInterfaceType,
+  isListType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+  type VariableDefinitionNode,
+  valueFromAST,
+  visit,
+} from 'graphql';
+import type { SubgraphEvent } from '../execution/subscription-plan.ts';
+
+/** Name of the argument by which a subscription goes on after an event, and of the variable that we give it. */
+const afterArgument = 'after';
+export const afterVariable = 'portico_after';
+const cursorField = 'cursor';
+const cursorAlias = 'portico_cursor';
+
+/** How a subscription can be taken up again where it was left. */
+export interface Resumption {
+  /** The client's document, with each event's cursor asked for, and where to begin as a variable of ours. */
+  readonly document: DocumentNode;
+  /** The variables but for the one that only says where to begin. */
+  othersOf(variables: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** The cursor that the client wants to begin after; undefined when it wants what comes from now on. */
+  startOf(variables: Readonly<Record<string, unknown>>): string | undefined;
+  /** The cursor of an event; undefined when the event has failed at the subgraph. */
+  cursorOf(event: SubgraphEvent): string | undefined;
+}
+
+/**
+ * Whether, and how, a subscription can be resumed: its field has an argument `after: String`, and its event a field
+ * `cursor: String!`, as pages of Relay connections have. Undefined for any other subscription.
+ */
+export function resumptionOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): Resumption | undefined {
+  const fields = rootFields(document, operation);
+  const [field] = fields ?? [];
+  if (!fields || !field || !isResumable(schema, field.name.value)) return undefined;
+  const responseKey = (field.alias ?? field.name).value;
+  const after = field.arguments?.find(({ name }) => name.value === afterArgument);
+  const resumable: DocumentNode = {
+    ...document,
+    definitions: [
+      {
+        ...operation,
+        variableDefinitions: [...(operation.variableDefinitions ?? []), afterVariableDefinition],
+        selectionSet: selectionSetOf(fields.map(withCursor)),
+      },
+      ...document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION),
+    ],
+  };
+  const used = variablesOf(resumable);
+  return {
+    document: resumable,
+    othersOf: variables => Object.fromEntries(Object.entries(variables).filter(([name]) => used.has(name))),
+    startOf(variables) {
+      const value = after && valueFromAST(after.value, GraphQLString, { ...variables });
+      return typeof value === 'string' ? value : undefined;
+    },
+    cursorOf({ data }) {
+      const value = (data?.[responseKey] as Record<string, unknown> | null | undefined)?.[cursorAlias];
+      return typeof value === 'string' ? value : undefined;
+    },
+  };
+}
+
+function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
+  const field = schema.getSubscriptionType()?.getFields()[fieldName];
+  if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString)) return false;
+  const event = getNamedType(field.type);
+  if (isListType(field.type) || !(isObjectType(event) || isInterfaceType(event))) return false;
+  const cursor = event.getFields()[cursorField];
+  return cursor !== undefined && String(cursor.type) === 'String!' && cursor.args.length === 0;
+}
+
+/** The one field of the subscription, in all its parts; undefined when a directive decides whether it is there. */
+function rootFields(
+  document: DocumentNode,
+  { selectionSet }: OperationDefinitionNode,
+): FieldNode[] | undefined {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fields: FieldNode[] = [];
+
+  function collect(selections: readonly SelectionNode[]): boolean {
+    return selections.every(selection => {
+      if (selection.directives?.length) return false;
+      if (selection.kind === Kind.FIELD) return fields.push(selection) > 0;
+      const { selectionSet } =
+        selection.kind === Kind.INLINE_FRAGMENT
+          ? selection
+          : (fragments.get(selection.name.value) ?? { selectionSet: undefined });
+      return collect(selectionSet?.selections ?? []);
+    });
+  }
+
+  return collect(selectionSet.selections) ? fields : undefined;
+}
+
+function variablesOf(document: DocumentNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(document, {
+    // What is defined is not yet used.
+    VariableDefinition: () => false,
+    Variable: ({ name }) => void names.add(name.value),
+  });
+  return names;
+}
+
+function withCursor(field: FieldNode): FieldNode {
+  const others = (field.arguments ?? []).filter(({ name }) => name.value !== afterArgument);
+  return {
+    ...field,
+    arguments: [...others, afterArgumentNode],
+    selectionSet: selectionSetOf([...(field.selectionSet?.selections ?? []), cursorNode]),
+  };
+}
+
+function selectionSetOf(selections: readonly SelectionNode[]): SelectionSetNode {
+  return { kind: Kind.SELECTION_SET, selections };
+}
+
+const nameOf = (value: string) => ({ kind: Kind.NAME, value }) as const;
+const variableNode = { kind: Kind.VARIABLE, name: nameOf(afterVariable) } as const;
+const afterArgumentNode: ArgumentNode = {
+  kind: Kind.ARGUMENT,
+  name: nameOf(afterArgument),
+  value: variableNode,
+};
+const afterVariableDefinition: VariableDefinitionNode = {
+  kind: Kind.VARIABLE_DEFINITION,
+  variable: variableNode,
+  type: { kind: Kind.NAMED_TYPE, name: nameOf('String') },
+};
+const cursorNode: FieldNode = {
+  kind: Kind.FIELD,
+  alias: nameOf(cursorAlias),
+  name: nameOf(cursorField),
+};

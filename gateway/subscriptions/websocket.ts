@@ -1,0 +1,230 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+} from 'graphql';
+import { type Context, handleProtocols, makeServer } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { PorticoError } from '../../platform/errors.ts';
+import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { Authenticator } from '../security/authenticate.ts';
+import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
+import type { LiveConnections } from './connections.ts';
+import { atExpiry } from './expiry.ts';
+import { type FormatError, formatResult, formatted } from './format.ts';
+import { isLive, type LiveOperations } from './live-operations.ts';
+import type { LiveMetrics } from './metrics.ts';
+import { type Operation, RefusedOperation } from './operation.ts';
+
+interface WebSocketOptions {
+  readonly server: Server;
+  readonly operations: LiveOperations;
+  readonly connections: LiveConnections;
+  readonly authenticator: Authenticator;
+  readonly formatError: FormatError;
+  readonly config: Pick<
+    GatewayConfig,
+    'LIVE_MAX_OPERATIONS_PER_CONNECTION' | 'LIVE_SLOW_CLIENT' | 'LIVE_KEEP_ALIVE_MS'
+  >;
+  readonly metrics: LiveMetrics;
+  readonly log: Logger;
+}
+
+/** One client's connection. */
+interface Connection {
+  readonly socket: WebSocket;
+  caller: OperationCaller;
+}
+
+/** What the hooks of one operation share. */
+interface OperationOfConnection {
+  readonly operation: Operation;
+  readonly connection: Connection;
+  readonly id: string;
+}
+
+/** Largest message that a client may send, in bytes. */
+const maxPayloadBytes = 256 * 1024;
+/** Close codes: RFC 6455 §7.4.1, graphql-ws's PROTOCOL.md, and one of our own. */
+const closeCodes = {
+  goingAway: 1001,
+  tryAgain: 1013,
+  internalError: 4500,
+  forbidden: 4403,
+  slowClient: 4290,
+} as const;
+/** Longest reason of a close frame, RFC 6455 §5.5.1, in bytes. */
+const maxReasonBytes = 123;
+
+/** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
+export function serveWebSockets(options: WebSocketOptions): Closable {
+  const { server, connections, config, log } = options;
+  const protocol = createProtocol(options);
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: maxPayloadBytes,
+    handleProtocols,
+  });
+
+  function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    if (request.url?.split('?', 1)[0] !== '/graphql') {
+      stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+    sockets.handleUpgrade(request, stream, head, socket => {
+      const exit = connections.enter('websocket', {
+        leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
+      });
+      if (!exit)
+        return socket.close(
+          closeCodes.tryAgain,
+          'This gateway has as many connections as it takes; try again',
+        );
+      socket.once('close', exit);
+      carry(socket);
+    });
+  }
+
+  function carry(socket: WebSocket): void {
+    const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
+    // What it throws, the 'close' that follows deals with.
+    socket.on('error', () => {});
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: text =>
+          new Promise((resolve, reject) => {
+            if (socket.readyState !== socket.OPEN) resolve();
+            else socket.send(text, error => (error ? reject(error) : resolve()));
+          }),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: handle =>
+          socket.on('message', data => {
+            handle((data as Buffer).toString()).catch((error: unknown) => {
+              log.error({ err: error }, 'A message of a client could not be handled');
+              socket.close(closeCodes.internalError, 'Internal server error');
+            });
+          }),
+      },
+      { socket, caller: anonymous },
+    );
+    socket.once('close', (code, reason) => {
+      clearInterval(keepAlive);
+      void closed(code, String(reason));
+    });
+  }
+
+  server.on('upgrade', onUpgrade);
+  return {
+    close: closeOnce(async () => {
+      server.off('upgrade', onUpgrade);
+      sockets.close();
+    }),
+  };
+}
+
+/** graphql-ws's protocol, with our operations. */
+function createProtocol({ operations, authenticator, formatError, config, metrics }: WebSocketOptions) {
+  return makeServer<Record<string, unknown>, Connection>({
+    async onConnect({ extra, connectionParams }) {
+      const { socket } = extra;
+      try {
+        extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
+        const stop = atExpiry(extra.caller, () =>
+          socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
+        );
+        socket.once('close', stop);
+      } catch (error) {
+        if (!(error instanceof PorticoError)) throw error;
+        socket.close(closeCodes.forbidden, asReason(error.message));
+      }
+      return undefined;
+    },
+    onSubscribe({ extra, subscriptions }, id, payload) {
+      if (Object.keys(subscriptions).length > config.LIVE_MAX_OPERATIONS_PER_CONNECTION)
+        return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
+      try {
+        const operation = operations.read(payload);
+        const contextValue: OperationOfConnection = { operation, connection: extra, id };
+        const { document, graph } = operation;
+        const { operationName } = payload;
+        return { schema: graph.schema, document, operationName, contextValue };
+      } catch (error) {
+        if (error instanceof RefusedOperation) return error.errors;
+        throw error;
+      }
+    },
+    subscribe({ contextValue }) {
+      const { operation, connection, id } = contextValue as OperationOfConnection;
+      if (!isLive(operation)) throw new Error('A live operation expected a subscription');
+      const { socket } = connection;
+      return operations.subscribe(operation, { caller: connection.caller, transport: 'websocket' }, error => {
+        if (config.LIVE_SLOW_CLIENT === 'disconnect')
+          socket.close(closeCodes.slowClient, slowReason(id, error.extensions['cursor']));
+      });
+    },
+    execute({ contextValue }) {
+      const { operation, connection } = contextValue as OperationOfConnection;
+      return operations.execute(operation, connection.caller);
+    },
+    onNext(_context, _id, _payload, { contextValue }, result) {
+      if (isLive((contextValue as OperationOfConnection).operation)) metrics.resultSent('websocket');
+      return formatResult(result as ExecutionResult, formatError) as FormattedExecutionResult;
+    },
+    onError: (_context, _id, _payload, errors) =>
+      errors.map(error => formatted(originalOf(error), formatError)),
+  });
+}
+
+/** graphql-ws wraps what an iterator throws. */
+function originalOf(error: GraphQLError | GraphQLFormattedError): GraphQLError | GraphQLFormattedError {
+  const original = error instanceof GraphQLError ? error.originalError : undefined;
+  return original instanceof GraphQLError ? original : error;
+}
+
+/** Ends a connection that does not answer from one ping to the next. */
+function keepSocketAlive(socket: WebSocket, everyMs: number): NodeJS.Timeout {
+  let isAlive = true;
+  socket.on('pong', () => {
+    isAlive = true;
+  });
+  return setInterval(() => {
+    if (!isAlive) return socket.terminate();
+    isAlive = false;
+    socket.ping();
+  }, everyMs);
+}
+
+/** Explorers send headers as they are, or below `headers`; names in any case. */
+function authorizationIn(params: Context['connectionParams']): string | undefined {
+  for (const place of [params, params?.['headers'] as Record<string, unknown> | undefined])
+    for (const [name, value] of Object.entries(place ?? {}))
+      if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
+  return undefined;
+}
+
+function tooManyOperations(max: number): GraphQLError {
+  return new PorticoError(
+    'TOO_MANY_OPERATIONS',
+    `This connection has ${max} operations, and takes no more; complete one, or open another connection`,
+  ).toGraphQLError();
+}
+
+/** Says in a close frame which operation was too slow, and where it may go on. */
+function slowReason(id: string, cursor: unknown): string {
+  const full = JSON.stringify({ code: 'SLOW_CLIENT', id, cursor });
+  return Buffer.byteLength(full) <= maxReasonBytes ? full : 'SLOW_CLIENT';
+}
+
+function asReason(message: string): string {
+  return Buffer.from(message)
+    .subarray(0, maxReasonBytes)
+    .toString()
+    .replace(/\uFFFD$/, '');
+}
