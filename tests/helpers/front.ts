@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type Child, startChild } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
+import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
 import { freePort } from './ports.ts';
 import { serveTestSubgraph, type TestSubgraph, type TestSubgraphOptions } from './subgraph.ts';
 import { logToFiles, makeDataDir } from './system.ts';
@@ -28,6 +29,8 @@ export interface Front {
   readonly registryUrl: string;
   readonly graphUrl: string;
   readonly gateway: Child;
+  /** Keys of the tokens that the gateway accepts. */
+  readonly keys: DevKeys;
   /** A client that nobody in particular uses. */
   readonly anyone: GraphClient;
   /** Serves a subgraph, which is closed at the end; it is not registered yet. */
@@ -49,6 +52,7 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
   let gateway: Child | undefined;
   let gatewayPort = 0;
   let discoveryPort = 0;
+  let keys: DevKeys | undefined;
   let anyone: GraphClient | undefined;
   const subgraphs: TestSubgraph[] = [];
 
@@ -66,7 +70,8 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
       env: {
         GATEWAY_PORT: String(gatewayPort),
         EUREKA_URL: registryUrl(),
-        CALLER_SECRET: 'a secret of at least thirty-two characters',
+        CALLER_SECRET: running(keys).callerSecret,
+        JWT_JWKS_URL: running(keys).jwksUrl,
         GATEWAY_DATA_DIR: join(dataDir, 'gateway'),
         ...env,
         ...more,
@@ -87,6 +92,7 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     dataDir = await makeDataDir();
     gatewayPort = await freePort();
     discoveryPort = await freePort();
+    keys = await openDevKeys(dataDir);
     await startDiscovery();
     await startGateway();
     anyone = createGraphClient(`http://127.0.0.1:${gatewayPort}/graphql`);
@@ -117,6 +123,9 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     },
     get gateway() {
       return running(gateway);
+    },
+    get keys() {
+      return running(keys);
     },
     get anyone() {
       return running(anyone);

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { graphql, parse } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, graphql, parse, subscribe } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
 
 /** A subgraph that a test serves by itself, as a team with its own stack would: plain GraphQL over HTTP. */
 export interface TestSubgraph {
@@ -117,6 +119,7 @@ async function serve(typeDefs: string, resolvers: object, headers: Readonly<Reco
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const sockets = serveSubscriptions(server, schema);
   return {
     port: (server.address() as AddressInfo).port,
     takeRequests() {
@@ -125,11 +128,53 @@ async function serve(typeDefs: string, resolvers: object, headers: Readonly<Reco
       return taken;
     },
     async close() {
+      for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
       if (server.listening) {
         server.close();
         await once(server, 'close');
       }
+    },
+  };
+}
+
+/** What a subscription's resolver gets: it may say where its events begin, for whom asks. */
+export interface TestSubscriptionContext {
+  readonly extensions: Readonly<Record<string, unknown>>;
+  startCursor?: string;
+}
+
+function serveSubscriptions(server: Server, schema: GraphQLSchema): WebSocketServer {
+  const sockets = new WebSocketServer({ server, path: '/graphql' });
+  useServer(
+    {
+      schema,
+      context: (_connection, _id, payload): TestSubscriptionContext => ({
+        extensions: payload.extensions ?? {},
+      }),
+      async subscribe(args) {
+        const results = await subscribe(args as ExecutionArgs);
+        const { startCursor, extensions } = args.contextValue as TestSubscriptionContext;
+        if (!(Symbol.asyncIterator in results) || !startCursor || !extensions['startCursor']) return results;
+        return startingWith({ extensions: { cursor: startCursor } }, results);
+      },
+    },
+    sockets,
+  );
+  return sockets;
+}
+
+/** Can be ended while it waits, as a generator can't. */
+function startingWith<T>(first: T, others: AsyncGenerator<T>): AsyncIterableIterator<T> {
+  const firsts = [first];
+  return {
+    next() {
+      const value = firsts.shift();
+      return value === undefined ? others.next() : Promise.resolve({ done: false, value });
+    },
+    return: () => others.return(undefined),
+    [Symbol.asyncIterator]() {
+      return this;
     },
   };
 }
