@@ -1,8 +1,6 @@
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
-import { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import cors from '@fastify/cors';
-import type { FastifyInstance } from 'fastify';
 import { createCallerTokens } from '../platform/caller.ts';
 import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
@@ -15,6 +13,7 @@ import { createErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { type Apollo, serveGraphQL } from './graphql-route.ts';
 import { limitRequests } from './overload.ts';
+import type { OperationContext } from './operation-context.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { createConnections } from './subscriptions/connections.ts';
@@ -52,7 +51,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });
   if (config.EXPLORERS) await serveExplorers(app, config);
 
-  const apollo = startApolloWithFirstGraph(context, { app, supergraph, hotOperations, formatError });
+  const apollo = startApolloWithFirstGraph(context, { supergraph, hotOperations, formatError });
   health.add('supergraph', () => {
     const { subgraphs, ...details } = describeSupergraph(supergraph, registry);
     const status = apollo.current ? 'UP' : 'OUT_OF_SERVICE';
@@ -140,7 +139,6 @@ async function startSupergraph(
 }
 
 interface ApolloOptions {
-  readonly app: FastifyInstance;
   readonly supergraph: Supergraph;
   readonly hotOperations: HotOperations;
   readonly formatError: FormatError;
@@ -149,22 +147,23 @@ interface ApolloOptions {
 /** Starts Apollo Server when there is a graph to serve; it follows the graph from then on. */
 function startApolloWithFirstGraph(
   { scope, log }: Context,
-  { app, supergraph, hotOperations, formatError }: ApolloOptions,
+  { supergraph, hotOperations, formatError }: ApolloOptions,
 ): { readonly current: Apollo | undefined } {
   const started: { current: Apollo | undefined } = { current: undefined };
+  // It stops after the HTTP server, which is started later, has answered what is under way.
+  scope.defer('Apollo Server', () => started.current?.stop());
   const start = async () => {
     await supergraph.firstGraph;
-    const apollo: Apollo = new ApolloServer({
+    const apollo: Apollo = new ApolloServer<OperationContext>({
       gateway: createSwappingGateway(supergraph, hotOperations),
       formatError,
       introspection: true,
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
       logger: log,
-      plugins: [fastifyApolloDrainPlugin(app), ApolloServerPluginLandingPageDisabled()],
+      plugins: [ApolloServerPluginLandingPageDisabled()],
     });
     await apollo.start();
-    scope.defer('Apollo Server', () => apollo.stop());
     started.current = apollo;
   };
   start().catch(error => log.error({ err: error }, 'Apollo Server failed to start'));

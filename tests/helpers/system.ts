@@ -3,9 +3,11 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import type { Child } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { loadSystemSettings } from '../../dev/settings.ts';
 import { type System, type SystemOptions, startSystem } from '../../dev/system.ts';
+import { freePort } from './ports.ts';
 
 /** A system that a scenario has for itself. */
 export interface TestSystem {
@@ -15,6 +17,8 @@ export interface TestSystem {
   readonly dataDir: string;
   /** A client of the graph for a customer, closed at the end; without a name for nobody. */
   client(customer?: string, scopes?: readonly string[]): Promise<GraphClient>;
+  /** A process that is expected to run. */
+  child(name: string): Child;
   /** Address below `/actuator` of a process. */
   actuator(name: string, path: string): string;
 }
@@ -22,7 +26,7 @@ export interface TestSystem {
 type TestSystemOptions = Pick<SystemOptions, 'scale' | 'env'>;
 
 /** Settings by which nothing collides with a system that runs on this machine. With KAFKA_BROKERS, those are used. */
-export function isolatedSettings(dataDir: string) {
+export function isolatedSettings(dataDir: string, ports: Readonly<Record<string, string>> = {}) {
   return loadSystemSettings({
     GATEWAY_PORT: '0',
     DISCOVERY_PORT: '0',
@@ -30,6 +34,7 @@ export function isolatedSettings(dataDir: string) {
     KAFKA_PORT: '0',
     SUBGRAPH_BASE_PORT: '0',
     MANAGEMENT_BASE_PORT: '0',
+    ...ports,
     PORTICO_DATA_DIR: dataDir,
     KAFKA_BROKERS: process.env['KAFKA_BROKERS'],
   });
@@ -61,7 +66,11 @@ export function useSystem(options: TestSystemOptions = {}): TestSystem {
   beforeAll(async () => {
     dataDir = await makeDataDir();
     system = await startSystem({
-      settings: isolatedSettings(dataDir),
+      // What clients connect to comes back where it was.
+      settings: isolatedSettings(dataDir, {
+        GATEWAY_PORT: String(await freePort()),
+        KAFKA_PORT: String(await freePort()),
+      }),
       onLine: logToFiles(dataDir),
       ...options,
     });
@@ -77,6 +86,11 @@ export function useSystem(options: TestSystemOptions = {}): TestSystem {
     if (!system) throw new Error('The system expected to be started before it is used');
     return system;
   };
+  const child = (name: string) => {
+    const found = running().children.get(name);
+    if (!found) throw new Error(`${name} expected to run, but does not`);
+    return found;
+  };
   return {
     get system() {
       return running();
@@ -90,10 +104,7 @@ export function useSystem(options: TestSystemOptions = {}): TestSystem {
       clients.push(client);
       return client;
     },
-    actuator(name, path) {
-      const child = running().children.get(name);
-      if (!child) throw new Error(`${name} expected to run, but does not`);
-      return `http://127.0.0.1:${child.ready.ports?.['management']}/actuator/${path}`;
-    },
+    child,
+    actuator: (name, path) => `http://127.0.0.1:${child(name).ready.ports?.['management']}/actuator/${path}`,
   };
 }

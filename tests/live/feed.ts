@@ -141,6 +141,7 @@ export function createCatalogue() {
   const catalogue = {
     fails: false,
     resolvers: {
+      Query: { product: (_root: unknown, { sku }: { sku: string }) => ({ sku }) },
       Product: {
         __resolveReference: ({ sku }: { sku: string }) => ({ sku }),
         name({ sku }: { sku: string }) {

@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createGraphClient } from '../../dev/graph-client.ts';
+import { useFront } from '../helpers/front.ts';
+import { metricOf } from '../helpers/metrics.ts';
+import { createFeed, servePrices, waitForSubgraphs } from './feed.ts';
+
+const notes = 'subscription ($after: String) { priceChanged(after: $after) { cursor note } }';
+const kilobyte = 1024;
+
+interface Noted {
+  readonly priceChanged: { readonly cursor: string; readonly note: string };
+}
+
+/** A client that can stop reading, as a phone in a tunnel does. */
+async function openRawClient(graphUrl: string) {
+  const socket = new WebSocket(graphUrl.replace('http', 'ws'), 'graphql-transport-ws');
+  const cursors: string[] = [];
+  const messages: { type: string; payload?: unknown }[] = [];
+  socket.on('message', data => {
+    const message = JSON.parse((data as Buffer).toString()) as { type: string; payload: { data?: Noted } };
+    messages.push(message);
+    if (message.type === 'next' && message.payload.data)
+      cursors.push(message.payload.data.priceChanged.cursor);
+  });
+  const closed = once(socket, 'close').then(([code, reason]) => ({
+    code: code as number,
+    reason: String(reason),
+  }));
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init' }));
+  await once(socket, 'message');
+  return {
+    socket,
+    cursors,
+    messages,
+    closed,
+    subscribe: (id: string) =>
+      socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query: notes } })),
+  };
+}
+
+describe('a client that reads too slowly', () => {
+  const front = useFront({ env: { LIVE_BUFFER_EVENTS: '10' } });
+  const feed = createFeed();
+
+  beforeAll(async () => {
+    await servePrices(front, feed, 'one');
+    await waitForSubgraphs(front, 1);
+  });
+
+  /** Publishes large events until the gateway has noticed that they are not read. */
+  async function publishUntilTooSlow(): Promise<void> {
+    const before = await metricOf(front.gateway, 'gateway_live_slow_clients_total');
+    const note = 'n'.repeat(200 * kilobyte);
+    for (
+      let count = 0;
+      (await metricOf(front.gateway, 'gateway_live_slow_clients_total')) === before;
+      count++
+    ) {
+      if (count > 500) throw new Error('The gateway expected to notice a client that reads nothing');
+      feed.change(count, { note });
+    }
+  }
+
+  test('is disconnected with the cursor to go on after, and then gets the rest, once', async () => {
+    const from = Number(feed.cursor);
+    const slow = await openRawClient(front.graphUrl);
+    slow.subscribe('1');
+    await expect.poll(() => feed.readers).toBe(1);
+    slow.socket.pause();
+    await publishUntilTooSlow();
+    expect(feed.readers).toBe(0);
+    slow.socket.resume();
+    const { code, reason } = await slow.closed;
+    expect(code).toBe(4290);
+    const { code: why, id, cursor } = JSON.parse(reason) as { code: string; id: string; cursor: string };
+    expect({ why, id }).toEqual({ why: 'SLOW_CLIENT', id: '1' });
+    expect(slow.cursors.at(-1)).toBe(cursor);
+
+    const client = createGraphClient(front.graphUrl);
+    const results = client.subscribe<Noted>(notes, { after: cursor });
+    const last = feed.cursor;
+    const rest: string[] = [];
+    while (rest.at(-1) !== last) rest.push((await results.next()).value.data.priceChanged.cursor);
+    await client.close();
+    const all = [...slow.cursors, ...rest].map(Number);
+    expect(all).toEqual(Array.from({ length: Number(last) - from }, (_, index) => from + 1 + index));
+  });
+
+  test('keeps its other operations where only the slow one is to end', async () => {
+    await front.gateway.stop();
+    await front.startGateway({ LIVE_SLOW_CLIENT: 'end-operation' });
+    await expect.poll(async () => (await front.supergraph()).phase, { timeout: 5_000 }).toBe('serving');
+    const slow = await openRawClient(front.graphUrl);
+    slow.subscribe('1');
+    await expect.poll(() => feed.readers).toBe(1);
+    slow.socket.pause();
+    await publishUntilTooSlow();
+    slow.socket.resume();
+    const error = () => slow.messages.find(({ type }) => type === 'error');
+    await expect.poll(error, { timeout: 5_000 }).toBeDefined();
+    expect(error()).toMatchObject({
+      id: '1',
+      payload: [{ extensions: { code: 'SLOW_CLIENT', cursor: slow.cursors.at(-1) } }],
+    });
+    slow.subscribe('2');
+    await expect.poll(() => feed.readers).toBe(1);
+    const cursorsBefore = slow.cursors.length;
+    feed.change(1, { note: 'short' });
+    await expect.poll(() => slow.cursors.length).toBe(cursorsBefore + 1);
+    slow.socket.close();
+    await slow.closed;
+  });
+});
+
+describe('a gateway that shuts down', () => {
+  const front = useFront({ env: { LIVE_DRAIN_MS: '2000' } });
+  const feed = createFeed();
+
+  beforeAll(async () => {
+    await servePrices(front, feed, 'one');
+    await waitForSubgraphs(front, 1);
+  });
+
+  test('sends its clients elsewhere one after another, and serves each until then', async () => {
+    const clients = await Promise.all(Array.from({ length: 200 }, () => openRawClient(front.graphUrl)));
+    for (const client of clients) client.subscribe('1');
+    await expect.poll(() => metricOf(front.gateway, 'gateway_live_operations'), { timeout: 5_000 }).toBe(200);
+    const stream = await fetch(front.graphUrl, {
+      method: 'POST',
+      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+      body: JSON.stringify({ query: notes }),
+    });
+    const streamed = stream.text();
+    const leftAtMs: number[] = [];
+    for (const { closed } of clients) void closed.then(() => leftAtMs.push(performance.now()));
+
+    const stopping = front.gateway.stop();
+    await expect.poll(() => leftAtMs.length, { timeout: 5_000, interval: 5 }).toBeGreaterThan(0);
+    feed.change(1);
+    const codes = await Promise.all(clients.map(async ({ closed }) => (await closed).code));
+    await stopping;
+
+    expect(new Set(codes)).toEqual(new Set([1001]));
+    // 200 connections at 5 ms each: a second.
+    expect(Math.max(...leftAtMs) - Math.min(...leftAtMs)).toBeGreaterThan(500);
+    expect(clients.filter(({ cursors }) => cursors.length === 1).length).toBeGreaterThan(10);
+    // A stream that ends without having been completed is opened again by its client.
+    expect(await streamed).not.toContain('event: complete');
+  });
+});

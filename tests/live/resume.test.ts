@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient } from 'graphql-ws';
+import pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { GraphClient } from '../../dev/graph-client.ts';
+import { metricOf } from '../helpers/metrics.ts';
+import { feedCursorOf, placedOrderId, sendOrder } from '../helpers/shop.ts';
+import { useSystem } from '../helpers/system.ts';
+
+const notifications = `subscription ($after: String) {
+  notificationReceived(after: $after) { __typename cursor message order { id items { product { name } } } }
+}`;
+
+interface Notified {
+  readonly notificationReceived: {
+    readonly __typename: string;
+    readonly cursor: string;
+    readonly message: string;
+    readonly order: { readonly id: string; readonly items: readonly { product: { name: string } }[] } | null;
+  };
+}
+
+describe('a client that goes on after its last cursor', () => {
+  const shop = useSystem({ scale: { notifications: 2 } });
+
+  /** Subscribes with graphql-ws as it is, which connects again by itself with the variables as they are then. */
+  async function listen(customer: string, after: string) {
+    const token = await shop.system.keys.mintToken(customer);
+    const connections: string[] = [];
+    const client = createClient({
+      url: shop.system.graphUrl.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${token}` },
+      retryAttempts: Number.POSITIVE_INFINITY,
+      retryWait: () => delay(100),
+      shouldRetry: () => true,
+      on: { connected: () => void connections.push('connected') },
+    });
+    const variables = { after };
+    const received: Notified['notificationReceived'][] = [];
+    const errors: unknown[] = [];
+    client.subscribe<Notified>(
+      { query: notifications, variables },
+      {
+        next({ data, errors: failed = [] }) {
+          errors.push(...failed);
+          if (!data) return;
+          received.push(data.notificationReceived);
+          variables.after = data.notificationReceived.cursor;
+        },
+        error: error => void errors.push(error),
+        complete() {},
+      },
+    );
+    return { received, errors, connections, close: () => client.dispose() };
+  }
+
+  /** Places orders one after another until told to stop; each is sent again, under its key, until it is answered. */
+  function keepOrdering(client: GraphClient) {
+    const placed: string[] = [];
+    let isStopped = false;
+    const ordering = (async () => {
+      while (!isStopped) {
+        const key = randomUUID();
+        for (let id: string | undefined; id === undefined; ) {
+          const answer = await sendOrder(client, [{ sku: 'STICKER-PACK', quantity: 1 }], key).catch(
+            () => undefined,
+          );
+          id = answer?.data?.placeOrder.order?.id;
+          if (id === undefined) await delay(100);
+          else placed.push(id);
+        }
+      }
+    })();
+    return {
+      placed,
+      async stop() {
+        isStopped = true;
+        await ordering;
+      },
+    };
+  }
+
+  test('gets every event once, whichever process is killed, and notices only the gateway', async () => {
+    const customer = 'alice';
+    const alice = await shop.client(customer);
+    const listener = await listen(customer, await feedCursorOf(alice));
+    const orders = keepOrdering(alice);
+    const placedMore = async (count: number) => {
+      const enough = orders.placed.length + count;
+      await expect.poll(() => orders.placed.length, { timeout: 20_000 }).toBeGreaterThan(enough);
+    };
+    const caughtUp = () =>
+      expect
+        .poll(() => listener.received.length, { timeout: 20_000 })
+        .toBeGreaterThanOrEqual(orders.placed.length);
+
+    await placedMore(5);
+    for (const name of ['notifications-1', 'notifications-2', 'kafka']) {
+      await shop.system.children.get(name)?.stop('SIGKILL');
+      await placedMore(name === 'kafka' ? 0 : 5);
+      await shop.system.start(name);
+      await placedMore(5);
+      await caughtUp();
+    }
+    expect(listener.connections).toHaveLength(1);
+    expect(
+      await metricOf(shop.child('gateway'), 'gateway_live_upstream_resumes_total', {
+        subgraph: 'notifications',
+      }),
+    ).toBeGreaterThan(0);
+
+    await shop.system.children.get('gateway')?.stop('SIGKILL');
+    await shop.system.start('gateway');
+    await placedMore(5);
+    await orders.stop();
+    await caughtUp();
+
+    expect(listener.connections.length).toBeGreaterThan(1);
+    expect(listener.received.map(({ order }) => order?.id)).toEqual(orders.placed);
+    expect(listener.received.every(({ order }) => order?.items[0]?.product.name)).toBe(true);
+    expect(listener.errors).toEqual([]);
+    await listener.close();
+  });
+
+  test('is told by an event when its cursor is older than what is kept', async () => {
+    const bob = await shop.client('bob');
+    const after = await feedCursorOf(bob);
+    for (let count = 0; count < 4; count++) await placedOrderId(bob, [{ sku: 'STICKER-PACK', quantity: 1 }]);
+    const first = await listen('bob', after);
+    await expect.poll(() => first.received.length, { timeout: 10_000 }).toBe(4);
+    await first.close();
+    const database = new pg.Client(shop.system.databaseUrls.notifications);
+    await database.connect();
+    await database.query(`DELETE FROM notifications WHERE customer_id = 'bob' AND position <= 3`);
+    await database.end();
+
+    const second = await listen('bob', after);
+    await expect.poll(() => second.received.length, { timeout: 10_000 }).toBe(2);
+    expect(second.received[0]).toMatchObject({
+      __typename: 'NotificationsMissed',
+      cursor: first.received[2]?.cursor,
+      message: '3 of your notifications are not kept any more.',
+    });
+    expect(second.received[1]).toEqual(first.received[3]);
+    await second.close();
+  });
+});
