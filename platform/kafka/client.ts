@@ -1,33 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Kafka, type Producer, type ProducerRecord } from 'kafkajs';
-import * as z from 'zod';
-import { commaSeparated, wholeNumber } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { stopIdlePolling } from './kafkajs-idle-timer.ts';
-
-/** What a process needs to use Kafka. */
-export const kafkaSettings = z.object({
-  KAFKA_BROKERS: commaSeparated(['127.0.0.1:9092']).describe(
-    'Addresses of brokers, host:port, comma-separated.',
-  ),
-  KAFKA_TOPIC_PARTITIONS: wholeNumber(3, { min: 1, max: 1_000 }).describe(
-    'Partitions of a topic that is created.',
-  ),
-  KAFKA_TOPIC_REPLICATION: wholeNumber(1, { min: 1, max: 9 }).describe(
-    'Replicas of a topic that is created.',
-  ),
-});
-export type KafkaConfig = z.infer<typeof kafkaSettings>;
+import { connectionOf, type KafkaConfig } from './settings.ts';
+import { withTimeout } from './with-timeout.ts';
 
 stopIdlePolling();
 
-/** Makes a Kafka client whose log goes where ours goes. Nothing connects yet. */
-export function createKafka(config: KafkaConfig, clientId: string, log: Logger): Kafka {
+/** Makes a Kafka client of a service, whose log goes where ours goes. Nothing connects yet. */
+export function createKafka(config: KafkaConfig, service: string, log: Logger): Kafka {
   return new kafkajs.Kafka({
-    clientId,
-    brokers: config.KAFKA_BROKERS,
+    clientId: config.KAFKA_CLIENT_ID ?? service,
+    ...connectionOf(config),
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
     logLevel: kafkajs.logLevel.WARN,
     logCreator:
@@ -122,25 +108,10 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
 
   return {
     connected,
-    send: record => withTimeout(sendInTurn(record), `Sending to '${record.topic}'`),
+    send: record => withTimeout(sendInTurn(record), sendTimeoutMs, `Sending to '${record.topic}'`),
     close: closeOnce(async () => {
       stop.abort();
       await producer.disconnect();
     }),
   };
-}
-
-async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what} expected an answer within ${sendTimeoutMs} ms, but got none`)),
-      sendTimeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
