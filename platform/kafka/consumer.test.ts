@@ -237,7 +237,7 @@ describe('a consumer that crashes', () => {
       groupId: 'group',
       maxWaitTimeInMs: 100,
       partitionAssigners: [
-        ({ cluster: _ }) => ({
+        () => ({
           name: 'Another',
           version: 1,
           assign: async ({ members }) =>
