@@ -9,12 +9,22 @@ import { withTimeout } from './with-timeout.ts';
 
 stopIdlePolling();
 
+interface KafkaOptions {
+  /** How often a request or connection is tried again before it fails. @default 8 */
+  readonly retries?: number;
+}
+
 /** Makes a Kafka client of a service, whose log goes where ours goes. Nothing connects yet. */
-export function createKafka(config: KafkaConfig, service: string, log: Logger): Kafka {
+export function createKafka(
+  config: KafkaConfig,
+  service: string,
+  log: Logger,
+  { retries = 8 }: KafkaOptions = {},
+): Kafka {
   return new kafkajs.Kafka({
     clientId: config.KAFKA_CLIENT_ID ?? service,
     ...connectionOf(config),
-    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries },
     logLevel: kafkajs.logLevel.WARN,
     logCreator:
       () =>

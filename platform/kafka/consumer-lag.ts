@@ -20,7 +20,7 @@ interface LagOptions {
 }
 
 /**
- * Measures how far a consumer group is behind the end of a topic, with two requests a look. While the broker does not
+ * Measures how far a consumer group is behind the end of a topic, with a few small requests a look. While the broker does not
  * answer there is no lag to see, rather than an old one.
  */
 export function measureLag({
