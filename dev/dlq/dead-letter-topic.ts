@@ -96,7 +96,13 @@ export async function readLetters({ kafka, groupId, topic, onLetters }: ReadOpti
     topic.ranges.filter(({ from, end }) => from < end).map(each => [each.partition, each]),
   );
   if (open.size === 0) return;
-  const consumer = kafka.consumer({ groupId, sessionTimeout: 6_000, maxWaitTimeInMs: 200 });
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: 6_000,
+    maxWaitTimeInMs: 200,
+    // What is between two commits comes again after a kill.
+    maxBytesPerPartition: 16 * 1024,
+  });
   const done = new AbortController();
   const finished = once(done.signal, 'abort');
   let failed: (error: Error) => void = () => {};

@@ -87,7 +87,7 @@ async function putAside(
   error: unknown,
   { groupId, deadLetters, handled, log }: HandleOptions,
 ): Promise<void> {
-  const reason = messageOf(error);
+  const reason = messageOf(error).trim();
   await deadLetters.send({
     topic: deadLetterTopicOf(payload.topic),
     messages: [toDeadLetter(payload, { reason, group: groupId })],

@@ -76,8 +76,8 @@ describe('a message that cannot be handled', () => {
     const ofNotifications = letters.filter(letter => letter?.group === 'notifications');
     expect(ofNotifications.map(letter => letter?.reason).sort()).toEqual([
       expect.stringContaining('Expected a CloudEvent'),
-      expect.stringContaining('Expected a version of dev.portico.order.placed.v1'),
-      expect.stringMatching(/0x00|null character|invalid byte/i),
+      'Expected a version of dev.portico.order.placed.v1, but got dev.portico.order.placed.v9',
+      expect.stringContaining('invalid byte sequence'),
     ]);
     expect(ofNotifications).toContainEqual(
       expect.objectContaining({
@@ -125,7 +125,10 @@ describe('a message that cannot be handled', () => {
     const events = Array.from({ length: 5 }, () => placedEvent('bob'));
     await publish(
       shop,
-      events.flatMap((event, index) => [letterOf(event, index), letterOf(event, index, 'inventory')]),
+      events.flatMap((event, index) => {
+        const offset = 1_000_000 + index;
+        return [letterOf(event, offset), letterOf(event, offset, 'inventory')];
+      }),
       deadLetters,
     );
     const { output } = await dlq('replay', '--topic', topic);
@@ -148,13 +151,11 @@ describe('a message that cannot be handled', () => {
   });
 
   test('notifies once, even when a replay is killed midway and run again', async () => {
-    const count = 3_000;
+    const count = 1_500;
     const events = Array.from({ length: count }, () => placedEvent('carol'));
-    await publish(
-      shop,
-      events.map((event, index) => letterOf(event, 1_000 + index)),
-      deadLetters,
-    );
+    const letters = events.map((event, index) => letterOf(event, 2_000_000 + index));
+    for (let sent = 0; sent < count; sent += 25)
+      await publish(shop, letters.slice(sent, sent + 25), deadLetters);
     const admin = await startAdmin(kafkaOf(shop));
     const endOfTopic = async () =>
       (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
