@@ -74,7 +74,7 @@ describe('a message that cannot be handled', () => {
 
     const letters = (await readAll(shop, deadLetters)).map(message => fromDeadLetter(message));
     const ofNotifications = letters.filter(letter => letter?.group === 'notifications');
-    expect(ofNotifications.map(letter => letter?.reason).sort()).toEqual([
+    expect(ofNotifications.map(letter => letter?.reason ?? '').sort()).toEqual([
       expect.stringContaining('Expected a CloudEvent'),
       'Expected a version of dev.portico.order.placed.v1, but got dev.portico.order.placed.v9',
       expect.stringContaining('invalid byte sequence'),
