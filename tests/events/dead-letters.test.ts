@@ -151,7 +151,7 @@ describe('a message that cannot be handled', () => {
   });
 
   test('notifies once, even when a replay is killed midway and run again', async () => {
-    const count = 1_500;
+    const count = 800;
     const events = Array.from({ length: count }, () => placedEvent('carol'));
     const letters = events.map((event, index) => letterOf(event, 2_000_000 + index));
     for (let sent = 0; sent < count; sent += 25)
@@ -184,7 +184,7 @@ describe('a message that cannot be handled', () => {
       ['list', '--topic', 'nothing'],
       {},
       1,
-      /^--topic expected a topic with dead letters \(orders\.events\), but got 'nothing'$/m,
+      /^--topic expected a topic with dead letters \(.*orders\.events.*\), but got 'nothing'$/m,
     ],
     [
       ['list'],
