@@ -19,6 +19,13 @@ interface LagOptions {
   readonly onLook: (failure: string | undefined) => void;
 }
 
+/** Longest wait for what is under way when this closes, in ms. */
+const disconnectTimeoutMs = 1_000;
+
+function createAdmin(kafka: Kafka): Admin {
+  return kafka.admin({ retry: { retries: 0 } });
+}
+
 /**
  * Measures how far a consumer group is behind the end of a topic, with a few small requests a look. While the broker does not
  * answer there is no lag to see, rather than an old one.
@@ -40,7 +47,7 @@ export function measureLag({
   });
   const stop = new AbortController();
   const stopped = once(stop.signal, 'abort');
-  const admin = kafka.admin({ retry: { retries: 0 } });
+  let admin = createAdmin(kafka);
 
   async function look(): Promise<void> {
     await admin.connect();
@@ -56,8 +63,9 @@ export function measureLag({
         onLook(undefined);
       } catch (error) {
         lag.reset();
-        // Its connection may be of no use any more.
-        await admin.disconnect().catch(() => {});
+        // Its connections may be of no use any more, and end only when what was asked over them has timed out.
+        admin.disconnect().catch(() => {});
+        admin = createAdmin(kafka);
         onLook(messageOf(error));
         log.debug({ topic, groupId }, `The lag cannot be told: ${messageOf(error)}`);
       }
@@ -70,7 +78,7 @@ export function measureLag({
     close: closeOnce(async () => {
       stop.abort();
       await running;
-      await admin.disconnect();
+      await withTimeout(admin.disconnect(), disconnectTimeoutMs, 'Disconnecting').catch(() => {});
     }),
   };
 }

@@ -138,6 +138,14 @@ describe('the events of orders', () => {
     await vi.waitFor(async () => expect(await notificationsOf(shop, 'erin')).toHaveLength(60), wait);
     const after = await Promise.all(['notifications-1', 'notifications-2'].map(countOf));
     for (const [index, count] of after.entries()) expect(count).toBeGreaterThan(before[index] ?? 0);
+    const metrics = await (await fetch(shop.actuator('notifications-1', 'prometheus'))).text();
+    for (const partition of [0, 1, 2])
+      expect(metrics).toMatch(
+        new RegExp(
+          `^events_consumer_lag\\{topic="orders.events",partition="${partition}",group="notifications"\\} \\d+$`,
+          'm',
+        ),
+      );
 
     const more = Array.from({ length: 60 }, () => placedEvent('erin'));
     await publish(shop, more.slice(0, 30));
