@@ -127,7 +127,7 @@ function createConsumer(kafka: Kafka, groupId: string): Consumer {
     maxBytesPerPartition: 256 * 1024,
     // A fetch that waits for messages delays a shutdown by as much.
     maxWaitTimeInMs: 500,
-    // It would not restart for every error (https://github.com/tulios/kafkajs/issues/1301): we do.
+    // It would not restart for every error (https://github.com/tulios/kafkajs/issues/1443): we do.
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8, restartOnFailure: async () => false },
   });
 }
