@@ -225,7 +225,8 @@ describe('a consumer whose broker is away', () => {
 
     await start(port);
     await send(2);
-    await vi.waitFor(() => expect(got).toEqual([1, 2]), wait);
+    // What was handled and could not be committed comes again.
+    await vi.waitFor(() => expect([...new Set(got)]).toEqual([1, 2]), wait);
     await vi.waitFor(async () => expect((await liveness())?.status).toBe('UP'), wait);
   }, 40_000);
 });

@@ -12,6 +12,7 @@ import type { EventHandlers } from './event-handlers.ts';
 import { type HandleOptions, handleMessage } from './handle-message.ts';
 import { followProgress, type Progress } from './progress.ts';
 import type { KafkaConfig } from './settings.ts';
+import { withTimeout } from './with-timeout.ts';
 
 interface ConsumeOptions {
   readonly kafka: Kafka;
@@ -28,6 +29,8 @@ interface ConsumeOptions {
 
 const firstRestartMs = 200;
 const maxRestartMs = 5_000;
+/** Longest wait at the close for handlers and the broker, in ms; what was not committed then comes again. */
+const leaveTimeoutMs = 3_000;
 /** Longest time between two looks at the lag, in ms. */
 const maxLagIntervalMs = 10_000;
 
@@ -113,7 +116,8 @@ export function consume(options: ConsumeOptions): Closable {
   return {
     close: closeOnce(async () => {
       stop.abort(new Error('the consumer closes'));
-      await Promise.all([current?.disconnect(), lag.close()]);
+      const left = withTimeout(Promise.resolve(current?.disconnect()), leaveTimeoutMs, 'Leaving the group');
+      await Promise.all([left.catch(error => log.warn({ groupId }, messageOf(error))), lag.close()]);
     }),
   };
 }

@@ -63,9 +63,9 @@ const notCompared = new Set([
 ]);
 
 function compare(expected: JsonSchema, promised: JsonSchema, path: string): string[] {
-  const valueOf = (schema: JsonSchema, keyword: string) => schema[keyword as keyof JsonSchema];
+  const keywordOf = (schema: JsonSchema, keyword: string) => schema[keyword as keyof JsonSchema];
   const differs = Object.keys(expected).some(
-    keyword => !notCompared.has(keyword) && valueOf(expected, keyword) !== valueOf(promised, keyword),
+    keyword => !notCompared.has(keyword) && keywordOf(expected, keyword) !== keywordOf(promised, keyword),
   );
   const ofFields = Object.entries(expected.properties ?? {}).flatMap(([name, field]) => {
     const promisedField = promised.properties?.[name];

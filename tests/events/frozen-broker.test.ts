@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
-import { loadConfig } from '../../platform/config.ts';
+import { loadConfig, processSettings } from '../../platform/config.ts';
 import { HealthRegistry } from '../../platform/health.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
 import { consume } from '../../platform/kafka/consumer.ts';
@@ -15,7 +15,11 @@ import { silentLog } from '../../platform/log.ts';
 import { makeDataDir, startBrokerProcess } from '../kafka/broker-process.ts';
 import { topic, wait } from './topic.ts';
 
-test('a consumer whose broker is frozen is alive for as long as that lasts, and goes on after it', async () => {
+/** How long the consumers may be without progress, in ms. */
+const stuckAfterMs = 2_000;
+
+/** Starts a broker that can be frozen, and a consumer that has handled one event of it. */
+async function startConsuming() {
   const { dataDir, remove } = await makeDataDir();
   const broker = await startBrokerProcess({ KAFKA_DATA_DIR: dataDir, KAFKA_PORT: '0' });
   const scope = createScope(silentLog);
@@ -25,7 +29,6 @@ test('a consumer whose broker is frozen is alive for as long as that lasts, and 
     await broker.end('SIGKILL');
     await remove();
   });
-  const stuckAfterMs = 2_000;
   const config = loadConfig(kafkaSettings, {
     KAFKA_BROKERS: `127.0.0.1:${broker.port}`,
     KAFKA_STUCK_AFTER_MS: String(stuckAfterMs),
@@ -36,7 +39,7 @@ test('a consumer whose broker is frozen is alive for as long as that lasts, and 
   const type = 'dev.portico.test.happened.v1';
   const got: unknown[] = [];
   const health = new HealthRegistry();
-  scope.use(
+  const consumer = scope.use(
     'consumer',
     consume({
       kafka,
@@ -57,7 +60,11 @@ test('a consumer whose broker is frozen is alive for as long as that lasts, and 
   };
   await send(1);
   await vi.waitFor(() => expect(got).toEqual([1]), wait);
+  return { broker, consumer, got, liveness, send };
+}
 
+test('a consumer whose broker is frozen is alive for as long as that lasts, and goes on after it', async () => {
+  const { broker, got, liveness, send } = await startConsuming();
   broker.child.kill('SIGSTOP');
   await vi.waitFor(async () => expect(await liveness()).toMatchObject({ details: { broker: /./ } }), wait);
   for (const start = performance.now(); performance.now() - start < 3 * stuckAfterMs; await delay(50))
@@ -65,6 +72,16 @@ test('a consumer whose broker is frozen is alive for as long as that lasts, and 
 
   broker.child.kill('SIGCONT');
   await send(2);
-  await vi.waitFor(() => expect(got).toEqual([1, 2]), wait);
+  // What was handled and could not be committed comes again.
+  await vi.waitFor(() => expect([...new Set(got)]).toEqual([1, 2]), wait);
   await vi.waitFor(async () => expect((await liveness())?.status).toBe('UP'), wait);
+});
+
+test('a consumer whose broker is frozen closes within the time that a process has for its end', async () => {
+  const { broker, consumer, liveness } = await startConsuming();
+  broker.child.kill('SIGSTOP');
+  await vi.waitFor(async () => expect(await liveness()).toMatchObject({ details: { broker: /./ } }), wait);
+  const startedAtMs = performance.now();
+  await consumer.close();
+  expect(performance.now() - startedAtMs).toBeLessThan(processSettings.parse({}).SHUTDOWN_TIMEOUT_MS / 2);
 });
