@@ -3,7 +3,9 @@ import { codegen } from '@graphql-codegen/core';
 import * as typescript from '@graphql-codegen/typescript';
 import * as typescriptResolvers from '@graphql-codegen/typescript-resolvers';
 import { parse } from 'graphql';
+import { eventSchemaOf } from './platform/kafka/event-schema.ts';
 import { generateClients } from './prisma/generate.ts';
+import { orderEventData } from './subgraphs/orders/events.ts';
 
 /**
  * What a resolver of a type is given as its parent, where that is not the type's own shape: a row of the store, or the
@@ -45,5 +47,16 @@ async function generateResolverTypes(subgraph: string): Promise<void> {
   await writeFile(output, code);
 }
 
+/** Writes the JSON Schema of each event; these are committed, because others read them. */
+async function writeEventSchemas(): Promise<void> {
+  const folder = new URL('subgraphs/orders/events/', import.meta.url);
+  await mkdir(folder, { recursive: true });
+  for (const [type, data] of Object.entries(orderEventData)) {
+    const schema = eventSchemaOf(type, data);
+    await writeFile(new URL(`${type}.schema.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
+  }
+}
+
 await Promise.all(Object.keys(mappers).map(generateResolverTypes));
 await generateClients();
+await writeEventSchemas();

@@ -5,6 +5,7 @@ import { messageOf, PorticoError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { httpServerDuration } from './metrics.ts';
+import { readTraceContext, runInTrace } from './trace-context.ts';
 import { closeUnusedConnections } from './unused-connections.ts';
 
 interface HttpServerOptions {
@@ -48,6 +49,8 @@ export function createHttpServer({
       error: { code: 'NOT_FOUND', message: `Nothing is served at ${request.method} ${request.url}` },
     }),
   );
+  // After the body is read: what its stream calls back is not part of what began before.
+  app.addHook('preHandler', (request, _reply, done) => runInTrace(readTraceContext(request.headers), done));
   closeUnusedConnections(app);
   if (metrics) measureRequests(app, metrics);
   return app;

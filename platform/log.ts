@@ -1,8 +1,12 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { currentTrace, traceIdOf } from './trace-context.ts';
 
 export type { Logger } from 'pino';
 
-/** Makes a logger that writes one JSON object a line, with `service` on each, to standard output. */
+/**
+ * Makes a logger that writes one JSON object a line to standard output, with `service` on each, and `traceId` on what is
+ * logged in a trace.
+ */
 export function createLogger(
   service: string,
   {
@@ -16,6 +20,7 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: serializeError },
+    mixin: describeTrace,
     redact: ['req.headers.authorization', 'headers.authorization'],
   };
   return pino(options, destination);
@@ -33,6 +38,11 @@ function standardOutput(): DestinationStream {
 
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
+}
+
+function describeTrace(): object {
+  const trace = currentTrace();
+  return trace ? { traceId: traceIdOf(trace) } : {};
 }
 
 /** What helps to find an error; drivers hang whole connections on theirs. */

@@ -1,34 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import kafkajs, { type Kafka, type Producer, type ProducerRecord } from 'kafkajs';
-import * as z from 'zod';
-import { commaSeparated, wholeNumber } from '../config.ts';
+import kafkajs, { type Kafka, type Producer, type ProducerRecord, type RecordMetadata } from 'kafkajs';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { stopIdlePolling } from './kafkajs-idle-timer.ts';
-
-/** What a process needs to use Kafka. */
-export const kafkaSettings = z.object({
-  KAFKA_BROKERS: commaSeparated(['127.0.0.1:9092']).describe(
-    'Addresses of brokers, host:port, comma-separated.',
-  ),
-  KAFKA_TOPIC_PARTITIONS: wholeNumber(3, { min: 1, max: 1_000 }).describe(
-    'Partitions of a topic that is created.',
-  ),
-  KAFKA_TOPIC_REPLICATION: wholeNumber(1, { min: 1, max: 9 }).describe(
-    'Replicas of a topic that is created.',
-  ),
-});
-export type KafkaConfig = z.infer<typeof kafkaSettings>;
+import { connectionOf, type KafkaConfig } from './settings.ts';
+import { withTimeout } from './with-timeout.ts';
 
 stopIdlePolling();
 
-/** Makes a Kafka client whose log goes where ours goes. Nothing connects yet. */
-export function createKafka(config: KafkaConfig, clientId: string, log: Logger): Kafka {
+interface KafkaOptions {
+  /** How often a request or connection is tried again before it fails. @default 8 */
+  readonly retries?: number;
+}
+
+/** Makes a Kafka client of a service, whose log goes where ours goes. Nothing connects yet. */
+export function createKafka(
+  config: KafkaConfig,
+  service: string,
+  log: Logger,
+  { retries = 8 }: KafkaOptions = {},
+): Kafka {
   return new kafkajs.Kafka({
-    clientId,
-    brokers: config.KAFKA_BROKERS,
-    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
+    clientId: config.KAFKA_CLIENT_ID ?? service,
+    ...connectionOf(config),
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries },
     logLevel: kafkajs.logLevel.WARN,
     logCreator:
       () =>
@@ -82,19 +78,24 @@ const sendTimeoutMs = 10_000;
 /** Time between two tries to connect, in ms. */
 const reconnectMs = 1_000;
 
+/** Errors after which the broker takes nothing more from a producer, until that has a new id. */
+const lostSequence = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+]);
+
 /**
  * Makes an idempotent producer that waits for all in-sync replicas. It connects by itself, so that a process starts while
- * the broker is away.
+ * the broker is away; and it begins anew when the broker has lost track of it, as after a broker that lost its last
+ * records, which kafkajs would never get over.
  */
 export function createProducer({ kafka, topics, config, log }: ProducerOptions): EventProducer {
-  const producer = kafka.producer({
-    idempotent: true,
-    // An idempotent producer must never give a batch up and go on with the next; our own timeout tells the sender.
-    retry: { retries: Number.MAX_SAFE_INTEGER },
-    maxInFlightRequests: 1,
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-  });
   const stop = new AbortController();
+  let producer = createIdempotentProducer(kafka);
 
   async function connect(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -112,17 +113,36 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
   const connected = connect();
   let previous: Promise<unknown> = connected;
 
+  async function sendNow(record: ProducerRecord): Promise<RecordMetadata[]> {
+    try {
+      return await producer.send({ acks: -1, ...record });
+    } catch (error) {
+      if (stop.signal.aborted || !lostSequence.has((error as { type?: string }).type ?? '')) throw error;
+      log.warn({ topic: record.topic }, `The producer begins anew: ${messageOf(error)}`);
+      await producer.disconnect().catch(() => {});
+      producer = createIdempotentProducer(kafka);
+      await connect();
+      throw error;
+    }
+  }
+
   // One at a time: when a connection breaks between two sends of an idempotent producer that are under way together,
   // kafkajs 2.2.4 may give the second the sequence number of the first, and the broker then drops it as a duplicate.
-  function sendInTurn(record: ProducerRecord) {
-    const sent = previous.then(() => producer.send({ acks: -1, ...record }));
+  async function sendInTurn(record: ProducerRecord): Promise<RecordMetadata[]> {
+    let isGivenUp = false;
+    // What the sender has given up it will send again: it must not come twice for each time that it waited in vain.
+    const sent = previous.then(() => (isGivenUp ? [] : sendNow(record)));
     previous = sent.catch(() => {});
-    return sent;
+    try {
+      return await withTimeout(sent, sendTimeoutMs, `Sending to '${record.topic}'`);
+    } finally {
+      isGivenUp = true;
+    }
   }
 
   return {
     connected,
-    send: record => withTimeout(sendInTurn(record), `Sending to '${record.topic}'`),
+    send: sendInTurn,
     close: closeOnce(async () => {
       stop.abort();
       await producer.disconnect();
@@ -130,17 +150,12 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
   };
 }
 
-async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what} expected an answer within ${sendTimeoutMs} ms, but got none`)),
-      sendTimeoutMs,
-    );
+function createIdempotentProducer(kafka: Kafka): Producer {
+  return kafka.producer({
+    idempotent: true,
+    // An idempotent producer must never give a batch up and go on with the next; our own timeout tells the sender.
+    retry: { retries: Number.MAX_SAFE_INTEGER },
+    maxInFlightRequests: 1,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

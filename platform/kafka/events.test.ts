@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runInTrace } from '../trace-context.ts';
 import { createEvent, fromMessage, headersAsText, MalformedEventError, toMessage } from './events.ts';
 
 const event = createEvent({
@@ -38,6 +39,38 @@ describe('an event', () => {
     expect(fromMessage(received(toMessage(event)))).toEqual(event);
   });
 
+  test('carries the trace that it happened in, for readers of CloudEvents and for others', () => {
+    const trace = {
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      tracestate: 'vendor=1',
+    };
+    const traced = runInTrace(trace, () => createEvent(event));
+    const message = toMessage(traced);
+
+    expect(traced.trace).toEqual(trace);
+    expect(message.headers).toMatchObject({
+      ...trace,
+      ce_traceparent: trace.traceparent,
+      ce_tracestate: trace.tracestate,
+    });
+    expect(fromMessage(received(message))).toEqual(traced);
+    const { ce_traceparent: _, ce_tracestate: __, ...plain } = message.headers;
+    expect(fromMessage(received({ ...message, headers: plain })).trace).toEqual(trace);
+  });
+
+  test('with a trace that is not valid has none', () => {
+    const message = toMessage(event);
+    const headers = { ...message.headers, ce_traceparent: 'hello', traceparent: 'hello' };
+    expect(fromMessage(received({ ...message, headers }))).toEqual(event);
+  });
+
+  test('is also read in structured mode', () => {
+    const { data, ...attributes } = event;
+    const value = JSON.stringify({ specversion: '1.0', ...attributes, data });
+    const headers = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
+    expect(fromMessage(received({ key: event.subject, headers, value }))).toEqual(event);
+  });
+
   test('has an id that sorts by time', () => {
     const ids = Array.from({ length: 100 }, () => createEvent(event).id);
     expect([...ids].sort()).toEqual(ids);
@@ -55,6 +88,11 @@ describe('a message that is not an event', () => {
     ['no value', { ...good, value: null }, /value/i],
     ['a value that is not JSON', { ...good, value: Buffer.from('{ nope') }, /JSON/],
     ['no headers', { key: good.key, value: good.value }, /CloudEvent/],
+    [
+      'a version of CloudEvents that is not known',
+      { ...good, headers: { ...good.headers, ce_specversion: Buffer.from('2.0') } },
+      /specversion/,
+    ],
     ['no id', without('ce_id'), /CloudEvent/],
     ['no type', without('ce_type'), /type/],
     ['no subject', without('ce_subject'), /subject/],

@@ -3,6 +3,7 @@ import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { v7 as uuidv7 } from 'uuid';
 import * as z from 'zod';
 import { messageOf } from '../errors.ts';
+import { currentTrace, readTraceContext, type TraceContext } from '../trace-context.ts';
 
 /** Something that happened: a CloudEvent 1.0 (https://github.com/cloudevents/spec), its data as JSON. */
 export interface DomainEvent<T = unknown> {
@@ -16,14 +17,17 @@ export interface DomainEvent<T = unknown> {
   readonly subject: string;
   /** When, RFC 3339. */
   readonly time: string;
+  /** The trace of the request that it happened in, by CloudEvents' extension Distributed Tracing. */
+  readonly trace?: TraceContext;
   readonly data: T;
 }
 
-/** Makes an event that happens now. */
+/** Makes an event that happens now, in the trace that the running code is part of. */
 export function createEvent<T>(
   event: Pick<DomainEvent<T>, 'type' | 'source' | 'subject' | 'data'>,
 ): DomainEvent<T> {
-  return { id: uuidv7(), time: new Date().toISOString(), ...event };
+  const trace = currentTrace();
+  return { id: uuidv7(), time: new Date().toISOString(), ...(trace ? { trace } : {}), ...event };
 }
 
 /** A message as a producer sends it. */
@@ -34,9 +38,9 @@ export interface OutgoingMessage {
 }
 
 /** Writes an event by CloudEvents' Kafka binding, binary mode. */
-export function toMessage(event: DomainEvent): OutgoingMessage {
+export function toMessage({ trace, ...event }: DomainEvent): OutgoingMessage {
   const { headers } = KafkaBinding.binary(
-    new CloudEvent({ ...event, specversion: '1.0', datacontenttype: 'application/json' }),
+    new CloudEvent({ ...event, ...trace, specversion: '1.0', datacontenttype: 'application/json' }),
   );
   // In binary mode the content type has a header of its own; the library writes it twice.
   const defined = Object.entries(headers as Record<string, unknown>).filter(
@@ -44,7 +48,8 @@ export function toMessage(event: DomainEvent): OutgoingMessage {
   );
   return {
     key: event.subject,
-    headers: Object.fromEntries(defined.map(([name, value]) => [name, String(value)])),
+    // The trace is an attribute of the event, and a header for those who know Kafka but no CloudEvents.
+    headers: { ...Object.fromEntries(defined.map(([name, value]) => [name, String(value)])), ...trace },
     value: JSON.stringify(event.data),
   };
 }
@@ -55,23 +60,29 @@ export class MalformedEventError extends Error {
 }
 
 const envelope = z.object({
+  specversion: z.literal('1.0'),
   id: z.string().min(1).max(128),
   type: z.string().min(1).max(255),
   source: z.string().min(1),
   subject: z.string().min(1).max(255),
   time: z.iso.datetime({ offset: true }),
+  traceparent: z.string().optional().catch(undefined),
+  tracestate: z.string().optional().catch(undefined),
 });
 
 /** Reads a Kafka message as an event. @throws MalformedEventError */
 export function fromMessage(message: Pick<KafkaMessage, 'key' | 'value' | 'headers'>): DomainEvent {
+  const headers = headersAsText(message.headers ?? {});
   try {
     const event = KafkaBinding.toEvent({
       key: message.key?.toString() ?? '',
       value: message.value?.toString() ?? '',
-      headers: headersAsText(message.headers ?? {}),
+      headers,
       body: undefined,
     } as unknown as Parameters<typeof KafkaBinding.toEvent>[0]) as CloudEvent<unknown>;
-    return { ...envelope.parse(event), data: event.data };
+    const { specversion: _, traceparent, tracestate, ...attributes } = envelope.parse(event);
+    const trace = readTraceContext({ traceparent, tracestate }) ?? readTraceContext(headers);
+    return { ...attributes, ...(trace ? { trace } : {}), data: event.data };
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
     throw new MalformedEventError(`Expected a CloudEvent in Kafka's binary mode, but got: ${reason}`, {

@@ -6,6 +6,7 @@ import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { EventProducer } from './client.ts';
 import { type DomainEvent, toMessage } from './events.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /** Channel that the table's trigger notifies. */
 const channel = 'outbox';
@@ -13,6 +14,8 @@ const channel = 'outbox';
 const batchSize = 100;
 /** Longest time between two looks at the table, in case a notification was missed. */
 const lookAgainMs = 5_000;
+/** Longest time that the database may take to count the outbox for the metrics, in ms. */
+const countTimeoutMs = 1_000;
 
 /**
  * Events that may go now: for each key, only the oldest. Relays on several instances so share the work and keep the
@@ -65,9 +68,14 @@ export function startOutboxRelay({ pool, config, producer, log, metrics }: Relay
     name: 'outbox_events_pending',
     help: 'Events that wait to be published.',
     registers: [metrics],
+    // Without the database nobody knows: the metric is then missing, rather than the whole answer.
     async collect() {
-      const { rows } = await pool.query<{ count: string }>('SELECT count(*) FROM outbox_events');
-      this.set(Number(rows[0]?.count ?? 0));
+      try {
+        this.set(await withTimeout(countPending(pool), countTimeoutMs, 'Counting the outbox'));
+      } catch (error) {
+        this.remove();
+        log.debug(`The outbox cannot be counted: ${messageOf(error)}`);
+      }
     },
   });
 
@@ -105,6 +113,11 @@ export function startOutboxRelay({ pool, config, producer, log, metrics }: Relay
       wakeUp.cancel();
     }),
   };
+}
+
+async function countPending(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>('SELECT count(*) FROM outbox_events');
+  return Number(rows[0]?.count ?? 0);
 }
 
 async function publishBatch(pool: Pool, producer: EventProducer): Promise<number> {

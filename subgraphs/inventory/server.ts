@@ -2,7 +2,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
-import { consume, deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
+import { consume } from '../../platform/kafka/consumer.ts';
+import { deadLetterTopicOf } from '../../platform/kafka/dead-letters.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import { joinSystem } from '../../platform/system.ts';
 import { createCatalogue } from './catalogue.ts';
@@ -30,6 +31,7 @@ export async function startInventory(context: ProcessContext<InventoryConfig>): 
     'order events',
     consume({
       kafka,
+      config,
       groupId: name,
       topic: orderEventsTopic,
       handlers: createEventHandlers(store),

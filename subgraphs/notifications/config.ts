@@ -1,11 +1,13 @@
 import type * as z from 'zod';
 import { databaseSettings } from '../../platform/database.ts';
 import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
-import { kafkaSettings } from '../../platform/kafka/client.ts';
+import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
 
 /** Settings of the notifications process. */
-export const notificationsSettings = subgraphSettings.extend({
-  ...databaseSettings.shape,
-  ...kafkaSettings.shape,
-});
+export const notificationsSettings = subgraphSettings
+  .extend({
+    ...databaseSettings.shape,
+    ...kafkaSettings.shape,
+  })
+  .check(kafkaSettingsFit);
 export type NotificationsConfig = z.infer<typeof notificationsSettings>;

@@ -1,22 +1,22 @@
 import * as z from 'zod';
-import { type EventHandler, eventHandler } from '../../platform/kafka/consumer.ts';
+import { type EventHandlers, eventHandler } from '../../platform/kafka/event-handlers.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
 import type { NotificationStore } from './store.ts';
 
 /** Topic of the events that this service consumes; see docs/events.md. */
 export const orderEventsTopic = 'orders.events';
 
-const money = z.object({ amount: z.number().int(), currency: z.string().length(3) });
+const money = z.object({ amount: z.int().min(0), currency: z.string().length(3) });
 const orderPlaced = z.object({
   orderId: z.uuid(),
   customerId: z.string().min(1).max(255),
-  items: z.array(z.object({ quantity: z.number().int().positive() })).min(1),
+  items: z.array(z.object({ quantity: z.int().positive() })).min(1),
   total: money,
 });
 const orderCancelled = z.object({ orderId: z.uuid(), customerId: z.string().min(1).max(255) });
 
 /** Makes a notification of each event that concerns a customer. */
-export function createEventHandlers(store: NotificationStore): Record<string, EventHandler<unknown>> {
+export function createEventHandlers(store: Pick<NotificationStore, 'add'>): EventHandlers {
   return {
     'dev.portico.order.placed.v1': eventHandler(orderPlaced, async event => {
       const { orderId, items, total } = event.data;

@@ -2,7 +2,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
-import { consume, deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
+import { consume } from '../../platform/kafka/consumer.ts';
+import { deadLetterTopicOf } from '../../platform/kafka/dead-letters.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import type { NotificationsConfig } from './config.ts';
 import { createEventHandlers, orderEventsTopic } from './events.ts';
@@ -27,6 +28,7 @@ export async function startNotifications(context: ProcessContext<NotificationsCo
     'order events',
     consume({
       kafka,
+      config,
       groupId: name,
       topic: orderEventsTopic,
       handlers: createEventHandlers(store),

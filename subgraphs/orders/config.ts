@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { durationMs, wholeNumber } from '../../platform/config.ts';
 import { databaseSettings } from '../../platform/database.ts';
 import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
-import { kafkaSettings } from '../../platform/kafka/client.ts';
+import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
 
 /** Settings of the breaker that guards the calls to inventory. */
 const inventoryBreakerSettings = z.object({
@@ -20,12 +20,14 @@ const inventoryBreakerSettings = z.object({
 });
 
 /** Settings of the orders process. */
-export const ordersSettings = subgraphSettings.extend({
-  ...databaseSettings.shape,
-  ...kafkaSettings.shape,
-  ...inventoryBreakerSettings.shape,
-  UNDECIDED_ORDER_TIMEOUT_MS: durationMs(30_000).describe(
-    'Age at which an order that a crash has left undecided is given up, and its stock given back.',
-  ),
-});
+export const ordersSettings = subgraphSettings
+  .extend({
+    ...databaseSettings.shape,
+    ...kafkaSettings.shape,
+    ...inventoryBreakerSettings.shape,
+    UNDECIDED_ORDER_TIMEOUT_MS: durationMs(30_000).describe(
+      'Age at which an order that a crash has left undecided is given up, and its stock given back.',
+    ),
+  })
+  .check(kafkaSettingsFit);
 export type OrdersConfig = z.infer<typeof ordersSettings>;

@@ -7,6 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
+import {
+  describeSecureListener,
+  prepareSecureListener,
+  type SecureListener,
+  scramCredentials,
+  secureListenerName,
+} from './secure-listener.ts';
 
 const run = promisify(execFile);
 
@@ -26,6 +33,8 @@ export class NotAvailableError extends Error {
 export interface ApacheKafka {
   /** `host:port` */
   address: string;
+  /** The same broker over TLS and with a sign-in. */
+  secure: SecureListener;
   /** Stops it and removes its data. */
   close(): Promise<void>;
 }
@@ -75,17 +84,32 @@ function describeProject(version: string): string {
 /**
  * Starts a broker that is its own controller (KRaft), on free ports of the loopback address and with data of its own.
  *
+ * @throws NotAvailableError when openssl is missing
  * @throws Error with what it printed when it ends or does not answer in time
  */
 export async function startApacheKafka(libraries: string): Promise<ApacheKafka> {
   const dir = await mkdtemp(join(tmpdir(), 'apache-kafka-'));
-  const [port, controllerPort] = [await findFreePort(), await findFreePort()];
+  const [port, securePort, controllerPort] = [
+    await findFreePort(),
+    await findFreePort(),
+    await findFreePort(),
+  ];
   const address = `127.0.0.1:${port}`;
+  const secure = await prepareSecureListener(dir, `127.0.0.1:${securePort}`).catch((cause: Error) => {
+    throw new NotAvailableError(`openssl cannot make certificates: ${cause.message}`, { cause });
+  });
   const properties = join(dir, 'server.properties');
-  await writeFile(properties, describeBroker({ address, controller: `127.0.0.1:${controllerPort}`, dir }));
+  const description = describeBroker({
+    address,
+    secureAddress: secure.address,
+    controller: `127.0.0.1:${controllerPort}`,
+    dir,
+  });
+  await writeFile(properties, description + describeSecureListener(dir, secure));
   const java = ['-Xmx512m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', join(libraries, '*')];
   const clusterId = 'cG9ydGljby1wb3J0aWNvIQ';
-  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]);
+  const format = ['format', '-t', clusterId, '-c', properties, ...scramCredentials(secure)];
+  await run('java', [...java, 'kafka.tools.StorageTool', ...format]);
   const child = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk));
@@ -98,24 +122,27 @@ export async function startApacheKafka(libraries: string): Promise<ApacheKafka> 
     await rm(dir, { recursive: true, force: true });
   };
   const failure = await Promise.race([exited, waitUntilItAnswers(address)]);
-  if (failure === undefined) return { address, close };
+  if (failure === undefined) return { address, secure, close };
   await close();
   throw new Error(`Apache Kafka expected to start, but ${failure}:\n${output}`);
 }
 
 function describeBroker({
   address,
+  secureAddress,
   controller,
   dir,
-}: Record<'address' | 'controller' | 'dir', string>): string {
+}: Record<'address' | 'secureAddress' | 'controller' | 'dir', string>): string {
+  const secure = `${secureListenerName}://${secureAddress}`;
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@${controller}
-listeners=PLAINTEXT://${address},CONTROLLER://${controller}
-advertised.listeners=PLAINTEXT://${address}
+listeners=PLAINTEXT://${address},${secure},CONTROLLER://${controller}
+advertised.listeners=PLAINTEXT://${address},${secure}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,${secureListenerName}:SASL_SSL
 log.dirs=${join(dir, 'data')}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1

@@ -8,7 +8,12 @@ const DEFAULT_VERSION = '4.4.0';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** The contract of a broker, and the scenarios in which events matter, with a system that uses this broker. */
-const tests = ['tests/kafka/apache.test.ts', 'tests/order-to-subscriber'];
+const tests = [
+  'tests/kafka/apache.test.ts',
+  'tests/kafka/secure.test.ts',
+  'tests/order-to-subscriber',
+  'tests/events',
+];
 
 /** Runs the event tests over Apache Kafka. @returns vitest's exit code */
 async function main(): Promise<number> {
@@ -20,7 +25,11 @@ async function main(): Promise<number> {
     const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
     const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', ...tests], {
       cwd: ROOT,
-      env: { ...process.env, KAFKA_BROKERS: kafka.address },
+      env: {
+        ...process.env,
+        KAFKA_BROKERS: kafka.address,
+        KAFKA_SECURE_LISTENER: JSON.stringify(kafka.secure),
+      },
       stdio: 'inherit',
     });
     // Whoever stops this run stops the tests, and the broker after them.
