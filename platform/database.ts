@@ -37,6 +37,10 @@ export async function openDatabase(
     keepAlive: true,
   });
   pool.on('error', error => log.warn({ err: error }, 'An idle database connection broke'));
+  // A connection that breaks between two statements of its user has nobody to tell, and would end the process.
+  pool.on('connect', connection =>
+    connection.on('error', error => log.debug({ err: error }, 'A database connection broke')),
+  );
   await pool.query('SELECT 1');
   health.add('db', async () => {
     await pool.query('SELECT 1');
