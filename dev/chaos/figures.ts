@@ -1,0 +1,37 @@
+import { firstOfEach } from './check.ts';
+import type { ChaosResult } from './run.ts';
+
+/** The figures of a run, in the sequence in which they are shown. */
+export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosResult) {
+  const { orders } = ledger;
+  const placed = orders.filter(({ placedIds }) => placedIds.size > 0);
+  const stored = evidence.orders;
+  return {
+    'processes killed': faults.killed,
+    'processes paused': faults.paused,
+    'faults skipped, the process was away': faults.skipped,
+    'processes that ended by themselves': faults.endedByThemselves.length,
+    'orders tried': orders.length,
+    'orders placed': placed.length,
+    'orders refused': orders.filter(({ placedIds, refused }) => placedIds.size === 0 && refused > 0).length,
+    'orders unknown to the client': orders.filter(
+      ({ placedIds, refused }) => placedIds.size === 0 && refused === 0,
+    ).length,
+    'requests without an answer': orders.reduce((sum, { unknown }) => sum + unknown, 0),
+    'orders cancelled': orders.filter(({ cancel }) => cancel === 'cancelled').length,
+    'orders stored as placed': stored.filter(({ status }) => status === 'PLACED').length,
+    'orders stored as cancelled': stored.filter(({ status, placed }) => placed && status === 'CANCELLED')
+      .length,
+    'orders given up': stored.filter(({ placed, status }) => !placed && status === 'CANCELLED').length,
+    'restocks acknowledged': ledger.restocks.filter(({ acknowledged }) => acknowledged).length,
+    events: firstOfEach(evidence.events).length,
+    'events published twice': evidence.events.length - firstOfEach(evidence.events).length,
+    notifications: evidence.notifications.length,
+    'events that can not be handled': ledger.poison.length,
+    'dead letters': evidence.deadLetters.length,
+    duplicates: violations.filter(({ what }) => /but got ([2-9]|\d\d)|stands for/.test(what)).length,
+    lost: violations.filter(({ what }) => /but got (0|none)|does not exist|did not put it aside/.test(what))
+      .length,
+    'seconds until rest': Number((rest.tookMs / 1_000).toFixed(1)),
+  };
+}
