@@ -4,13 +4,17 @@ import { deadLetterHeaders } from '../../platform/kafka/consumer.ts';
 import { createGraphClient } from '../graph-client.ts';
 import type { System } from '../system.ts';
 import type { DeadLetterEvidence, EventEvidence, Evidence } from './evidence.ts';
-import { connectKafka, deadLetterTopic, eventTopic, readSince, type TopicEnd } from './topics.ts';
+import { connectKafka, deadLetterTopic, endOf, eventTopic, readSince, type TopicEnd } from './topics.ts';
 
 /** Where the evidence is. */
 export interface EvidenceSources {
   readonly system: Pick<System, 'databaseUrls' | 'kafkaBrokers' | 'graphUrl' | 'keys'>;
-  /** Where the topics ended before the first order. */
-  readonly since: { readonly events: TopicEnd; readonly deadLetters: TopicEnd };
+  /** Where the topics and the notifications ended before the first order: brokers may hold what earlier systems said. */
+  readonly since: {
+    readonly events: TopicEnd;
+    readonly deadLetters: TopicEnd;
+    readonly notificationIds: readonly string[];
+  };
   /** Whose orders are looked for in the graph. */
   readonly customers: readonly string[];
 }
@@ -30,7 +34,8 @@ export async function readEvidence({ system, since, customers }: EvidenceSources
     ),
     query<Evidence['notifications'][number]>(
       databaseUrls.notifications,
-      'SELECT order_id AS "orderId", customer_id AS customer, kind FROM notifications',
+      'SELECT order_id AS "orderId", customer_id AS customer, kind FROM notifications WHERE NOT id = ANY ($1::uuid[])',
+      [since.notificationIds],
     ),
   ]);
   return {
@@ -58,6 +63,20 @@ const reservationsQuery = `
   SELECT order_id AS "orderId", status, coalesce(${linesOf('reservation_lines', 'reservations.order_id')}, '[]') AS lines
   FROM reservations`;
 
+/** Reads where everything ends that brokers may have kept of earlier systems. Call it at rest. */
+export async function readEnds({
+  kafkaBrokers,
+  databaseUrls,
+}: Pick<System, 'kafkaBrokers' | 'databaseUrls'>): Promise<EvidenceSources['since']> {
+  const kafka = connectKafka(kafkaBrokers);
+  const rows = await query<{ id: string }>(databaseUrls.notifications, 'SELECT id FROM notifications');
+  return {
+    events: await endOf(kafka, eventTopic),
+    deadLetters: await endOf(kafka, deadLetterTopic),
+    notificationIds: rows.map(({ id }) => id),
+  };
+}
+
 /** Pieces available of each sku. */
 export async function readStock(databaseUrl: string): Promise<Map<string, number>> {
   const rows = await query<{ sku: string; available: number }>(
@@ -68,11 +87,15 @@ export async function readStock(databaseUrl: string): Promise<Map<string, number
 }
 
 /** Runs a query on a connection of its own. */
-export async function query<Row>(databaseUrl: string, sql: string): Promise<Row[]> {
+export async function query<Row>(
+  databaseUrl: string,
+  sql: string,
+  parameters: readonly unknown[] = [],
+): Promise<Row[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   try {
     await client.connect();
-    return (await client.query(sql)).rows as Row[];
+    return (await client.query(sql, [...parameters])).rows as Row[];
   } finally {
     await client.end();
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findLastingPorts } from '../ports.ts';
 import { loadSystemSettings } from '../settings.ts';
@@ -9,10 +10,9 @@ import { doFaults, type FaultFigures } from './faults.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { sendPoison } from './poison.ts';
 import { createRandom } from './random.ts';
-import { type EvidenceSources, readEvidence, readStock } from './read-evidence.ts';
+import { type EvidenceSources, readEnds, readEvidence, readStock } from './read-evidence.ts';
 import { untilRest } from './rest.ts';
 import { planFaults } from './schedule.ts';
-import { connectKafka, deadLetterTopic, endOf, eventTopic } from './topics.ts';
 
 /** What a run is told. */
 export interface ChaosOptions {
@@ -67,17 +67,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seconds, seed, dataDir, customers = 12, onEvent = () => {} } = options;
   const system = await startOwnSystem(options);
   try {
-    const kafka = connectKafka(system.kafkaBrokers);
-    const since = {
-      events: await endOf(kafka, eventTopic),
-      deadLetters: await endOf(kafka, deadLetterTopic),
-    };
+    await untilRest(system, restTimeoutMs);
+    const since = await readEnds(system);
     const ledger = createLedger(await readStock(system.databaseUrls.inventory));
     const names = Array.from({ length: customers }, (_, index) => `customer-${index + 1}`);
     const sources: EvidenceSources = { system, since, customers: names };
 
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
+    // Every client that waits listens to it.
+    setMaxListeners(0, signal);
     const plan = planFaults({ seed, seconds, targets: [...system.children.keys()].sort() });
     onEvent(`${plan.length} faults are planned for ${seconds} s with seed ${seed}`);
     const ending = delay(seconds * 1_000, undefined, { signal })

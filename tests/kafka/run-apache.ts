@@ -8,7 +8,7 @@ const DEFAULT_VERSION = '4.4.0';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** The contract of a broker, and the scenarios in which events matter, with a system that uses this broker. */
-const tests = ['tests/kafka/apache.test.ts', 'tests/order-to-subscriber'];
+const tests = ['tests/kafka/apache.test.ts', 'tests/order-to-subscriber', 'tests/chaos'];
 
 /** Runs the event tests over Apache Kafka. @returns vitest's exit code */
 async function main(): Promise<number> {
