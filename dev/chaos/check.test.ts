@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { findViolations, type Violation } from './check.ts';
+import { findViolations } from './check.ts';
+import type { Violation } from './checks/violation.ts';
 import type { EventEvidence, NotificationEvidence, OrderEvidence, ReservationEvidence } from './evidence.ts';
 import type { Ledger, OrderRecord } from './ledger.ts';
 
@@ -102,12 +103,13 @@ describe('the check after a run', () => {
     expect(findViolations(ledger, evidence)).toEqual([]);
   });
 
-  test.each<[string, Violation['guarantee'], string, (run: Run) => void]>([
-    ['pieces are missing', 'stock', 'MUG', ({ evidence }) => evidence.stock.set('MUG', 10)],
-    ['pieces are too many', 'stock', 'MUG', ({ evidence }) => evidence.stock.set('MUG', 12)],
+  test.each<[string, Violation['guarantee'], Violation['kind'], string, (run: Run) => void]>([
+    ['pieces are missing', 'stock', 'lost', 'MUG', ({ evidence }) => evidence.stock.set('MUG', 10)],
+    ['pieces are too many', 'stock', 'wrong', 'MUG', ({ evidence }) => evidence.stock.set('MUG', 12)],
     [
       'stock is negative',
       'stock',
+      'wrong',
       'MUG',
       ({ evidence }) => {
         evidence.stock.set('MUG', -1);
@@ -117,105 +119,134 @@ describe('the check after a run', () => {
     [
       'a cancelled order holds its stock',
       'stock',
+      'wrong',
       'cancelled',
       ({ evidence }) => replace(evidence.reservations, 1, { status: 'RESERVED' }),
     ],
     [
       'a reservation has no order',
       'stock',
+      'wrong',
       'gone',
       ({ evidence }) => evidence.reservations.push({ orderId: 'gone', status: 'RESERVED', lines }),
     ],
-    ['a placed order holds nothing', 'stock', 'placed', ({ evidence }) => without(evidence.reservations, 0)],
+    [
+      'a placed order holds nothing',
+      'stock',
+      'lost',
+      'placed',
+      ({ evidence }) => without(evidence.reservations, 0),
+    ],
     [
       'a placed order holds something else',
       'stock',
+      'wrong',
       'placed',
       ({ evidence }) => replace(evidence.reservations, 0, { lines: [{ sku: 'MUG', quantity: 1 }] }),
     ],
     [
       'an acknowledged restocking is lost',
       'stock',
+      'lost',
       'restock',
       ({ evidence }) => without(evidence.restocks, 0),
     ],
     [
       'a restocking was done twice',
       'stock',
+      'duplicated',
       'restock',
       ({ evidence }) => evidence.restocks.push({ sku: 'MUG', quantity: 5, key: 'restock' }),
     ],
-    ['an acknowledged order is lost', 'orders', 'placed', ({ evidence }) => without(evidence.orders, 0)],
+    [
+      'an acknowledged order is lost',
+      'orders',
+      'lost',
+      'placed',
+      ({ evidence }) => without(evidence.orders, 0),
+    ],
     [
       'an acknowledged order is not found in the graph',
       'orders',
+      'lost',
       'placed',
       ({ evidence }) => evidence.foundByCustomer.get('ada')?.delete('placed'),
     ],
     [
       'an acknowledged order has other lines',
       'orders',
+      'wrong',
       'placed',
       ({ evidence }) => replace(evidence.orders, 0, { lines: [{ sku: 'MUG', quantity: 3 }] }),
     ],
     [
       'an acknowledged order belongs to somebody else',
       'orders',
+      'wrong',
       'placed',
       ({ evidence }) => replace(evidence.orders, 0, { customer: 'bob' }),
     ],
     [
       'an order was cancelled that nobody cancelled',
       'orders',
+      'wrong',
       'placed',
       ({ evidence }) => replace(evidence.orders, 0, { status: 'CANCELLED' }),
     ],
     [
       'an acknowledged cancellation is lost',
       'orders',
+      'lost',
       'cancelled',
       ({ evidence }) => replace(evidence.orders, 1, { status: 'PLACED' }),
     ],
     [
       'one key stands for two orders',
       'orders',
+      'duplicated',
       'key-placed',
       ({ ledger }) => ledger.orders[0]?.placedIds.add('cancelled'),
     ],
     [
       'a key was taken for other items',
       'orders',
+      'wrong',
       'key-placed',
       ({ ledger }) => replace(ledger.orders, 0, { reusedForOther: true }),
     ],
     [
       'a client was told that nothing was ordered, but it was',
       'orders',
+      'wrong',
       'unknown',
       ({ ledger }) => replace(ledger.orders, 3, { unknown: 0, refused: 1 }),
     ],
     [
       'an event has no order',
-      'orders',
+      'events',
+      'wrong',
       'gone',
       ({ evidence }) => evidence.events.push(event('gone', 'placed')),
     ],
     [
       'an order is undecided',
       'events',
+      'stuck',
       'given-up',
       ({ evidence }) => replace(evidence.orders, 2, { status: 'PENDING' }),
     ],
     [
       'an event is not published',
       'events',
+      'stuck',
       'placed',
       ({ evidence }) => evidence.outbox.push({ id: 'event', orderId: 'placed' }),
     ],
-    ['an event is lost', 'events', 'placed', ({ evidence }) => without(evidence.events, 0)],
+    ['an event is lost', 'events', 'lost', 'placed', ({ evidence }) => without(evidence.events, 0)],
     [
       'events come in the wrong sequence',
       'events',
+      'wrong',
       'cancelled',
       ({ evidence }) =>
         evidence.events.splice(1, 2, event('cancelled', 'cancelled'), event('cancelled', 'placed')),
@@ -223,13 +254,21 @@ describe('the check after a run', () => {
     [
       'a thing is told under two ids',
       'events',
+      'duplicated',
       'placed',
       ({ evidence }) => evidence.events.push({ ...event('placed', 'placed'), id: 'another' }),
     ],
-    ['a notification is lost', 'events', 'placed', ({ evidence }) => without(evidence.notifications, 0)],
+    [
+      'a notification is lost',
+      'events',
+      'lost',
+      'placed',
+      ({ evidence }) => without(evidence.notifications, 0),
+    ],
     [
       'a notification comes twice',
       'events',
+      'duplicated',
       'placed',
       ({ evidence }) =>
         evidence.notifications.push({ orderId: 'placed', customer: 'ada', kind: 'ORDER_PLACED' }),
@@ -237,6 +276,7 @@ describe('the check after a run', () => {
     [
       'a notification tells of what did not happen',
       'events',
+      'wrong',
       'placed ORDER_CANCELLED of ada',
       ({ evidence }) =>
         evidence.notifications.push({ orderId: 'placed', customer: 'ada', kind: 'ORDER_CANCELLED' }),
@@ -244,6 +284,7 @@ describe('the check after a run', () => {
     [
       'a message that can be handled was put aside',
       'messages',
+      'wrong',
       'placed-placed',
       ({ evidence }) =>
         evidence.deadLetters.push({
@@ -256,19 +297,21 @@ describe('the check after a run', () => {
     [
       'a message that can not be handled was not put aside by a group',
       'messages',
+      'lost',
       'poison',
       ({ evidence }) => without(evidence.deadLetters, 1),
     ],
     [
       'a dead letter lacks a header',
       'messages',
+      'wrong',
       'poison',
       ({ evidence }) => replace(evidence.deadLetters, 0, { missingHeaders: ['dlq-reason'] }),
     ],
-  ])('finds that %s', (_what, guarantee, subject, breakIt) => {
+  ])('finds that %s', (_what, guarantee, kind, subject, breakIt) => {
     const run = wellRun();
     breakIt(run);
     const violations = findViolations(run.ledger, run.evidence);
-    expect(violations).toContainEqual({ guarantee, subject, what: expect.any(String) as string });
+    expect(violations).toContainEqual({ guarantee, kind, subject, what: expect.any(String) as string });
   });
 });

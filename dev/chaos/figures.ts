@@ -1,4 +1,5 @@
-import { firstOfEach } from './check.ts';
+import { firstOfEach } from './checks/count.ts';
+import type { Violation } from './checks/violation.ts';
 import type { ChaosResult } from './run.ts';
 
 /** The figures of a run, in the sequence in which they are shown. */
@@ -6,6 +7,7 @@ export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosR
   const { orders } = ledger;
   const placed = orders.filter(({ placedIds }) => placedIds.size > 0);
   const stored = evidence.orders;
+  const ofKind = (name: Violation['kind']) => violations.filter(({ kind }) => kind === name).length;
   return {
     'processes killed': faults.killed,
     'processes paused': faults.paused,
@@ -29,9 +31,10 @@ export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosR
     notifications: evidence.notifications.length,
     'events that can not be handled': ledger.poison.length,
     'dead letters': evidence.deadLetters.length,
-    duplicates: violations.filter(({ what }) => /but got ([2-9]|\d\d)|stands for/.test(what)).length,
-    lost: violations.filter(({ what }) => /but got (0|none)|does not exist|did not put it aside/.test(what))
-      .length,
+    duplicates: ofKind('duplicated'),
+    lost: ofKind('lost'),
+    stuck: ofKind('stuck'),
+    'otherwise wrong': ofKind('wrong'),
     'seconds until rest': Number((rest.tookMs / 1_000).toFixed(1)),
   };
 }

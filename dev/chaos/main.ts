@@ -12,7 +12,7 @@ const usage = `usage: npm run chaos -- [--seconds 120] [--seed 1] [--customers 1
 Starts a system of its own, with two instances of each service and empty data, and kills its processes by a schedule
 that follows from the seed, while customers order. With KAFKA_BROKERS those brokers are used, and left alone.
 
-  --keep   keeps the data and the logs, and says where they are`;
+  --keep   keeps the data and the logs, and says where they are; after a violation they are kept anyway`;
 
 function wholeNumber(name: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   });
   await result.system.close();
   report(result);
-  if (values.keep) console.log(`The data and the logs are in ${dataDir}`);
+  if (values.keep || result.violations.length > 0) console.log(`The data and the logs are in ${dataDir}`);
   else await rm(dataDir, { recursive: true, force: true });
   return result.violations.length === 0 ? 0 : 1;
 }

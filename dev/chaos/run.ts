@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findLastingPorts } from '../ports.ts';
 import { loadSystemSettings } from '../settings.ts';
 import { type System, startSystem } from '../system.ts';
-import { findViolations, type Violation } from './check.ts';
+import { findViolations } from './check.ts';
+import type { Violation } from './checks/violation.ts';
 import { runClients } from './clients.ts';
 import type { Evidence } from './evidence.ts';
 import { doFaults, type FaultFigures } from './faults.ts';
@@ -66,53 +67,54 @@ const instances = 2;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seconds, seed, dataDir, customers = 12, onEvent = () => {} } = options;
   const system = await startOwnSystem(options);
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
+  // Every client that waits listens to it.
+  setMaxListeners(0, signal);
+  const running: Promise<unknown>[] = [];
   try {
     await untilRest(system, restTimeoutMs);
-    const since = await readEnds(system);
-    const ledger = createLedger(await readStock(system.databaseUrls.inventory));
     const names = Array.from({ length: customers }, (_, index) => `customer-${index + 1}`);
-    const sources: EvidenceSources = { system, since, customers: names };
-
-    const stop = new AbortController();
-    const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
-    // Every client that waits listens to it.
-    setMaxListeners(0, signal);
+    const sources: EvidenceSources = { system, since: await readEnds(system), customers: names };
+    const ledger = createLedger(await readStock(system.databaseUrls.inventory));
     const plan = planFaults({ seed, seconds, targets: [...system.children.keys()].sort() });
     onEvent(`${plan.length} faults are planned for ${seconds} s with seed ${seed}`);
-    const ending = delay(seconds * 1_000, undefined, { signal })
-      .catch(() => {})
-      .finally(() => stop.abort());
-    const progress = reportProgress(ledger, onEvent, signal);
-    const [faults] = await Promise.all([
-      doFaults({ system, dataDir, plan, signal, onEvent }),
-      runClients({
-        graphUrl: system.graphUrl,
-        mintToken: system.keys.mintToken,
-        ledger,
-        random: createRandom(seed).fork('clients'),
-        customers: names,
-        signal,
-      }),
-      sendPoison({ kafkaBrokers: system.kafkaBrokers, ledger, everyMs: poisonEveryMs, signal }),
-      ending,
-      progress,
-    ]);
+    const doingFaults = doFaults({ system, dataDir, plan, signal, onEvent });
+    const { kafkaBrokers, graphUrl, keys } = system;
+    const random = createRandom(seed).fork('clients');
+    running.push(
+      doingFaults,
+      runClients({ graphUrl, mintToken: keys.mintToken, ledger, random, customers: names, signal }),
+      sendPoison({ kafkaBrokers, ledger, everyMs: poisonEveryMs, signal }),
+      reportProgress(ledger, onEvent, signal),
+      delay(seconds * 1_000, undefined, { signal })
+        .catch(() => {})
+        .finally(() => stop.abort()),
+    );
+    await Promise.all(running);
     onEvent('every process runs; waiting for rest');
     const rest = await untilRest(system, restTimeoutMs);
     onEvent(`at rest after ${(rest.tookMs / 1_000).toFixed(1)} s; checking`);
     const evidence = await readEvidence(sources);
-    const violations = [
-      ...rest.restless.map(what => ({ guarantee: 'events', subject: 'the system', what }) as const),
-      ...faults.endedByThemselves.map(
-        what => ({ guarantee: 'messages', subject: 'a process', what }) as const,
-      ),
-      ...findViolations(ledger, evidence),
-    ];
+    const faults = await doingFaults;
+    const violations = [...violationsOfTheRun(faults, rest.restless), ...findViolations(ledger, evidence)];
     return { ledger, evidence, faults, rest, violations, sources, system };
   } catch (error) {
+    stop.abort();
+    await Promise.allSettled(running);
     await system.close();
     throw error;
   }
+}
+
+/** What is wrong though the databases and the topic may be right. */
+function violationsOfTheRun({ endedByThemselves }: FaultFigures, restless: readonly string[]): Violation[] {
+  return [
+    ...restless.map(what => ({ guarantee: 'events', kind: 'stuck', subject: 'the system', what }) as const),
+    ...endedByThemselves.map(
+      what => ({ guarantee: 'messages', kind: 'wrong', subject: 'a process', what }) as const,
+    ),
+  ];
 }
 
 async function startOwnSystem({

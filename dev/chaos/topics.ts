@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs';
 import { deadLetterTopicOf } from '../../platform/kafka/consumer.ts';
-import { consumerGroups } from './check.ts';
+import { consumerGroups } from './checks/messages.ts';
 
 /** Topic of the orders' events, and of those that could not be handled; see docs/events.md. */
 export const eventTopic = 'orders.events';

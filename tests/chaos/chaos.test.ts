@@ -86,11 +86,13 @@ describe('customers order while processes are killed and paused', () => {
       const found = await violations();
       expect(found).toContainEqual({
         guarantee: 'events',
+        kind: 'lost',
         subject: id,
         what: 'expected the events dev.portico.order.placed.v1, but got none',
       });
       expect(found).toContainEqual({
         guarantee: 'events',
+        kind: 'lost',
         subject: id,
         what: 'expected 1 notification ORDER_PLACED, but got 0',
       });
@@ -108,6 +110,7 @@ describe('customers order while processes are killed and paused', () => {
       );
       expect(await violations()).toContainEqual({
         guarantee: 'stock',
+        kind: 'wrong',
         subject: id,
         what: 'holds 1 × MUG-SAND, but the order does not exist',
       });
@@ -134,6 +137,7 @@ describe('customers order while processes are killed and paused', () => {
       );
       expect(await violations()).toContainEqual({
         guarantee: 'events',
+        kind: 'duplicated',
         subject: id,
         what: 'expected 1 notification ORDER_PLACED, but got 2',
       });
@@ -146,6 +150,7 @@ describe('customers order while processes are killed and paused', () => {
       ]);
       expect(await violations()).toContainEqual({
         guarantee: 'events',
+        kind: 'lost',
         subject: id,
         what: 'expected 1 notification ORDER_PLACED, but got 0',
       });
@@ -159,7 +164,12 @@ describe('customers order while processes are killed and paused', () => {
         `UPDATE orders SET status = 'PENDING', placed_at = NULL, created_at = now() + interval '1 hour' WHERE id = $1`,
         [id],
       );
-      expect(await violations()).toContainEqual({ guarantee: 'events', subject: id, what: 'is undecided' });
+      expect(await violations()).toContainEqual({
+        guarantee: 'events',
+        kind: 'stuck',
+        subject: id,
+        what: 'is undecided',
+      });
     });
 
     test('a message that can not be handled is not put aside', async () => {
@@ -167,6 +177,7 @@ describe('customers order while processes are killed and paused', () => {
       const found = findViolations(ledger, await readEvidence(result.sources));
       expect(found).toContainEqual({
         guarantee: 'messages',
+        kind: 'lost',
         subject: 'lost',
         what: "can't be handled, but inventory did not put it aside",
       });
