@@ -12,7 +12,7 @@ function record(key: string, fields: Partial<OrderRecord> = {}): OrderRecord {
     key,
     lines,
     placedIds: new Set(),
-    refused: 0,
+    refusals: [],
     unknown: 0,
     cancel: 'not asked',
     reusedForOther: false,
@@ -36,7 +36,7 @@ function wellRun() {
     orders: [
       record('key-placed', { placedIds: new Set(['placed']) }),
       record('key-cancelled', { placedIds: new Set(['cancelled']), cancel: 'cancelled' }),
-      record('key-given-up', { refused: 1 }),
+      record('key-given-up', { refusals: ['OutOfStock'] }),
       record('key-unknown', { unknown: 2 }),
     ],
     restocks: [{ sku: 'MUG', quantity: 5, key: 'restock', acknowledged: true }],
@@ -219,7 +219,7 @@ describe('the check after a run', () => {
       'orders',
       'wrong',
       'unknown',
-      ({ ledger }) => replace(ledger.orders, 3, { unknown: 0, refused: 1 }),
+      ({ ledger }) => replace(ledger.orders, 3, { unknown: 0, refusals: ['OutOfStock'] }),
     ],
     [
       'an event has no order',

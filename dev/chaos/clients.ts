@@ -92,7 +92,7 @@ function createShopper({ ledger, random, name, client, signal }: ShopperOptions)
       key: `${name}-order-${mine.length + 1}`,
       lines: first && random.chance(0.05) ? [{ ...first, quantity: tooMany }, ...rest] : lines,
       placedIds: new Set(),
-      refused: 0,
+      refusals: [],
       unknown: 0,
       cancel: 'not asked',
       reusedForOther: false,
@@ -114,7 +114,7 @@ function createShopper({ ledger, random, name, client, signal }: ShopperOptions)
     if (answer === 'unknown') record.unknown += 1;
     else if ('data' in answer && answer.data.placeOrder.order)
       record.placedIds.add(answer.data.placeOrder.order.id);
-    else record.refused += 1;
+    else record.refusals.push('data' in answer ? answer.data.placeOrder.__typename : answer.refusedWith);
     return answer !== 'unknown';
   }
 

@@ -6,6 +6,8 @@ import type { ChaosResult } from './run.ts';
 export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosResult) {
   const { orders } = ledger;
   const placed = orders.filter(({ placedIds }) => placedIds.size > 0);
+  const notPlaced = orders.filter(({ placedIds }) => placedIds.size === 0);
+  const refused = notPlaced.filter(({ refusals }) => refusals.length > 0);
   const stored = evidence.orders;
   const ofKind = (name: Violation['kind']) => violations.filter(({ kind }) => kind === name).length;
   return {
@@ -15,10 +17,9 @@ export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosR
     'processes that ended by themselves': faults.endedByThemselves.length,
     'orders tried': orders.length,
     'orders placed': placed.length,
-    'orders refused': orders.filter(({ placedIds, refused }) => placedIds.size === 0 && refused > 0).length,
-    'orders unknown to the client': orders.filter(
-      ({ placedIds, refused }) => placedIds.size === 0 && refused === 0,
-    ).length,
+    'orders refused': refused.length,
+    '  for lack of stock': refused.filter(({ refusals }) => refusals.includes('OutOfStock')).length,
+    'orders unknown to the client': notPlaced.filter(({ refusals }) => refusals.length === 0).length,
     'requests without an answer': orders.reduce((sum, { unknown }) => sum + unknown, 0),
     'orders cancelled': orders.filter(({ cancel }) => cancel === 'cancelled').length,
     'orders stored as placed': stored.filter(({ status }) => status === 'PLACED').length,

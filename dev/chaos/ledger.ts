@@ -11,8 +11,8 @@ export interface OrderRecord {
   readonly lines: readonly Line[];
   /** Ids of the orders that it was told were placed: one at most, when all is well. */
   readonly placedIds: Set<string>;
-  /** How often it was told that nothing was ordered. */
-  refused: number;
+  /** Why nothing was ordered, each time that it was told so: `OutOfStock`, `InventoryUnavailable`, or an error code. */
+  readonly refusals: string[];
   /** Requests that ended without an answer that says what became of the order. */
   unknown: number;
   /** Whether it asked to cancel the order, and was told that it is cancelled. */

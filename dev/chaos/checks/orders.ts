@@ -27,7 +27,7 @@ export function* checkOrders(ledger: Ledger, { orders, foundByCustomer }: Eviden
 }
 
 function* checkKey(
-  { customer, key, placedIds, refused, unknown, reusedForOther }: OrderRecord,
+  { customer, key, placedIds, refusals, unknown, reusedForOther }: OrderRecord,
   placedId: string | undefined,
 ): Generator<Violation> {
   if (placedIds.size > 1)
@@ -39,7 +39,10 @@ function* checkKey(
     };
   if (reusedForOther) yield wrong(key, `${customer} got an order of other items under the same key`);
   if (placedId && placedIds.size === 0 && unknown === 0)
-    yield wrong(placedId, `is placed, but ${customer} was told ${refused} times that nothing was ordered`);
+    yield wrong(
+      placedId,
+      `is placed, but ${customer} was told that nothing was ordered: ${refusals.join(', ')}`,
+    );
 }
 
 function* checkOrder(
