@@ -9,8 +9,8 @@ import type { Breaker } from './resilience/circuit-breaker.ts';
 /** Calls the GraphQL endpoint of another service of the system. */
 export interface ServiceClient {
   /**
-   * Runs one operation on one healthy instance, behind the service's breaker. Another instance is tried when the first
-   * cannot be connected to.
+   * Runs one operation, behind the service's breaker, on the instance that has the fewest calls to answer: one that
+   * stalls soon gets no more. Another instance is tried when the first cannot be connected to.
    *
    * @returns the operation's data
    * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
@@ -50,31 +50,48 @@ export function isServiceFailure(error: unknown): boolean {
 /** Makes the client of one service. */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { service, self, registry, breaker, callers, agent } = options;
+  const outstandingById = new Map<string, number>();
   let turn = 0;
 
-  function inTurn(): readonly ServiceInstance[] {
+  function leastBusyFirst(): readonly ServiceInstance[] {
     const instances = registry.up(service);
     if (instances.length === 0)
       throw new PorticoError('SERVICE_UNAVAILABLE', `No instance of ${service} is registered`, {
         details: { service },
       });
     turn = (turn + 1) % instances.length;
-    return [...instances.slice(turn), ...instances.slice(0, turn)];
+    const inTurn = [...instances.slice(turn), ...instances.slice(0, turn)];
+    const outstanding = ({ id }: ServiceInstance) => outstandingById.get(id) ?? 0;
+    return inTurn.sort((one, other) => outstanding(one) - outstanding(other));
+  }
+
+  /** Counts a call as outstanding until it ends. */
+  async function counted<T>(id: string, call: () => Promise<T>): Promise<T> {
+    outstandingById.set(id, (outstandingById.get(id) ?? 0) + 1);
+    try {
+      return await call();
+    } finally {
+      const left = (outstandingById.get(id) ?? 1) - 1;
+      if (left > 0) outstandingById.set(id, left);
+      else outstandingById.delete(id);
+    }
   }
 
   async function send(body: string, signal: AbortSignal): Promise<unknown> {
     const token = await callers.sign({ kind: 'service', id: self, scopes: [] });
     const failures: string[] = [];
-    for (const instance of inTurn()) {
+    for (const instance of leastBusyFirst()) {
       try {
-        const response = await request(graphqlUrlOf(instance), {
-          dispatcher: agent,
-          method: 'POST',
-          signal,
-          headers: { 'content-type': 'application/json', [callerHeader]: token },
-          body,
+        return await counted(instance.id, async () => {
+          const response = await request(graphqlUrlOf(instance), {
+            dispatcher: agent,
+            method: 'POST',
+            signal,
+            headers: { 'content-type': 'application/json', [callerHeader]: token },
+            body,
+          });
+          return response.body.json();
         });
-        return await response.body.json();
       } catch (cause) {
         if (signal.aborted) throw cause;
         failures.push(`${instance.id}: ${messageOf(cause)}`);
