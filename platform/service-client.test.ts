@@ -100,6 +100,26 @@ describe('the client of a service', () => {
     expect(await Promise.all(waiting)).toEqual([{ fine: true }, { fine: true }]);
   });
 
+  test('avoids an instance for a while that did not answer', async () => {
+    const [failing, other] = [
+      await serve('failing', response => response.destroy()),
+      await serve('other', fine),
+    ];
+    const { client } = clientOf(failing.instance, other.instance);
+    const answers = [];
+    for (let count = 0; count < 12; count += 1) answers.push(await run(client).catch(() => 'failed'));
+    expect(failing.requests).toBe(1);
+    expect(answers.filter(answer => answer === 'failed')).toHaveLength(1);
+  });
+
+  test('calls an instance that did not answer when there is no other', async () => {
+    const failing = await serve('failing', response => response.destroy());
+    const { client } = clientOf(failing.instance);
+    for (let count = 0; count < 3; count += 1)
+      await expect(run(client)).rejects.toThrow('could not be reached');
+    expect(failing.requests).toBe(3);
+  });
+
   test('tries the next instance when one can not be connected to', async () => {
     const [gone, other] = [await serve('gone', fine), await serve('other', fine)];
     const { client } = clientOf({ ...gone.instance, port: 1 }, other.instance);
