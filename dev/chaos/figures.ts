@@ -3,7 +3,7 @@ import type { Violation } from './checks/violation.ts';
 import type { ChaosResult } from './run.ts';
 
 /** The figures of a run, in the sequence in which they are shown. */
-export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosResult) {
+export function figuresOf({ ledger, evidence, faults, repeated, rest, violations }: ChaosResult) {
   const { orders } = ledger;
   const placed = orders.filter(({ placedIds }) => placedIds.size > 0);
   const notPlaced = orders.filter(({ placedIds }) => placedIds.size === 0);
@@ -28,7 +28,8 @@ export function figuresOf({ ledger, evidence, faults, rest, violations }: ChaosR
     'orders given up': stored.filter(({ placed, status }) => !placed && status === 'CANCELLED').length,
     'restocks acknowledged': ledger.restocks.filter(({ acknowledged }) => acknowledged).length,
     events: firstOfEach(evidence.events).length,
-    'events published twice': evidence.events.length - firstOfEach(evidence.events).length,
+    'events delivered again': evidence.events.length - firstOfEach(evidence.events).length,
+    '  on purpose': repeated,
     notifications: evidence.notifications.length,
     'events that can not be handled': ledger.poison.length,
     'dead letters': evidence.deadLetters.length,

@@ -12,6 +12,7 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { sendPoison } from './poison.ts';
 import { createRandom } from './random.ts';
 import { type EvidenceSources, readEnds, readEvidence, readStock } from './read-evidence.ts';
+import { repeatEvents } from './repeat-events.ts';
 import { untilRest } from './rest.ts';
 import { planFaults } from './schedule.ts';
 
@@ -40,6 +41,8 @@ export interface ChaosResult {
   readonly ledger: Ledger;
   readonly evidence: Evidence;
   readonly faults: FaultFigures;
+  /** Events that were put on the topic again on purpose. */
+  readonly repeated: number;
   /** How long it took until nothing was under way, in ms, and what still was when the time was up. */
   readonly rest: { readonly tookMs: number; readonly restless: readonly string[] };
   readonly violations: readonly Violation[];
@@ -58,6 +61,7 @@ const env = {
 /** Longest time until nothing is under way any more, in ms: sessions, leases and undecided orders run out well within. */
 const restTimeoutMs = 60_000;
 const poisonEveryMs = 10_000;
+const repeatEveryMs = 4_000;
 const instances = 2;
 
 /**
@@ -79,11 +83,19 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const ledger = createLedger(await readStock(system.databaseUrls.inventory));
     const plan = planFaults({ seed, seconds, targets: [...system.children.keys()].sort() });
     onEvent(`${plan.length} faults are planned for ${seconds} s with seed ${seed}`);
-    const doingFaults = doFaults({ system, dataDir, plan, signal, onEvent });
     const { kafkaBrokers, graphUrl, keys } = system;
     const random = createRandom(seed).fork('clients');
+    const doingFaults = doFaults({ system, dataDir, plan, signal, onEvent });
+    const repeating = repeatEvents({
+      kafkaBrokers,
+      since: sources.since.events,
+      random: createRandom(seed).fork('repeated events'),
+      everyMs: repeatEveryMs,
+      signal,
+    });
     running.push(
       doingFaults,
+      repeating,
       runClients({ graphUrl, mintToken: keys.mintToken, ledger, random, customers: names, signal }),
       sendPoison({ kafkaBrokers, ledger, everyMs: poisonEveryMs, signal }),
       reportProgress(ledger, onEvent, signal),
@@ -96,9 +108,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const rest = await untilRest(system, restTimeoutMs);
     onEvent(`at rest after ${(rest.tookMs / 1_000).toFixed(1)} s; checking`);
     const evidence = await readEvidence(sources);
-    const faults = await doingFaults;
+    const [faults, repeated] = [await doingFaults, await repeating];
     const violations = [...violationsOfTheRun(faults, rest.restless), ...findViolations(ledger, evidence)];
-    return { ledger, evidence, faults, rest, violations, sources, system };
+    return { ledger, evidence, faults, repeated, rest, violations, sources, system };
   } catch (error) {
     stop.abort();
     await Promise.allSettled(running);

@@ -54,7 +54,14 @@ export async function lagByGroup(kafka: Kafka): Promise<Map<string, bigint>> {
   }
 }
 
-/** Reads what a topic has got since it ended as given; the messages of a partition in their order. */
+/** Longest time for a topic to be read, in ms. */
+const readTimeoutMs = 30_000;
+
+/**
+ * Reads what a topic has got since it ended as given; the messages of a partition in their order.
+ *
+ * @throws Error when the broker does not give them in time
+ */
 export async function readSince(kafka: Kafka, topic: string, since: TopicEnd): Promise<KafkaMessage[]> {
   const end = await endOf(kafka, topic);
   const missing = new Set(
@@ -64,11 +71,16 @@ export async function readSince(kafka: Kafka, topic: string, since: TopicEnd): P
   );
   const messages: KafkaMessage[] = [];
   if (missing.size === 0) return messages;
+  let timer: NodeJS.Timeout | undefined;
   const consumer = kafka.consumer({ groupId: `chaos-${randomUUID()}`, maxWaitTimeInMs: 200 });
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`'${topic}' expected to be read within ${readTimeoutMs} ms, but was not`)),
+        readTimeoutMs,
+      );
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
       consumer
         .run({
@@ -83,6 +95,7 @@ export async function readSince(kafka: Kafka, topic: string, since: TopicEnd): P
         .catch(reject);
     });
   } finally {
+    clearTimeout(timer);
     await consumer.disconnect();
   }
   return messages;

@@ -37,7 +37,8 @@ describe('customers order while processes are killed and paused', () => {
   });
 
   test('and enough happened to tell', () => {
-    const { ledger, evidence, faults } = result;
+    const { ledger, evidence, faults, repeated } = result;
+    expect(repeated).toBeGreaterThan(0);
     expect(faults.killed).toBeGreaterThan(4);
     expect(ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length).toBeGreaterThan(20);
     expect(ledger.orders.filter(({ cancel }) => cancel === 'cancelled').length).toBeGreaterThan(5);
