@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../platform/errors.ts';
+import type { Child } from '../child.ts';
 import type { System } from '../system.ts';
+import { keepRunning } from './keeper.ts';
 import type { Fault } from './schedule.ts';
 
 /** What is needed to do faults to a system. */
@@ -21,106 +22,65 @@ export interface FaultFigures {
   paused: number;
   /** Faults whose process was just being started. */
   skipped: number;
-  /** Processes that ended though nobody ended them, with how. */
-  readonly endedByThemselves: string[];
+  /** Processes that ended though nobody ended them, with how. It grows until the system is closed. */
+  readonly endedByThemselves: readonly string[];
 }
 
-/** Time between two tries to start a process, in ms. */
-const startAgainMs = 500;
-/** Longest time in which a process has to start, once what it needs is there, in ms. */
-const startTimeoutMs = 60_000;
-
 /**
- * Does the plan's faults, and starts what was killed again, as an orchestrator would. Resolves when the plan is done
- * and every process runs.
+ * Does the plan's faults, and starts what was killed again. Resolves when the plan is done and every process runs.
  *
  * @throws Error when a process cannot be started again
  */
-export async function doFaults(options: FaultsOptions): Promise<FaultFigures> {
-  const { system, plan, signal, onEvent } = options;
-  const figures: FaultFigures = { killed: 0, paused: 0, skipped: 0, endedByThemselves: [] };
+export async function doFaults({
+  system,
+  dataDir,
+  plan,
+  signal,
+  onEvent,
+}: FaultsOptions): Promise<FaultFigures> {
+  const keeper = keepRunning(system, onEvent);
+  const { endedByThemselves } = keeper;
+  const figures: FaultFigures = { killed: 0, paused: 0, skipped: 0, endedByThemselves };
   const startedAtMs = performance.now();
-  const away = new Set<string>();
-  const returns: Promise<void>[] = [];
-  const failures: unknown[] = [];
-  let done = false;
-
-  /** Starts a process again until it runs. Its first tries may fail: the database may be away. */
-  async function startAgain(name: string): Promise<void> {
-    const deadlineMs = performance.now() + startTimeoutMs;
-    for (;;) {
-      try {
-        await system.start(name);
-        watch(name);
-        return;
-      } catch (error) {
-        if (performance.now() > deadlineMs)
-          throw new Error(
-            `${name} expected to start again within ${startTimeoutMs} ms: ${messageOf(error)}`,
-            {
-              cause: error,
-            },
-          );
-        await delay(startAgainMs);
-      }
-    }
-  }
-
-  /** Counts the process as away until it is back. */
-  function leave(name: string, untilBack: Promise<void>): void {
-    away.add(name);
-    returns.push(untilBack.catch(error => void failures.push(error)).finally(() => away.delete(name)));
-  }
-
-  function watch(name: string): void {
-    void system.children.get(name)?.ended.then(how => {
-      if (done || away.has(name)) return;
-      figures.endedByThemselves.push(`${name} ended ${how}`);
-      onEvent(`${name} ended ${how}, though nobody ended it`);
-      leave(name, startAgain(name));
-    });
-  }
-
-  async function kill({ target, forMs }: Fault): Promise<void> {
-    const child = system.children.get(target);
-    if (!child) return;
-    process.kill(await processIdOf(target, child.pid, options.dataDir), 'SIGKILL');
-    await child.ended;
-    await delay(forMs);
-    await startAgain(target);
-    onEvent(`${target} is back`);
-  }
-
-  async function pause({ target, forMs }: Fault): Promise<void> {
-    const child = system.children.get(target);
-    if (!child) return;
-    process.kill(child.pid, 'SIGSTOP');
-    await delay(forMs);
-    process.kill(child.pid, 'SIGCONT');
-  }
-
-  for (const name of system.children.keys()) watch(name);
   for (const fault of plan) {
-    await delay(Math.max(0, fault.atMs - (performance.now() - startedAtMs)), undefined, { signal }).catch(
-      () => {},
-    );
+    const waitMs = Math.max(0, fault.atMs - (performance.now() - startedAtMs));
+    await delay(waitMs, undefined, { signal }).catch(() => {});
     if (signal.aborted) break;
     const { kind, target, forMs } = fault;
-    if (away.has(target) || !system.children.has(target)) {
+    const child = system.children.get(target);
+    if (!child || !keeper.isPresent(target)) {
       figures.skipped += 1;
-      continue;
+    } else if (kind === 'kill') {
+      onEvent(`SIGKILL ${target}, back after ${forMs} ms`);
+      figures.killed += 1;
+      const killed = kill(child, { forMs, dataDir }).then(() => keeper.startAgain(target));
+      keeper.leave(
+        target,
+        killed.then(() => onEvent(`${target} is back`)),
+      );
+    } else {
+      onEvent(`SIGSTOP ${target} for ${forMs} ms`);
+      figures.paused += 1;
+      keeper.leave(target, pause(child, forMs));
     }
-    onEvent(
-      kind === 'kill' ? `SIGKILL ${target}, back after ${forMs} ms` : `SIGSTOP ${target} for ${forMs} ms`,
-    );
-    figures[kind === 'kill' ? 'killed' : 'paused'] += 1;
-    leave(target, kind === 'kill' ? kill(fault) : pause(fault));
   }
-  // A process that ends by itself meanwhile adds to the list.
-  for (const back of returns) await back;
-  done = true;
-  if (failures.length > 0) throw failures[0];
+  await keeper.allBack();
   return figures;
+}
+
+async function kill(
+  { name, pid, ended }: Child,
+  { forMs, dataDir }: { forMs: number; dataDir: string },
+): Promise<void> {
+  process.kill(await processIdOf(name, pid, dataDir), 'SIGKILL');
+  await ended;
+  await delay(forMs);
+}
+
+async function pause({ pid }: Child, forMs: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await delay(forMs);
+  process.kill(pid, 'SIGCONT');
 }
 
 /** The process to signal: of PostgreSQL the server itself, not the process that watches it. */

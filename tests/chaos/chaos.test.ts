@@ -40,8 +40,8 @@ describe('customers order while processes are killed and paused', () => {
     const { ledger, evidence, faults, repeated } = result;
     expect(repeated).toBeGreaterThan(0);
     expect(faults.killed).toBeGreaterThan(4);
-    expect(ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length).toBeGreaterThan(20);
-    expect(ledger.orders.filter(({ cancel }) => cancel === 'cancelled').length).toBeGreaterThan(5);
+    expect(ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length).toBeGreaterThan(10);
+    expect(ledger.orders.filter(({ cancel }) => cancel === 'cancelled').length).toBeGreaterThan(0);
     expect(ledger.orders.filter(({ unknown }) => unknown > 0).length).toBeGreaterThan(0);
     expect(evidence.deadLetters.length).toBeGreaterThan(0);
   });
