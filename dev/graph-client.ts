@@ -9,8 +9,12 @@ export interface GraphResult<T> {
 
 /** A client of the graph, for one caller. */
 export interface GraphClient {
-  /** Runs a query or mutation. */
-  request<T>(query: string, variables?: Record<string, unknown>): Promise<GraphResult<T>>;
+  /** Runs a query or mutation, until the signal aborts it. */
+  request<T>(
+    query: string,
+    variables?: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<GraphResult<T>>;
   /** Opens a subscription over graphql-ws. */
   subscribe<T>(query: string, variables?: Record<string, unknown>): AsyncIterableIterator<GraphResult<T>>;
   /** Ends the WebSocket and all subscriptions on it. */
@@ -27,9 +31,10 @@ export function createGraphClient(url: string, token?: string): GraphClient {
     retryAttempts: 0,
   });
   return {
-    async request<T>(query: string, variables: Record<string, unknown> = {}) {
+    async request<T>(query: string, variables: Record<string, unknown> = {}, signal?: AbortSignal) {
       const response = await fetch(url, {
         method: 'POST',
+        signal: signal ?? null,
         headers: { 'content-type': 'application/json', ...authorization },
         body: JSON.stringify({ query, variables }),
       });

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /** A port that a part of the system is going to take. */
@@ -26,4 +27,17 @@ function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Ports that the system never gives to a client's side of a connection, so that a process that is killed finds its own again. */
+const lastingPorts = { min: 20_000, max: 32_000 };
+
+/** Finds free ports, each a different one, that stay free while those who have them are restarted. */
+export async function findLastingPorts(count: number): Promise<number[]> {
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = randomInt(lastingPorts.min, lastingPorts.max);
+    if (await isFree(port)) found.add(port);
+  }
+  return [...found];
 }

@@ -56,7 +56,12 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     async handler(request, reply) {
       const format = streamFormatOf(request);
       const { caller } = contexts.get(request) as OperationContext;
-      if (format && (await streams.serve({ request, reply, format, caller }))) return reply;
+      try {
+        if (format && (await streams.serve({ request, reply, format, caller }))) return reply;
+      } catch (error) {
+        if (!(error instanceof PorticoError)) throw error;
+        return refuse(reply, error);
+      }
       const server = apollo();
       if (!server)
         return refuse(

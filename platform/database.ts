@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import * as z from 'zod';
-import { urlSetting, wholeNumber } from './config.ts';
+import { durationMs, urlSetting, wholeNumber } from './config.ts';
 import { messageOf } from './errors.ts';
 import type { HealthRegistry } from './health.ts';
 import { type Closable, closeOnce } from './lifecycle.ts';
@@ -13,11 +13,29 @@ export const databaseSettings = z.object({
   DATABASE_POOL_SIZE: wholeNumber(10, { min: 1, max: 200 }).describe(
     'Most connections to the database at once.',
   ),
+  DATABASE_QUERY_TIMEOUT_MS: durationMs(30_000).describe(
+    'Longest wait for the answer of one statement, should the database hang or the network be cut.',
+  ),
+  DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: durationMs(30_000).describe(
+    'Age of an idle transaction at which the database ends it, so that an instance that is cut off keeps no locks; longer than a send to Kafka may take.',
+  ),
 });
 export type DatabaseConfig = z.infer<typeof databaseSettings>;
 
 /** Longest time that a database may take to accept a connection, in ms. */
 const connectTimeoutMs = 5_000;
+/** Silence after which a connection is probed, in ms; the system's own default are two hours. */
+const probeAfterMs = 10_000;
+
+/** What every connection has in common: none waits for ever for a database that is cut off. */
+function connectionOptions(config: Pick<DatabaseConfig, 'DATABASE_URL'>) {
+  return {
+    connectionString: config.DATABASE_URL,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: probeAfterMs,
+  };
+}
 
 /** A pool of connections, to be shared by Prisma's adapter and whatever speaks SQL itself. */
 export interface Database extends Closable {
@@ -31,12 +49,16 @@ export async function openDatabase(
   log: Logger,
 ): Promise<Database> {
   const pool = new pg.Pool({
-    connectionString: config.DATABASE_URL,
+    ...connectionOptions(config),
     max: config.DATABASE_POOL_SIZE,
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
+    query_timeout: config.DATABASE_QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: config.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS,
   });
   pool.on('error', error => log.warn({ err: error }, 'An idle database connection broke'));
+  // A connection that breaks between two statements of its user has nobody to tell, and would end the process.
+  pool.on('connect', connection =>
+    connection.on('error', error => log.debug({ err: error }, 'A database connection broke')),
+  );
   await pool.query('SELECT 1');
   health.add('db', async () => {
     await pool.query('SELECT 1');
@@ -67,11 +89,7 @@ export function listenToDatabase(options: ListenOptions): Closable {
   const stop = new AbortController();
 
   async function listenOnce(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: config.DATABASE_URL,
-      connectionTimeoutMillis: connectTimeoutMs,
-      keepAlive: true,
-    });
+    const client = new pg.Client(connectionOptions(config));
     const broken = new Promise<Error | undefined>(resolve => {
       client.on('error', resolve);
       client.on('end', () => resolve(undefined));

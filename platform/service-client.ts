@@ -9,8 +9,8 @@ import type { Breaker } from './resilience/circuit-breaker.ts';
 /** Calls the GraphQL endpoint of another service of the system. */
 export interface ServiceClient {
   /**
-   * Runs one operation on one healthy instance, behind the service's breaker. Another instance is tried when the first
-   * cannot be connected to.
+   * Runs one operation, behind the service's breaker, on the instance that has the fewest calls to answer; one that has
+   * just failed to answer comes last. Another instance is tried when the first cannot be connected to.
    *
    * @returns the operation's data
    * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
@@ -47,34 +47,70 @@ export function isServiceFailure(error: unknown): boolean {
   return !(error instanceof PorticoError) || error.httpStatus >= 500;
 }
 
+/** How long an instance that did not answer is called only when there is no other, in ms. */
+const avoidMs = 10_000;
+
 /** Makes the client of one service. */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { service, self, registry, breaker, callers, agent } = options;
+  const outstandingById = new Map<string, number>();
+  const failedAtMsById = new Map<string, number>();
   let turn = 0;
 
-  function inTurn(): readonly ServiceInstance[] {
+  function leastBusyFirst(): readonly ServiceInstance[] {
     const instances = registry.up(service);
     if (instances.length === 0)
       throw new PorticoError('SERVICE_UNAVAILABLE', `No instance of ${service} is registered`, {
         details: { service },
       });
     turn = (turn + 1) % instances.length;
-    return [...instances.slice(turn), ...instances.slice(0, turn)];
+    const inTurn = [...instances.slice(turn), ...instances.slice(0, turn)];
+    const outstanding = ({ id }: ServiceInstance) => outstandingById.get(id) ?? 0;
+    const avoided = ({ id }: ServiceInstance) => Number(Date.now() - (failedAtMsById.get(id) ?? 0) < avoidMs);
+    return inTurn.sort(
+      (one, other) => avoided(one) - avoided(other) || outstanding(one) - outstanding(other),
+    );
+  }
+
+  function avoid(id: string): void {
+    const nowMs = Date.now();
+    // Instances come and go; those that failed long ago are forgotten.
+    for (const [each, atMs] of failedAtMsById) if (nowMs - atMs >= avoidMs) failedAtMsById.delete(each);
+    failedAtMsById.set(id, nowMs);
+  }
+
+  /** Counts a call as outstanding until it ends, and notes when it got no answer. */
+  async function counted<T>(id: string, call: () => Promise<T>): Promise<T> {
+    outstandingById.set(id, (outstandingById.get(id) ?? 0) + 1);
+    try {
+      const answer = await call();
+      failedAtMsById.delete(id);
+      return answer;
+    } catch (error) {
+      avoid(id);
+      throw error;
+    } finally {
+      const left = (outstandingById.get(id) ?? 1) - 1;
+      if (left > 0) outstandingById.set(id, left);
+      else outstandingById.delete(id);
+    }
   }
 
   async function send(body: string, signal: AbortSignal): Promise<unknown> {
     const token = await callers.sign({ kind: 'service', id: self, scopes: [] });
     const failures: string[] = [];
-    for (const instance of inTurn()) {
+    for (const instance of leastBusyFirst()) {
       try {
-        const response = await request(graphqlUrlOf(instance), {
-          dispatcher: agent,
-          method: 'POST',
-          signal,
-          headers: { 'content-type': 'application/json', [callerHeader]: token },
-          body,
+        return await counted(instance.id, async () => {
+          const response = await request(graphqlUrlOf(instance), {
+            dispatcher: agent,
+            method: 'POST',
+            signal,
+            headers: { 'content-type': 'application/json', [callerHeader]: token },
+            body,
+          });
+          return response.body.json();
         });
-        return await response.body.json();
       } catch (cause) {
         if (signal.aborted) throw cause;
         failures.push(`${instance.id}: ${messageOf(cause)}`);

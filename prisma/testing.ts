@@ -1,7 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type ServiceFolder, serviceFolder } from './services.ts';
+import { startScratchPostgres } from '../dev/postgres/scratch.ts';
+import { deployMigrations } from './migrate.ts';
+import { type ServiceFolder, type ServiceName, serviceFolder } from './services.ts';
 
 /** For tests: the service orders in a temporary folder, with a schema and migrations of its own. */
 export interface TestService {
@@ -43,4 +45,16 @@ export function withDatabase(serverUrl: string, database: string): string {
   const url = new URL(serverUrl);
   url.pathname = `/${database}`;
   return url.href;
+}
+
+/** For tests: starts a PostgreSQL of its own with the databases of these services. */
+export async function startServiceDatabases<Name extends ServiceName>(
+  ...services: readonly Name[]
+): Promise<{ readonly urls: Readonly<Record<Name, string>>; close(): Promise<void> }> {
+  const server = await startScratchPostgres();
+  const urls = Object.fromEntries(
+    services.map(service => [service, withDatabase(server.url, service)]),
+  ) as Record<Name, string>;
+  await Promise.all(services.map(service => deployMigrations({ service, databaseUrl: urls[service] })));
+  return { urls, close: () => server.close() };
 }

@@ -81,6 +81,7 @@ export interface HttpStreams {
   /**
    * Answers a request with a stream.
    * @returns false when the operation is a query or mutation that is better answered as any other
+   * @throws PorticoError OVERLOADED or GRAPH_NOT_READY, with which the request is refused
    */
   serve(exchange: StreamExchange): Promise<boolean>;
 }
@@ -203,14 +204,8 @@ async function stream(
     leave: () =>
       endWith('leaving', errorOf('SERVICE_UNAVAILABLE', 'This gateway is shutting down; subscribe again')),
   });
-  if (!exit) {
-    const error = errorOf('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
-    await reply
-      .code(503)
-      .header('retry-after', '1')
-      .send({ errors: [error.toJSON()] });
-    return;
-  }
+  if (!exit)
+    throw new PorticoError('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
   const destroyLater = () => setTimeout(() => raw.destroy(), lastWordMs).unref();
   const results = operations.subscribe(operation, { caller, transport }, destroyLater);
   const stopExpiry = atExpiry(caller, () =>

@@ -10,12 +10,7 @@ import type { Graph } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
-import {
-  createOperationReader,
-  type Operation,
-  type OperationRequest,
-  RefusedOperation,
-} from './operation.ts';
+import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
 import { createResults, type LiveResults } from './results.ts';
 import type { Upstreams } from './upstream.ts';
 
@@ -27,7 +22,12 @@ export interface LiveClient {
 
 /** Operations that run for as long as their client listens; every transport brings them here. */
 export interface LiveOperations extends Closable {
-  /** Checks an operation against the graph that is served now. @throws RefusedOperation when it can't be run */
+  /** Whether there is a graph. */
+  readonly isReady: boolean;
+  /**
+   * Checks an operation against the graph that is served now.
+   * @throws RefusedOperation when it can't be run; PorticoError GRAPH_NOT_READY when there is no graph yet
+   */
   read(request: OperationRequest): Operation;
   /**
    * Runs a subscription. Clients that ask for the same, on behalf of the same caller, share one subscription of the
@@ -114,9 +114,12 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
   });
 
   return {
+    get isReady() {
+      return supergraph.graph !== undefined;
+    },
     read(request) {
       const { graph } = supergraph;
-      if (!graph) throw new RefusedOperation([notReady()]);
+      if (!graph) throw notReady();
       return reader.read(graph, request);
     },
     subscribe(operation, { caller, transport }, onOverflow) {
@@ -138,7 +141,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     },
     async execute({ request }, caller) {
       const server = apollo();
-      if (!server) return { errors: [notReady()] };
+      if (!server) return { errors: [notReady().toGraphQLError()] };
       const { query, variables, operationName } = request;
       const { body } = await server.executeOperation(
         {
@@ -209,6 +212,6 @@ function keyOf({ subscription, variables }: LiveOperation, { caller }: Operation
   return JSON.stringify([subscription.id, others, who ?? null]);
 }
 
-function notReady(): GraphQLError {
-  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again').toGraphQLError();
+function notReady(): PorticoError {
+  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
 }

@@ -63,7 +63,7 @@ const maxReasonBytes = 123;
 
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
 export function serveWebSockets(options: WebSocketOptions): Closable {
-  const { server, connections, config, log } = options;
+  const { server, operations, connections, config, log } = options;
   const protocol = createProtocol(options);
   const sockets = new WebSocketServer({
     noServer: true,
@@ -78,13 +78,16 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       return;
     }
     sockets.handleUpgrade(request, stream, head, socket => {
-      const exit = connections.enter('websocket', {
-        leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
-      });
+      // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
+      const exit =
+        operations.isReady &&
+        connections.enter('websocket', {
+          leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
+        });
       if (!exit)
         return socket.close(
           closeCodes.tryAgain,
-          'This gateway has as many connections as it takes; try again',
+          'This gateway has no graph yet, or as many connections as it takes; try again',
         );
       socket.once('close', exit);
       carry(socket);

@@ -10,7 +10,7 @@ export function deadLetterTopicOf(topic: string): string {
 }
 
 /** Headers that a dead letter has beside those of the message. */
-const deadLetterHeaders = {
+export const deadLetterHeaders = {
   reason: 'dlq-reason',
   topic: 'dlq-original-topic',
   partition: 'dlq-original-partition',

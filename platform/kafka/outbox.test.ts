@@ -73,9 +73,18 @@ function createRecorder() {
   return recorder;
 }
 
+const databaseConfig = () => ({
+  DATABASE_URL: databaseUrl,
+  DATABASE_POOL_SIZE: 2,
+  DATABASE_QUERY_TIMEOUT_MS: 30_000,
+  DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: 30_000,
+});
+
 function startRelay(producer: EventProducer, metrics = new Registry()) {
-  const config = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: 2 };
-  return scope.use('relay', startOutboxRelay({ pool, config, producer, log: silentLog, metrics }));
+  return scope.use(
+    'relay',
+    startOutboxRelay({ pool, config: databaseConfig(), producer, log: silentLog, metrics }),
+  );
 }
 
 function eventOf(subject: string, n: number): DomainEvent {
@@ -161,8 +170,10 @@ describe('the metrics of the outbox', () => {
     const metrics = new Registry();
     const { sent, producer } = createRecorder();
     const away = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 1_000 });
-    const config = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: 2 };
-    scope.use('relay', startOutboxRelay({ pool: away, config, producer, log: silentLog, metrics }));
+    scope.use(
+      'relay',
+      startOutboxRelay({ pool: away, config: databaseConfig(), producer, log: silentLog, metrics }),
+    );
     await add([eventOf('a', 1)]);
     await vi.waitFor(() => expect(sent).toHaveLength(1), wait);
     await away.end();

@@ -34,14 +34,22 @@ export function serveBreakers(management: FastifyInstance, breakers: BreakerRegi
 }
 
 function describe({ state, settings, stats }: Breaker) {
-  const { calls, failures, rejected } = stats;
-  const failureRate = calls === 0 ? -1 : (failures / calls) * 100;
+  const { calls, failures, slow, slowFailures, rejected } = stats;
   return {
     state,
-    failureRate: `${failureRate.toFixed(1)}%`,
+    failureRate: rateOf(failures, calls, settings.minimumCalls),
     failureRateThreshold: `${settings.failureRatePercent}%`,
+    slowCallRate: rateOf(slow, calls, settings.minimumCalls),
+    slowCallRateThreshold: `${settings.slowCallRatePercent}%`,
     bufferedCalls: calls,
     failedCalls: failures,
+    slowCalls: slow,
+    slowFailedCalls: slowFailures,
     notPermittedCalls: rejected,
   };
+}
+
+/** A rate as resilience4j writes it: -1 until there are enough calls. */
+function rateOf(part: number, calls: number, minimumCalls: number): string {
+  return `${(calls < minimumCalls ? -1 : (part / calls) * 100).toFixed(1)}%`;
 }

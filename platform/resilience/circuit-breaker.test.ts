@@ -77,6 +77,71 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
+  test('counts anew after it has closed', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail, fail);
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, succeed, fail, fail);
+    expect(breaker.state).toBe('CLOSED');
+    await run(breaker, fail);
+    expect(breaker.state).toBe('OPEN');
+  });
+
+  test('forgets what is older than its window', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail);
+    vi.advanceTimersByTime(settings.windowMs);
+    expect(breaker.stats).toMatchObject({ calls: 0, failures: 0 });
+    await run(breaker, succeed, succeed, succeed, fail);
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  const succeedSlowly = async () => {
+    vi.advanceTimersByTime(60);
+    return 'fine';
+  };
+  const slowSettings = { ...settings, slowCallMs: 60, slowCallRatePercent: 75 };
+
+  test('opens when too many calls are slow, though they succeed', async () => {
+    const { breaker, metrics } = create({ settings: slowSettings });
+    await run(
+      breaker,
+      succeed,
+      succeed,
+      succeedSlowly,
+      succeedSlowly,
+      succeedSlowly,
+      succeedSlowly,
+      succeedSlowly,
+    );
+    expect(breaker.state).toBe('CLOSED');
+    await run(breaker, succeedSlowly);
+    expect(breaker.state).toBe('OPEN');
+    expect(breaker.stats).toMatchObject({ calls: 8, slow: 6, failures: 0, slowFailures: 0 });
+    expect(await metrics.metrics()).toContain('circuitbreaker_slow_calls_total{name="inventory"} 6');
+  });
+
+  test('opens again when the one call that tries is slow', async () => {
+    const { breaker } = create({ settings: slowSettings });
+    await run(breaker, fail, fail, fail, fail);
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, succeedSlowly);
+    expect(breaker.state).toBe('OPEN');
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, succeed);
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  test('counts a slow failure as both', async () => {
+    const { breaker } = create({ settings: slowSettings });
+    const failSlowly = async () => {
+      vi.advanceTimersByTime(60);
+      throw new Error('broken');
+    };
+    await run(breaker, failSlowly);
+    expect(breaker.stats).toMatchObject({ calls: 1, failures: 1, slow: 1, slowFailures: 1 });
+  });
+
   test('ends a call that takes too long and aborts its signal', async () => {
     const { breaker } = create();
     let signal: AbortSignal | undefined;

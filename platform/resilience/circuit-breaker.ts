@@ -1,6 +1,7 @@
 import CircuitBreaker from 'opossum';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../errors.ts';
+import { type CallCounts, type CallOutcome, CallWindow } from './call-window.ts';
 
 /** State words of resilience4j. A forced state is an operator's, and stays until the operator takes it back. */
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN' | 'FORCED_OPEN' | 'DISABLED';
@@ -11,7 +12,11 @@ export interface BreakerSettings {
   readonly timeoutMs: number;
   /** Share of failed calls in the window that opens the breaker, 1 to 100. @default 50 */
   readonly failureRatePercent: number;
-  /** Fewest calls in the window before the rate counts. @default 5 */
+  /** Time from which a call counts as slow, in ms, whatever comes of it. @default Infinity: none does */
+  readonly slowCallMs: number;
+  /** Share of slow calls in the window that opens the breaker, 1 to 100. @default 100 */
+  readonly slowCallRatePercent: number;
+  /** Fewest calls in the window before the rates count. @default 5 */
   readonly minimumCalls: number;
   /** Length of the window in ms. @default 10000 */
   readonly windowMs: number;
@@ -22,6 +27,8 @@ export interface BreakerSettings {
 export const defaultBreakerSettings: BreakerSettings = {
   timeoutMs: 3_000,
   failureRatePercent: 50,
+  slowCallMs: Number.POSITIVE_INFINITY,
+  slowCallRatePercent: 100,
   minimumCalls: 5,
   windowMs: 10_000,
   openMs: 5_000,
@@ -44,8 +51,8 @@ export interface Breaker {
   readonly name: string;
   readonly state: BreakerState;
   readonly settings: BreakerSettings;
-  /** Calls and failures in the window. */
-  readonly stats: { readonly calls: number; readonly failures: number; readonly rejected: number };
+  /** What is in the window. It begins anew when the breaker closes. */
+  readonly stats: CallCounts;
   /** Seconds until a call may try again, rounded up; 0 when calls pass. */
   readonly retryAfterSeconds: number;
   /**
@@ -71,6 +78,7 @@ interface BreakerOptions {
 export class BreakerRegistry {
   readonly #breakers = new Map<string, Breaker>();
   readonly #calls: Counter<'name' | 'kind'>;
+  readonly #slowCalls: Counter<'name'>;
 
   constructor(metrics: Registry) {
     const breakers = this.#breakers;
@@ -90,6 +98,12 @@ export class BreakerRegistry {
       labelNames: ['name', 'kind'],
       registers: [metrics],
     });
+    this.#slowCalls = new Counter({
+      name: 'circuitbreaker_slow_calls_total',
+      help: 'Calls through the breaker that took too long, whatever came of them.',
+      labelNames: ['name'],
+      registers: [metrics],
+    });
   }
 
   get all(): readonly Breaker[] {
@@ -102,7 +116,10 @@ export class BreakerRegistry {
 
   /** Makes a breaker; its name is the thing that it guards. */
   create(name: string, options: BreakerOptions = {}): Breaker {
-    const breaker = createBreaker(name, options, kind => this.#calls.inc({ name, kind }));
+    const breaker = createBreaker(name, options, {
+      call: kind => this.#calls.inc({ name, kind }),
+      slow: () => this.#slowCalls.inc({ name }),
+    });
     this.#breakers.set(name, breaker);
     return breaker;
   }
@@ -112,19 +129,31 @@ const breakerStates: readonly BreakerState[] = ['CLOSED', 'OPEN', 'HALF_OPEN', '
 
 type CallKind = 'successful' | 'failed' | 'timeout' | 'not_permitted';
 
-function createBreaker(name: string, options: BreakerOptions, count: (kind: CallKind) => void): Breaker {
+interface CallCounters {
+  readonly call: (kind: CallKind) => void;
+  readonly slow: () => void;
+}
+
+/**
+ * Makes a breaker: opossum has the states and the one call that tries; the rates are ours, as resilience4j has them,
+ * because opossum knows no slow calls, and goes on counting what failed before it closed.
+ *
+ * @see https://resilience4j.readme.io/docs/circuitbreaker
+ */
+function createBreaker(name: string, options: BreakerOptions, count: CallCounters): Breaker {
   const settings = { ...defaultBreakerSettings, ...options.settings };
   const { isFailure = () => true } = options;
+  const window = new CallWindow(settings.windowMs);
   let forced: 'FORCED_OPEN' | 'DISABLED' | undefined;
   let openedAtMs = 0;
+  /** Whether the next call that ends decides what a half-open breaker becomes. */
+  let trying = false;
 
   const circuit = new CircuitBreaker<[Call, AbortSignal], unknown>((call, signal) => call(signal), {
     name,
     timeout: settings.timeoutMs,
-    // opossum opens above its threshold; a rate of exactly `failureRatePercent` opens here.
-    errorThresholdPercentage: settings.failureRatePercent - 1e-6,
-    volumeThreshold: settings.minimumCalls,
-    rollingCountTimeout: settings.windowMs,
+    // Never opens by itself, but when the one call fails that tries.
+    volumeThreshold: Number.MAX_SAFE_INTEGER,
     resetTimeout: settings.openMs,
     errorFilter: error => !isFailure(error),
     enableSnapshots: false,
@@ -132,11 +161,32 @@ function createBreaker(name: string, options: BreakerOptions, count: (kind: Call
   circuit.on('open', () => {
     openedAtMs = Date.now();
   });
-  circuit.on('success', () => count('successful'));
-  circuit.on('timeout', () => count('timeout'));
-  circuit.on('failure', error => {
-    if (!isTimeout(error)) count('failed');
+  circuit.on('halfOpen', () => {
+    trying = true;
   });
+  circuit.on('close', () => window.clear());
+  circuit.on('success', (_result, latencyMs) => {
+    count.call('successful');
+    judge({ failed: false, slow: latencyMs >= settings.slowCallMs });
+  });
+  circuit.on('failure', (error, latencyMs) => {
+    count.call(isTimeout(error) ? 'timeout' : 'failed');
+    judge({ failed: true, slow: latencyMs >= settings.slowCallMs });
+  });
+
+  function judge(outcome: CallOutcome): void {
+    window.add(outcome);
+    if (outcome.slow) count.slow();
+    const { calls, failures, slow } = window.counts;
+    const tooMany =
+      calls >= settings.minimumCalls &&
+      (percentOf(failures, calls) >= settings.failureRatePercent ||
+        percentOf(slow, calls) >= settings.slowCallRatePercent);
+    // A slow answer to the call that tries has closed the circuit already.
+    const triedInVain = trying && (outcome.failed || outcome.slow);
+    trying = false;
+    if (tooMany || triedInVain) circuit.open();
+  }
 
   function retryAfterSeconds(): number {
     if (forced === 'FORCED_OPEN') return Math.ceil(settings.openMs / 1000);
@@ -145,7 +195,8 @@ function createBreaker(name: string, options: BreakerOptions, count: (kind: Call
   }
 
   function refuse(): never {
-    count('not_permitted');
+    count.call('not_permitted');
+    window.addRejected();
     throw new BreakerOpenError(name, Math.max(1, retryAfterSeconds()));
   }
 
@@ -157,8 +208,7 @@ function createBreaker(name: string, options: BreakerOptions, count: (kind: Call
       return circuit.opened ? 'OPEN' : circuit.halfOpen ? 'HALF_OPEN' : 'CLOSED';
     },
     get stats() {
-      const { fires, failures, rejects } = circuit.stats;
-      return { calls: fires - rejects, failures, rejected: rejects };
+      return window.counts;
     },
     get retryAfterSeconds() {
       return retryAfterSeconds();
@@ -184,7 +234,9 @@ function createBreaker(name: string, options: BreakerOptions, count: (kind: Call
       forced = state === 'FORCE_OPEN' ? 'FORCED_OPEN' : state === 'DISABLE' ? 'DISABLED' : undefined;
       if (state === 'DISABLE') circuit.disable();
       else circuit.enable();
-      if (state === 'CLOSE') circuit.close();
+      if (state !== 'CLOSE') return;
+      circuit.close();
+      window.clear();
     },
     reset() {
       if (!forced) circuit.close();
@@ -204,4 +256,8 @@ function isTimeout(error: unknown): boolean {
 
 function isRefusal(error: unknown): boolean {
   return codeOf(error) === 'EOPENBREAKER';
+}
+
+function percentOf(part: number, whole: number): number {
+  return (part / whole) * 100;
 }

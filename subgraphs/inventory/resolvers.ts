@@ -29,6 +29,7 @@ export function createOperationContext(
 }
 
 const quantity = z.number().int().min(1).max(1_000_000);
+const restockInput = z.object({ quantity, idempotencyKey: z.string().min(1).max(128).nullish() });
 const orderId = z.uuid();
 const reserveInput = z.object({
   orderId,
@@ -43,15 +44,15 @@ const reserveInput = z.object({
 export const resolvers: Resolvers<OperationContext> = {
   Mutation: {
     async restock(_root, args, { caller, store, catalogue }) {
-      requireScope(caller, 'admin');
+      const admin = requireScope(caller, 'admin');
       const { sku } = args;
-      const pieces = parseInput(z.object({ quantity }), args).quantity;
+      const { quantity, idempotencyKey = null } = parseInput(restockInput, args);
       const [known] = await store.findMany([sku]);
       if (known === null && !(await catalogue.has(sku)))
         throw new PorticoError('BAD_USER_INPUT', `There is no product with the sku '${sku.slice(0, 80)}'`, {
           details: { field: 'sku' },
         });
-      await store.add(sku, pieces);
+      await store.restock({ sku, quantity, requestedBy: admin.id, idempotencyKey });
       return { sku };
     },
     async reserve(_root, args, { caller, store }) {

@@ -1,3 +1,5 @@
+import { v7 as uuidv7 } from 'uuid';
+import { PorticoError } from '../../platform/errors.ts';
 import type { Prisma, PrismaClient } from './generated/prisma/client.ts';
 
 /** How much of a sku an order wants. */
@@ -20,12 +22,22 @@ export type ReserveOutcome =
   /** The order was given up before; it gets no stock any more. */
   | { readonly kind: 'released' };
 
+/** Pieces to add to the stock. */
+export interface NewRestock {
+  readonly sku: string;
+  readonly quantity: number;
+  /** Id of the admin who adds them. */
+  readonly requestedBy: string;
+  /** Null when the client chose none: then every request adds. */
+  readonly idempotencyKey: string | null;
+}
+
 /** The stock in its database. */
 export interface StockStore {
   /** Pieces available of each sku, in the skus' order; null for a sku that never had stock. */
   findMany(skus: readonly string[]): Promise<(number | null)[]>;
-  /** Adds pieces. */
-  add(sku: string, quantity: number): Promise<void>;
+  /** Adds pieces, once for a key of the same admin. @throws PorticoError IDEMPOTENCY_KEY_REUSED for other pieces under it */
+  restock(restock: NewRestock): Promise<void>;
   /** Takes all lines out of the stock, or none. The same order again changes nothing. */
   reserve(orderId: string, lines: readonly ReservationLine[]): Promise<ReserveOutcome>;
   /** Gives back what the order holds, and keeps it from reserving later. The same order again changes nothing. */
@@ -42,11 +54,7 @@ export function createStockStore(prisma: PrismaClient): StockStore {
       const availableBySku = new Map(rows.map(row => [row.sku, row.available]));
       return skus.map(sku => availableBySku.get(sku) ?? null);
     },
-    async add(sku, quantity) {
-      await prisma.$executeRaw`
-        INSERT INTO stock (sku, available, updated_at) VALUES (${sku}, ${quantity}, now())
-        ON CONFLICT (sku) DO UPDATE SET available = stock.available + ${quantity}, updated_at = now()`;
-    },
+    restock: restock => prisma.$transaction(tx => restockIn(tx, restock)),
     async reserve(orderId, lines) {
       try {
         return await prisma.$transaction(tx => reserveIn(tx, orderId, lines));
@@ -59,6 +67,29 @@ export function createStockStore(prisma: PrismaClient): StockStore {
       await prisma.$transaction(tx => releaseIn(tx, orderId));
     },
   };
+}
+
+async function restockIn(tx: Transaction, restock: NewRestock): Promise<void> {
+  const { sku, quantity, requestedBy, idempotencyKey } = restock;
+  const inserted = await tx.$executeRaw`
+    INSERT INTO restocks (id, sku, quantity, requested_by, idempotency_key)
+    VALUES (${uuidv7()}::uuid, ${sku}, ${quantity}, ${requestedBy}, ${idempotencyKey})
+    ON CONFLICT (requested_by, idempotency_key) DO NOTHING`;
+  if (inserted === 0) return requireSame(tx, restock);
+  await tx.$executeRaw`
+    INSERT INTO stock (sku, available, updated_at) VALUES (${sku}, ${quantity}, now())
+    ON CONFLICT (sku) DO UPDATE SET available = stock.available + ${quantity}, updated_at = now()`;
+}
+
+async function requireSame(tx: Transaction, restock: NewRestock): Promise<void> {
+  const { sku, quantity, requestedBy, idempotencyKey } = restock;
+  const known = await tx.restock.findFirstOrThrow({ where: { requestedBy, idempotencyKey } });
+  if (known.sku === sku && known.quantity === quantity) return;
+  throw new PorticoError(
+    'IDEMPOTENCY_KEY_REUSED',
+    `The idempotency key '${idempotencyKey}' stands for ${known.quantity} pieces of ${known.sku}; expected a new key for other pieces`,
+    { details: { field: 'idempotencyKey' } },
+  );
 }
 
 /** Rolls the transaction of a reservation back. */

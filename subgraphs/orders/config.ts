@@ -10,12 +10,18 @@ const inventoryBreakerSettings = z.object({
   INVENTORY_BREAKER_FAILURE_RATE_PERCENT: wholeNumber(50, { min: 1, max: 100 }).describe(
     'Share of failed calls that opens the breaker.',
   ),
+  INVENTORY_BREAKER_SLOW_CALL_MS: durationMs(2_000).describe(
+    'Time from which a call to inventory counts as slow, whatever comes of it.',
+  ),
+  INVENTORY_BREAKER_SLOW_CALL_RATE_PERCENT: wholeNumber(80, { min: 1, max: 100 }).describe(
+    'Share of slow calls that opens the breaker.',
+  ),
   INVENTORY_BREAKER_MINIMUM_CALLS: wholeNumber(5, { min: 1, max: 10_000 }).describe(
-    'Fewest calls in the window before the share counts.',
+    'Fewest calls in the window before the shares count.',
   ),
   INVENTORY_BREAKER_WINDOW_MS: durationMs(10_000).describe('Length of the window.'),
   INVENTORY_BREAKER_OPEN_MS: durationMs(5_000).describe(
-    'Time that the breaker stays open before one call may try.',
+    'Time that the breaker stays open before one call, and no other, may try.',
   ),
 });
 

@@ -17,13 +17,21 @@ export type ReserveOutcome =
       readonly kind: 'unavailable';
       readonly message: string;
       readonly retryAfterSeconds: number;
-      /** Whether inventory may have reserved the stock all the same. */
-      readonly maybeReserved: boolean;
     };
+
+/** What a client is told whose order was given up while its stock was being reserved. */
+export const givenUp = {
+  kind: 'unavailable',
+  message: 'The order took too long and was given up; please place it again',
+  retryAfterSeconds: 1,
+} as const satisfies ReserveOutcome;
 
 /** What orders asks the inventory service, behind its circuit breaker. */
 export interface Inventory {
-  /** Reserves all lines for the order, or none. The same order again changes nothing. */
+  /**
+   * Reserves all lines for the order, or none. The same order again changes nothing. After any outcome but
+   * `reserved`, another request for the same order may all the same have reserved its stock, or still will.
+   */
   reserve(orderId: string, lines: readonly { sku: string; quantity: number }[]): Promise<ReserveOutcome>;
 }
 
@@ -48,6 +56,7 @@ export function createInventory(client: ServiceClient): Inventory {
         );
         return reserve.reserved ? { kind: 'reserved' } : { kind: 'shortage', shortages: reserve.shortages };
       } catch (error) {
+        if (error instanceof PorticoError && error.code === 'CONFLICT') return givenUp;
         if (!isServiceFailure(error)) throw error;
         return {
           kind: 'unavailable',
@@ -55,7 +64,6 @@ export function createInventory(client: ServiceClient): Inventory {
             error instanceof PorticoError ? error.message : 'The stock could not be asked; please try again',
           retryAfterSeconds:
             error instanceof BreakerOpenError ? error.retryAfterSeconds : defaultRetryAfterSeconds,
-          maybeReserved: !(error instanceof BreakerOpenError),
         };
       }
     },

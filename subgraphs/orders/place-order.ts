@@ -5,7 +5,7 @@ import type { Caller } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { parseInput } from '../../platform/graphql/input.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Inventory, ReserveOutcome } from './inventory.ts';
+import { givenUp, type Inventory, type ReserveOutcome } from './inventory.ts';
 import type { OrderRow, OrderStore, PlacedOrder } from './store.ts';
 
 /** What placing an order needs. */
@@ -53,24 +53,23 @@ export async function placeOrder(
   const order = await findOrBegin(desk, customer.id, input);
   if (order.status === 'PLACED' || order.placedAt) return { kind: 'placed', order: order as PlacedOrder };
 
-  const outcome = await desk.inventory.reserve(order.id, order.lines);
-  switch (outcome.kind) {
-    case 'reserved': {
-      const placed = await desk.store.place(order.id);
-      if (placed) return { kind: 'placed', order: placed };
-      return {
-        kind: 'unavailable',
-        message: 'The order took too long and was given up; please place it again',
-        retryAfterSeconds: 1,
-        maybeReserved: false,
-      };
-    }
-    case 'shortage':
-      await desk.store.discard(order.id);
-      return outcome;
-    case 'unavailable':
-      await (outcome.maybeReserved ? desk.store.abandon(order.id) : desk.store.discard(order.id));
-      return outcome;
+  const outcome = await reserve(desk, order);
+  if (outcome.kind === 'reserved') {
+    const placed = await desk.store.place(order.id);
+    return placed ? { kind: 'placed', order: placed } : givenUp;
+  }
+  // Never only forgotten: a request under the same key, of now or before a crash, may have reserved for this order.
+  const placed = await desk.store.giveUp(order.id);
+  return placed ? { kind: 'placed', order: placed } : outcome;
+}
+
+/** Reserves the order's stock; an order that inventory refuses for another reason than its stock is given up. */
+async function reserve({ inventory, store }: OrderDesk, { id, lines }: OrderRow): Promise<ReserveOutcome> {
+  try {
+    return await inventory.reserve(id, lines);
+  } catch (error) {
+    await store.giveUp(id);
+    throw error;
   }
 }
 

@@ -49,6 +49,8 @@ function inventoryBreaker(config: OrdersConfig) {
   return {
     timeoutMs: config.INVENTORY_TIMEOUT_MS,
     failureRatePercent: config.INVENTORY_BREAKER_FAILURE_RATE_PERCENT,
+    slowCallMs: config.INVENTORY_BREAKER_SLOW_CALL_MS,
+    slowCallRatePercent: config.INVENTORY_BREAKER_SLOW_CALL_RATE_PERCENT,
     minimumCalls: config.INVENTORY_BREAKER_MINIMUM_CALLS,
     windowMs: config.INVENTORY_BREAKER_WINDOW_MS,
     openMs: config.INVENTORY_BREAKER_OPEN_MS,

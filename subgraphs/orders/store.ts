@@ -36,18 +36,19 @@ export interface OrderStore {
   begin(order: NewOrder): Promise<boolean>;
   /** PENDING to PLACED. Undefined when the order was given up meanwhile; an order that is placed stays so. */
   place(id: string): Promise<PlacedOrder | undefined>;
-  /** Gives an undecided order up, and frees its key; what it may have reserved is given back by an event. */
-  abandon(id: string): Promise<void>;
-  /** Forgets an undecided order that has surely reserved nothing. */
-  discard(id: string): Promise<void>;
+  /**
+   * Gives an undecided order up, and frees its key; what it may have reserved is given back by an event. An order that
+   * was placed meanwhile stays so, and is returned.
+   */
+  giveUp(id: string): Promise<PlacedOrder | undefined>;
   /** PLACED to CANCELLED. Undefined when the customer has no such order; a cancelled one stays so. */
   cancel(customerId: string, id: string): Promise<PlacedOrder | undefined>;
   /** The customer's order of each id, in the ids' order; null where there is none. */
   findMany(customerId: string, ids: readonly string[]): Promise<(PlacedOrder | null)[]>;
   /** A page of the customer's orders, newest first, with one row more than asked for when there is a next page. */
   page(customerId: string, page: OrderPage): Promise<PlacedOrder[]>;
-  /** Ids of orders that are undecided since before the given time. */
-  findUndecided(before: Date): Promise<string[]>;
+  /** Ids of orders that are undecided since before the given time, oldest first, at most `limit`. */
+  findUndecided(before: Date, limit: number): Promise<string[]>;
 }
 
 type Transaction = Prisma.TransactionClient;
@@ -64,10 +65,7 @@ export function createOrderStore(prisma: PrismaClient): OrderStore {
       }),
     begin: order => begin(prisma, order),
     place: id => prisma.$transaction(tx => place(tx, id)),
-    abandon: id => prisma.$transaction(tx => abandon(tx, id)),
-    async discard(id) {
-      await prisma.order.deleteMany({ where: { id, status: 'PENDING' } });
-    },
+    giveUp: id => prisma.$transaction(tx => giveUp(tx, id)),
     cancel: (customerId, id) => prisma.$transaction(tx => cancel(tx, customerId, id)),
     async findMany(customerId, ids) {
       const rows = await prisma.order.findMany({
@@ -78,11 +76,12 @@ export function createOrderStore(prisma: PrismaClient): OrderStore {
       return ids.map(id => rowsById.get(id) ?? null);
     },
     page: (customerId, page) => findPage(prisma, customerId, page),
-    async findUndecided(before) {
+    async findUndecided(before, limit) {
       const rows = await prisma.order.findMany({
         where: { status: 'PENDING', createdAt: { lt: before } },
         select: { id: true },
-        take: 100,
+        orderBy: { createdAt: 'asc' },
+        take: limit,
       });
       return rows.map(row => row.id);
     },
@@ -127,14 +126,15 @@ async function place(tx: Transaction, id: string): Promise<PlacedOrder | undefin
   return { ...order, status: 'PLACED', placedAt };
 }
 
-async function abandon(tx: Transaction, id: string): Promise<void> {
+async function giveUp(tx: Transaction, id: string): Promise<PlacedOrder | undefined> {
   const order = await lockOrder(tx, id);
-  if (order?.status !== 'PENDING') return;
+  if (order?.status !== 'PENDING') return order?.placedAt ? (order as PlacedOrder) : undefined;
   await tx.order.update({
     where: { id },
     data: { status: 'CANCELLED', idempotencyKey: null, cancelledAt: new Date() },
   });
   await publish(tx, orderAbandoned(order));
+  return undefined;
 }
 
 async function cancel(tx: Transaction, customerId: string, id: string): Promise<PlacedOrder | undefined> {

@@ -5,31 +5,47 @@ import type { Logger } from '../../platform/log.ts';
 import type { OrderStore } from './store.ts';
 
 interface SweepOptions {
-  readonly store: OrderStore;
+  readonly store: Pick<OrderStore, 'findUndecided' | 'giveUp'>;
   /** Age in ms at which an undecided order is given up. */
   readonly timeoutMs: number;
   readonly log: Logger;
 }
 
+/** Orders that are looked up at once. */
+const pageSize = 100;
+/** Time until a sweep that failed is tried again, in ms. */
+const retryMs = 1_000;
+
 /**
  * Gives up orders that a crash has left undecided, so that their stock comes back. An order is decided at the latest
- * one and a half timeouts after it was begun, while this service runs.
+ * one and a half timeouts after it was begun; or, when no instance of this service had its database then, half a
+ * timeout after one has it again.
  */
 export function giveUpUndecidedOrders({ store, timeoutMs, log }: SweepOptions): Closable {
   const stop = new AbortController();
 
   async function sweep(): Promise<void> {
-    const ids = await store.findUndecided(new Date(Date.now() - timeoutMs));
-    for (const id of ids) {
-      await store.abandon(id);
-      log.warn({ orderId: id }, 'An order was left undecided; it was given up');
+    const before = new Date(Date.now() - timeoutMs);
+    for (let full = true; full && !stop.signal.aborted; ) {
+      const ids = await store.findUndecided(before, pageSize);
+      for (const id of ids) {
+        const placed = await store.giveUp(id);
+        if (!placed) log.warn({ orderId: id }, 'An order was left undecided; it was given up');
+      }
+      full = ids.length === pageSize;
     }
   }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      await sweep().catch(error => log.warn(`Looking for undecided orders failed: ${messageOf(error)}`));
-      await delay(timeoutMs / 2, undefined, { signal: stop.signal }).catch(() => {});
+      let waitMs = timeoutMs / 2;
+      try {
+        await sweep();
+      } catch (error) {
+        waitMs = Math.min(waitMs, retryMs);
+        log.warn(`Looking for undecided orders failed and will be tried again: ${messageOf(error)}`);
+      }
+      await delay(waitMs, undefined, { signal: stop.signal }).catch(() => {});
     }
   }
 

@@ -1,13 +1,23 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { placeOrder } from '../helpers/shop.ts';
+import type { GraphClient } from '../../dev/graph-client.ts';
+import { dataOf, placeOrder } from '../helpers/shop.ts';
 import { useSystem } from '../helpers/system.ts';
 
 const openMs = 1_500;
+const slowCallMs = 700;
+const ordersQuery = '{ orders(first: 100) { edges { node { id } } } }';
 const line = { sku: 'MUG-BLACK', quantity: 1 };
 
 describe('orders call inventory behind a circuit breaker', () => {
   const shop = useSystem({
-    env: { INVENTORY_BREAKER_OPEN_MS: String(openMs), INVENTORY_TIMEOUT_MS: '1000' },
+    env: {
+      INVENTORY_BREAKER_OPEN_MS: String(openMs),
+      INVENTORY_BREAKER_SLOW_CALL_MS: String(slowCallMs),
+      // A test that calls slowly has to reach the rate beside the fast calls of the tests before it.
+      INVENTORY_BREAKER_SLOW_CALL_RATE_PERCENT: '25',
+    },
   });
 
   async function breakerState(): Promise<string> {
@@ -16,6 +26,14 @@ describe('orders call inventory behind a circuit breaker', () => {
       components: { circuitBreakers: { details: { inventory: { state: string } } } };
     };
     return health.components.circuitBreakers.details.inventory.state;
+  }
+
+  /** Orders until the breaker lets calls through again. */
+  async function untilClosed(client: GraphClient): Promise<void> {
+    await expect
+      .poll(async () => (await placeOrder(client, [line])).__typename, { timeout: 15_000 })
+      .toBe('OrderPlaced');
+    expect(await breakerState()).toBe('CLOSED');
   }
 
   test('it opens when calls fail, answers at once while open, lets one call try, and closes when that succeeds', async () => {
@@ -44,10 +62,7 @@ describe('orders call inventory behind a circuit breaker', () => {
 
     await shop.system.start('inventory');
     await expect.poll(breakerState, { timeout: 10_000 }).toBe('HALF_OPEN');
-    await expect
-      .poll(async () => (await placeOrder(alice, [line])).__typename, { timeout: 15_000 })
-      .toBe('OrderPlaced');
-    expect(await breakerState()).toBe('CLOSED');
+    await untilClosed(alice);
   });
 
   test('an operator forces it open, by which calls are refused, and closed again', async () => {
@@ -69,6 +84,49 @@ describe('orders call inventory behind a circuit breaker', () => {
     expect(listed).toMatchObject({ circuitBreakers: { inventory: { state: 'FORCED_OPEN' }, products: {} } });
     expect(await force('CLOSE')).toEqual({ circuitBreakerName: 'inventory', currentState: 'CLOSED' });
     expect(await placeOrder(alice, [line])).toMatchObject({ __typename: 'OrderPlaced' });
+  });
+
+  test('calls that are slow open it, though they succeed', async () => {
+    const alice = await shop.client('alice');
+    const connection = new pg.Client({ connectionString: shop.system.databaseUrls.inventory });
+    await connection.connect();
+    try {
+      for (let slow = 0; (await breakerState()) !== 'OPEN'; slow += 1) {
+        expect(slow).toBeLessThan(10);
+        // Whoever wants the row waits for this transaction.
+        await connection.query('BEGIN');
+        await connection.query(`SELECT * FROM stock WHERE sku = 'MUG-BLACK' FOR UPDATE`);
+        const ordering = placeOrder(alice, [line]);
+        await delay(slowCallMs + 300);
+        await connection.query('COMMIT');
+        expect(await ordering).toMatchObject({ __typename: 'OrderPlaced' });
+      }
+    } finally {
+      await connection.end();
+    }
+    expect(await placeOrder(alice, [line])).toMatchObject({ __typename: 'InventoryUnavailable' });
+    await untilClosed(alice);
+  });
+
+  test('errors that inventory answers with open it, and leave no order', async () => {
+    const alice = await shop.client('alice');
+    const count = async () =>
+      dataOf(await alice.request<{ orders: { edges: unknown[] } }>(ordersQuery)).orders.edges.length;
+    const before = await count();
+    const connection = new pg.Client({ connectionString: shop.system.databaseUrls.inventory });
+    await connection.connect();
+    try {
+      await connection.query('ALTER TABLE reservations RENAME TO reservations_away');
+      for (let failures = 0; (await breakerState()) !== 'OPEN'; failures += 1) {
+        expect(await placeOrder(alice, [line])).toMatchObject({ __typename: 'InventoryUnavailable' });
+        expect(failures).toBeLessThan(10);
+      }
+    } finally {
+      await connection.query('ALTER TABLE reservations_away RENAME TO reservations');
+      await connection.end();
+    }
+    expect(await count()).toBe(before);
+    await untilClosed(alice);
   });
 
   test('the state of the breaker is a metric', async () => {

@@ -4,9 +4,10 @@ import { afterAll, beforeAll } from 'vitest';
 import { type Child, startChild } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
+import { logToFiles } from '../../dev/logs.ts';
 import { freePort } from './ports.ts';
 import { serveTestSubgraph, type TestSubgraph, type TestSubgraphOptions } from './subgraph.ts';
-import { logToFiles, makeDataDir } from './system.ts';
+import { makeDataDir } from './system.ts';
 
 /** What `/actuator/supergraph` says, as far as tests look at it. */
 export interface SupergraphView {

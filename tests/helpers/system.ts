@@ -1,10 +1,10 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import type { Child } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
+import { logToFiles } from '../../dev/logs.ts';
 import { loadSystemSettings } from '../../dev/settings.ts';
 import { type System, type SystemOptions, startSystem } from '../../dev/system.ts';
 import { freePort } from './ports.ts';
@@ -45,13 +45,6 @@ export async function makeDataDir(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'portico-test-'));
   await chmod(dataDir, 0o755);
   return dataDir;
-}
-
-/** Writes the log of each process to a file of its own. */
-export function logToFiles(dataDir: string): (name: string, line: string) => void {
-  const folder = join(dataDir, 'logs');
-  mkdirSync(folder, { recursive: true });
-  return (name, line) => appendFileSync(join(folder, `${name}.log`), `${line}\n`);
 }
 
 /**

@@ -13,6 +13,7 @@ const tests = [
   'tests/kafka/secure.test.ts',
   'tests/order-to-subscriber',
   'tests/events',
+  'tests/chaos',
 ];
 
 /** Runs the event tests over Apache Kafka. @returns vitest's exit code */

@@ -1,0 +1,76 @@
+/** Calls of a while, by what came of them. */
+export interface CallCounts {
+  /** Calls that ended. */
+  readonly calls: number;
+  readonly failures: number;
+  /** Calls that took too long, whatever came of them. */
+  readonly slow: number;
+  readonly slowFailures: number;
+  /** Calls that were refused without being made. */
+  readonly rejected: number;
+}
+
+/** What came of one call. */
+export interface CallOutcome {
+  readonly failed: boolean;
+  readonly slow: boolean;
+}
+
+type Bucket = { -readonly [Key in keyof CallCounts]: number };
+
+const emptyBucket = (): Bucket => ({ calls: 0, failures: 0, slow: 0, slowFailures: 0, rejected: 0 });
+
+/** Parts of the window; it moves on by one of them at a time. */
+const bucketCount = 10;
+
+/** Counts calls over a window of time that moves along. */
+export class CallWindow {
+  readonly #bucketMs: number;
+  readonly #bucketByIndex = new Map<number, Bucket>();
+
+  /** @param windowMs length of the window in ms */
+  constructor(windowMs: number) {
+    this.#bucketMs = windowMs / bucketCount;
+  }
+
+  add({ failed, slow }: CallOutcome): void {
+    const bucket = this.#current();
+    bucket.calls += 1;
+    if (failed) bucket.failures += 1;
+    if (slow) bucket.slow += 1;
+    if (failed && slow) bucket.slowFailures += 1;
+  }
+
+  addRejected(): void {
+    this.#current().rejected += 1;
+  }
+
+  /** Sums of what is in the window now. */
+  get counts(): CallCounts {
+    this.#forgetOld();
+    const sum = emptyBucket();
+    for (const bucket of this.#bucketByIndex.values())
+      for (const name of Object.keys(sum) as (keyof Bucket)[]) sum[name] += bucket[name];
+    return sum;
+  }
+
+  clear(): void {
+    this.#bucketByIndex.clear();
+  }
+
+  #index(): number {
+    return Math.floor(Date.now() / this.#bucketMs);
+  }
+
+  #current(): Bucket {
+    const index = this.#index();
+    const bucket = this.#bucketByIndex.get(index) ?? emptyBucket();
+    this.#bucketByIndex.set(index, bucket);
+    return bucket;
+  }
+
+  #forgetOld(): void {
+    const oldest = this.#index() - bucketCount;
+    for (const index of this.#bucketByIndex.keys()) if (index <= oldest) this.#bucketByIndex.delete(index);
+  }
+}

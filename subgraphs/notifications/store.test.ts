@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startServiceDatabases } from '../../prisma/testing.ts';
+import { PrismaClient } from './generated/prisma/client.ts';
+import { createNotificationStore, type NewNotification, type NotificationStore } from './store.ts';
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+
+let databases: Awaited<ReturnType<typeof startServiceDatabases<'notifications'>>>;
+let prisma: PrismaClient;
+let store: NotificationStore;
+
+beforeAll(async () => {
+  databases = await startServiceDatabases('notifications');
+  prisma = new PrismaClient({
+    adapter: new PrismaPg({ connectionString: databases.urls.notifications, max: 20 }),
+  });
+  store = createNotificationStore(prisma);
+});
+afterAll(async () => {
+  await prisma.$disconnect();
+  await databases.close();
+});
+
+function notificationFor(customerId: string): NewNotification {
+  return {
+    customerId,
+    kind: 'ORDER_PLACED',
+    message: 'Your order was placed.',
+    orderId: randomUUID(),
+    eventId: randomUUID(),
+    eventTime: new Date(),
+  };
+}
+
+describe('a feed of notifications', () => {
+  test('gets one notification of an event, however often it is delivered at the same time', async () => {
+    const customer = randomUUID();
+    const notification = notificationFor(customer);
+    await Promise.all(Array.from({ length: 8 }, () => store.add(notification)));
+    await store.add(notification);
+    const feed = await store.readFeed(customer, 0n, 10);
+    expect(feed.map(({ position, eventId }) => [position, eventId])).toEqual([[1n, notification.eventId]]);
+    expect(await store.lastPosition(customer)).toBe(1n);
+  });
+
+  test('counts its notifications without gaps when several instances add at the same time', async () => {
+    const customer = randomUUID();
+    await Promise.all(Array.from({ length: 30 }, () => store.add(notificationFor(customer))));
+    const feed = await store.readFeed(customer, 0n, 100);
+    expect(feed.map(({ position }) => position)).toEqual(
+      Array.from({ length: 30 }, (_, index) => BigInt(index + 1)),
+    );
+  });
+});
