@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { wholeNumber } from '../../platform/config.ts';
 import { databaseSettings } from '../../platform/database.ts';
 import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
 import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
@@ -8,6 +9,9 @@ export const notificationsSettings = subgraphSettings
   .extend({
     ...databaseSettings.shape,
     ...kafkaSettings.shape,
+    NOTIFICATION_RETENTION_DAYS: wholeNumber(90, { min: 1, max: 36_500 }).describe(
+      'Age in days at which notifications are removed; longer than the broker keeps their events.',
+    ),
   })
   .check(kafkaSettingsFit);
 export type NotificationsConfig = z.infer<typeof notificationsSettings>;

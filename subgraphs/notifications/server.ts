@@ -10,6 +10,7 @@ import { createEventHandlers, orderEventsTopic } from './events.ts';
 import { PrismaClient } from './generated/prisma/client.ts';
 import { createLiveFeeds } from './live-feeds.ts';
 import { createOperationContext, resolvers } from './resolvers.ts';
+import { removeOldNotifications } from './retention.ts';
 import { createNotificationStore } from './store.ts';
 
 /** Starts the notifications subgraph: what customers are told, kept and live. */
@@ -18,6 +19,8 @@ export async function startNotifications(context: ProcessContext<NotificationsCo
   const { pool } = scope.use('database', await openDatabase(config, health, log));
   const store = createNotificationStore(new PrismaClient({ adapter: new PrismaPg(pool) }));
   const feeds = scope.use('live feeds', createLiveFeeds({ store, config, log }));
+
+  scope.use('retention', removeOldNotifications({ store, days: config.NOTIFICATION_RETENTION_DAYS, log }));
 
   const kafka = createKafka(config, name, log);
   const deadLetters = scope.use(

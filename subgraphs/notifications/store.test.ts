@@ -53,4 +53,19 @@ describe('a feed of notifications', () => {
       Array.from({ length: 30 }, (_, index) => BigInt(index + 1)),
     );
   });
+
+  test('loses what is too old, oldest first, and goes on counting', async () => {
+    const customer = randomUUID();
+    for (let count = 0; count < 5; count++) await store.add(notificationFor(customer));
+    expect(await store.removeBefore(new Date(Date.now() - 60_000), 10)).toBe(0);
+    // The file's other customers may have some too, which are older.
+    const soon = new Date(Date.now() + 1_000);
+    while ((await store.readFeed(customer, 0n, 10)).length > 3)
+      expect(await store.removeBefore(soon, 1)).toBe(1);
+    expect((await store.readFeed(customer, 0n, 10)).map(({ position }) => position)).toEqual([3n, 4n, 5n]);
+    await store.removeBefore(soon, 1_000);
+    expect(await store.lastPosition(customer)).toBe(5n);
+    await store.add(notificationFor(customer));
+    expect((await store.readFeed(customer, 0n, 10)).map(({ position }) => position)).toEqual([6n]);
+  });
 });

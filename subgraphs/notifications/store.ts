@@ -35,6 +35,8 @@ export interface NotificationStore {
   markRead(customerId: string, id: string): Promise<NotificationRow | undefined>;
   /** The customer's notification of each id, in the ids' order; null where there is none. */
   findMany(customerId: string, ids: readonly string[]): Promise<(NotificationRow | null)[]>;
+  /** Removes the oldest notifications from before a time, at most `limit`. @returns how many they were */
+  removeBefore(time: Date, limit: number): Promise<number>;
 }
 
 /** Makes the store of the notifications. */
@@ -72,6 +74,13 @@ export function createNotificationStore(prisma: PrismaClient): NotificationStore
       const rows = await prisma.notification.findMany({ where: { id: { in: [...ids] }, customerId } });
       const rowsById = new Map(rows.map(row => [row.id, row]));
       return ids.map(id => rowsById.get(id) ?? null);
+    },
+    removeBefore(time, limit) {
+      // Ids begin with their time (RFC 9562, version 7), so that the primary key finds the oldest.
+      const first = uuidv7({ msecs: time.getTime(), seq: 0, random: new Uint8Array(16) });
+      return prisma.$executeRaw`
+        DELETE FROM notifications WHERE id IN (
+          SELECT id FROM notifications WHERE id < ${first}::uuid ORDER BY id LIMIT ${limit})`;
     },
   };
 }
