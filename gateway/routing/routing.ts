@@ -90,7 +90,7 @@ export function createRouting(
 function isSubgraphFailure(error: unknown): boolean {
   if (!(error instanceof PorticoError)) return true;
   if (error.code === 'SUBGRAPH_UNAVAILABLE') return error.cause !== undefined;
-  return error.code === 'SUBGRAPH_ERROR';
+  return error.code === 'SUBGRAPH_ERROR' || error.code === 'SUBGRAPH_TIMEOUT';
 }
 
 function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {

@@ -44,7 +44,7 @@ export interface SubgraphFetcher {
   /**
    * Asks one instance. When the connection fails before the answer, a query is tried on another instance; a mutation only
    * when it surely was not sent.
-   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, or SUBGRAPH_ERROR
+   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, SUBGRAPH_TIMEOUT, or SUBGRAPH_ERROR
    */
   fetch(target: FetchTarget, fetch: SubgraphFetch, signal: AbortSignal): Promise<SubgraphAnswer>;
 }
@@ -107,22 +107,27 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   }
 
   async function fetchWithRetries(
-    { subgraph, serves, isStrict }: FetchTarget,
+    { subgraph, serves, isStrict, timeoutMs }: FetchTarget,
     fetch: SubgraphFetch,
     signal: AbortSignal,
   ) {
     const tried = new Set<Endpoint>();
     retries.request();
+    let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
     for (;;) {
-      const endpoint = instances.pick(subgraph, { serves, strict: isStrict(), except: tried });
       try {
         return await send(endpoint, fetch, signal);
       } catch (error) {
-        tried.add(endpoint);
+        if (isTimeout(signal)) throw timedOut(subgraph, timeoutMs, error);
         if (signal.aborted || error instanceof PorticoError) throw error;
+        tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
-        if (!mayRetry || !retries.tryRetry()) throw unreachable(subgraph, error);
+        const next = mayRetry
+          ? instances.find(subgraph, { serves, strict: isStrict(), except: tried })
+          : undefined;
+        if (!next || !retries.tryRetry()) throw unreachable(subgraph, error);
         count('retry', subgraph);
+        endpoint = next;
       }
     }
   }
@@ -145,7 +150,11 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
 
 function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): SubgraphAnswer {
   try {
-    return answerSchema.parse(JSON.parse(text));
+    const answer = answerSchema.parse(JSON.parse(text));
+    const { data, errors = [] } = answer;
+    // What a framework says of its own fault may well be a JSON object, or even a list of errors.
+    if (data || (errors.length > 0 && status < 500)) return answer;
+    throw new Error(errors[0]?.message ?? 'it has neither data nor errors');
   } catch (cause) {
     throw new PorticoError(
       'SUBGRAPH_ERROR',
@@ -164,6 +173,14 @@ function isConnectionLoss(error: unknown): boolean {
 function isTimeout(signal: AbortSignal): boolean {
   const reason: unknown = signal.reason;
   return reason instanceof Error && (reason.name === 'TimeoutError' || reason instanceof PorticoError);
+}
+
+function timedOut(subgraph: string, timeoutMs: number, cause: unknown): PorticoError {
+  return new PorticoError(
+    'SUBGRAPH_TIMEOUT',
+    `The subgraph '${subgraph}' expected to answer within ${timeoutMs} ms, but did not`,
+    { cause, details: { subgraph } },
+  );
 }
 
 function unreachable(subgraph: string, cause: unknown): PorticoError {
