@@ -17,6 +17,8 @@ interface Answer {
   readonly errors?: readonly { message: string; extensions: Record<string, unknown> }[];
 }
 
+const headerRules = { toSubgraphs: [], toClients: ['cache-control'] };
+
 /** A gateway's way to one subgraph, `stock`, over the instances that are given. */
 async function routeTo(instances: readonly ServiceInstance[], settings: Record<string, string> = {}) {
   const metrics = new Registry();
@@ -41,12 +43,10 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
     graph: undefined,
   }));
   const source = routing.dataSourceOf({ name: 'stock', hash: 'v1', sdl: '' });
-  const rules = { toSubgraphs: [], toClients: ['cache-control'] };
   return {
     registry,
     metrics,
-    headers: passHeaders(rules, {}),
-    async ask(query = '{ count }', headers = passHeaders(rules, {})): Promise<Answer> {
+    async ask(query = '{ count }', headers = passHeaders(headerRules, {})): Promise<Answer> {
       const answer = await source.process({
         request: { query },
         context: { caller: anonymous, headers },
@@ -216,5 +216,32 @@ describe('a subgraph that takes too long', () => {
     const { ask, breaker } = await routeTo([instance], { SUBGRAPH_TIMEOUT_MS: '50' });
     for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_TIMEOUT']);
     expect(await breaker()).toBe('OPEN');
+  });
+});
+
+describe('what the client gets may not be kept', () => {
+  const cacheable = (response: ServerResponse, body: unknown) => {
+    response.setHeader('cache-control', 'max-age=60, public');
+    answerWith(response, 200, body);
+  };
+
+  test.each([
+    ['when a subgraph fails beside one that does not', '{ broken }'],
+    ['when a subgraph answers with errors', '{ refused }'],
+  ])('%s', async (_case, query) => {
+    const port = await serveInstance((request, response) => {
+      request.on('data', chunk => {
+        if (String(chunk).includes('broken')) reset(response);
+        else if (String(chunk).includes('refused'))
+          cacheable(response, { data: {}, errors: [{ message: 'no' }] });
+        else cacheable(response, { data: { count: 3 } });
+      });
+    });
+    const { ask } = await routeTo([describeInstance({ port })]);
+    const headers = passHeaders(headerRules, {});
+    await ask('{ count }', headers);
+    expect(headers.response()).toEqual({ 'cache-control': 'max-age=60, public' });
+    await ask(query, headers);
+    expect(headers.response()).toEqual({ 'cache-control': 'no-store' });
   });
 });
