@@ -86,7 +86,9 @@ describe('the launch history', () => {
       const subgraphs = [subgraph('a', String(count))];
       await history.add(launch(subgraphs), subgraphs);
     }
-    expect(history.launches.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, index) => index + 151));
+    expect(history.launches.map(({ id }) => id)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 151),
+    );
     expect((await readdir(join(folder, 'sdl'))).length).toBeLessThanOrEqual(200);
     expect(history.servedSdlOf('a', '151')).toBe('# a 151');
     expect(history.servedSdlOf('a', '150')).toBeUndefined();

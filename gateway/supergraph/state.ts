@@ -22,7 +22,7 @@ export type SupergraphState =
 
 /** What the registry asks for and the graph does not have. */
 export interface SupergraphFaults {
-  /** Subgraphs whose SDL could not be read from any instance. */
+  /** Subgraphs of which a version's SDL could not be read from any of its instances. */
   readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
   readonly heldBack: readonly HeldBack[];
   /** Why a graph that composed could not be loaded. */

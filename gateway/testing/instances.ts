@@ -47,8 +47,10 @@ export function fillRegistry(...first: ServiceInstance[]) {
   const listeners = new Set<() => void>();
   const departureListeners = new Set<(instance: ServiceInstance, departure: Departure) => void>();
   let instances: readonly ServiceInstance[] = first;
+  let reads = 0;
   const view: RegistryView = {
     get instances() {
+      reads += 1;
       return instances;
     },
     loaded: true,
@@ -66,6 +68,10 @@ export function fillRegistry(...first: ServiceInstance[]) {
   };
   return {
     view,
+    /** How often its instances were looked at. */
+    get reads() {
+      return reads;
+    },
     /** Names these instances from now on; those that are left out have deregistered. */
     change(...now: ServiceInstance[]): void {
       const gone = instances.filter(({ id }) => !now.some(each => each.id === id));
