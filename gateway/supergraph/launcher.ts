@@ -8,7 +8,7 @@ import type { Composer, Composition } from './composer.ts';
 import { createGraph, type Graph } from './graph.ts';
 import type { HotOperations } from './hot-operations.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
-import type { Served } from './state.ts';
+import { describeCompositionFault, type Served } from './state.ts';
 
 /** Makes graphs of subgraphs, and keeps the history of it. */
 export interface Launcher {
@@ -55,7 +55,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   let lastFailure = '';
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
-    if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join('; '));
+    if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
     const { supergraphSdl } = outcome;
     return createGraph({ supergraphSdl, subgraphs, dataSourceOf, maxPlans, log });
   }
@@ -135,7 +135,10 @@ function keyOf(subgraphs: readonly Subgraph[]): string {
 /** A composition on which the thread died, for example for want of memory. The next one may do better. */
 function interruptedComposition(error: unknown): Composition {
   return {
-    outcome: { kind: 'failed', faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error) }] },
+    outcome: {
+      kind: 'failed',
+      faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error), locations: [] }],
+    },
     changes: [],
   };
 }

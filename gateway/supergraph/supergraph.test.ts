@@ -124,6 +124,7 @@ describe('what can not be had', () => {
     const registry = fillRegistry(base, wrong.describe({ metadata: labelled('v1') }));
     const supergraph = await startSupergraph(registry.view, { sdlPollIntervalMs: 100 });
     await expect.poll(() => describeFaults(supergraph.faults).join(), patiently).toContain('held back');
+    expect(describeFaults(supergraph.faults).join()).toMatch(/Item\.name.* \(items 1:\d+, stock 1:\d+\)/);
     expect(served(supergraph)).toEqual(['items@i1']);
     wrong.answer = stock('count: Int');
     await becomes(supergraph).toEqual(['items@i1', 'stock@v1']);

@@ -15,6 +15,7 @@ import { offeredInstances } from './offers.ts';
 import { createSdlReader, type Offer } from './sdl-reader.ts';
 import { rememberSightings } from './sightings.ts';
 import {
+  describeCompositionFault,
   describeFaults,
   noFaults,
   type Served,
@@ -202,7 +203,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const served = servedOf(state)?.graph;
     const composition = await launcher.compose(subgraphs, served);
     if (composition.outcome.kind === 'failed') {
-      const reasons = composition.outcome.faults.map(({ message }) => message).join('; ');
+      const reasons = composition.outcome.faults.map(describeCompositionFault).join('; ');
       throw new PorticoError('CONFLICT', `The graph does not compose: ${reasons}`);
     }
     const next = await launcher.launch(
