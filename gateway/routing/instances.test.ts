@@ -67,6 +67,7 @@ describe('picking an instance', () => {
       instance('a:1'),
       instance('a:2', { status: 'OUT_OF_SERVICE' }),
       instance('a:3', { status: 'STARTING' }),
+      { ...instance('a:4'), addressFault: 'its path leads elsewhere' },
     );
     const first = instances.pick('products', any);
     expect(first.id).toBe('a:1');
