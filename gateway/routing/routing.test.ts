@@ -245,3 +245,36 @@ describe('what the client gets may not be kept', () => {
     expect(headers.response()).toEqual({ 'cache-control': 'no-store' });
   });
 });
+
+test('an answer that is larger than allowed is an error, and is not read to its end', async () => {
+  const endless = (response: ServerResponse) => {
+    const write = () => {
+      while (!response.destroyed && response.write('x'.repeat(65_536)));
+    };
+    response.writeHead(200, { 'content-type': 'application/json' }).on('drain', write);
+    write();
+  };
+  const { instance } = await serve(endless);
+  const { ask } = await routeTo([instance], { SUBGRAPH_MAX_RESPONSE_BYTES: '100000' });
+  const { errors } = await ask();
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('SUBGRAPH_MAX_RESPONSE_BYTES') as string,
+    extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' },
+  });
+});
+
+test.each([
+  ['{}', 3],
+  ['{"stock":{"connections":1}}', 1],
+])('a subgraph with the limits %s has %d connections for three fetches at once', async (limits, expected) => {
+  const held: ServerResponse[] = [];
+  const { instance, asked } = await serve(response => void held.push(response));
+  const { ask } = await routeTo([instance], { SUBGRAPH_LIMITS: limits });
+  const answers = [ask(), ask(), ask()];
+  for (let answered = 0; answered < 3; answered += expected) {
+    await expect.poll(() => held.length).toBe(expected);
+    expect(asked).toHaveLength(answered + expected);
+    for (const response of held.splice(0)) good(response);
+  }
+  for (const answer of await Promise.all(answers)) expect(answer).toEqual({ data: { count: 3 } });
+});

@@ -1,4 +1,4 @@
-import { type Dispatcher, request } from 'undici';
+import { type Dispatcher, errors, request } from 'undici';
 import * as z from 'zod';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
@@ -13,6 +13,7 @@ import type { Instances } from './instances.ts';
 /** Where fetches of one subgraph in one graph go. */
 export interface FetchTarget {
   readonly subgraph: string;
+  readonly agent: Dispatcher;
   readonly serves: (instance: ServiceInstance) => boolean;
   /** Whether only instances that serve the composed schema may be asked. */
   readonly isStrict: () => boolean;
@@ -51,7 +52,6 @@ export interface SubgraphFetcher {
 
 interface FetcherOptions {
   readonly instances: Instances;
-  readonly agent: Dispatcher;
   readonly retries: RetryBudget;
   readonly log: Logger;
   /** Counts retries, and ejections of instances. */
@@ -60,10 +60,15 @@ interface FetcherOptions {
 
 /** Makes the fetcher that all subgraphs share. */
 export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher {
-  const { instances, agent, retries, log, count } = options;
+  const { instances, retries, log, count } = options;
   const concurrentBySubgraph = new Map<string, number>();
 
-  async function send(endpoint: Endpoint, { body, context }: SubgraphFetch, signal: AbortSignal) {
+  async function send(
+    endpoint: Endpoint,
+    { agent }: FetchTarget,
+    { body, context }: SubgraphFetch,
+    signal: AbortSignal,
+  ) {
     endpoint.outstanding += 1;
     try {
       const token = await context.caller.token();
@@ -83,7 +88,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         body,
         signal,
       });
-      const parsed = readAnswer(endpoint, statusCode, await answer.text());
+      const parsed = readAnswer(endpoint, statusCode, await answer.text().catch(refuseTooLarge(endpoint)));
       context.headers.collect(headers);
       endpoint.succeeded();
       return parsed;
@@ -107,16 +112,17 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   }
 
   async function fetchWithRetries(
-    { subgraph, serves, isStrict, timeoutMs }: FetchTarget,
+    target: FetchTarget,
     fetch: SubgraphFetch,
     signal: AbortSignal,
-  ) {
+  ): Promise<SubgraphAnswer> {
+    const { subgraph, serves, isStrict, timeoutMs } = target;
     const tried = new Set<Endpoint>();
     retries.request();
     let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
     for (;;) {
       try {
-        return await send(endpoint, fetch, signal);
+        return await send(endpoint, target, fetch, signal);
       } catch (error) {
         if (isTimeout(signal)) throw timedOut(subgraph, timeoutMs, error);
         if (signal.aborted || error instanceof PorticoError) throw error;
@@ -162,6 +168,18 @@ function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): S
       { cause, details: { subgraph, instance: id } },
     );
   }
+}
+
+/** Says of an answer that was cut off for its size that it was. */
+function refuseTooLarge({ subgraph, id }: Endpoint): (cause: unknown) => never {
+  return cause => {
+    if (!(cause instanceof errors.ResponseExceededMaxSizeError)) throw cause;
+    throw new PorticoError(
+      'SUBGRAPH_ERROR',
+      `The subgraph '${subgraph}' expected to answer with no more than SUBGRAPH_MAX_RESPONSE_BYTES, but did`,
+      { cause, details: { subgraph, instance: id } },
+    );
+  };
 }
 
 /** Whether the connection broke before the answer came. */
