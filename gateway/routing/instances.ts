@@ -78,13 +78,9 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     pick(subgraph, options) {
       const best = find(subgraph, options);
       if (best) return best;
-      throw new PorticoError(
-        'SUBGRAPH_UNAVAILABLE',
-        absence(subgraph, options, knownBySubgraph.has(subgraph)),
-        {
-          details: { subgraph },
-        },
-      );
+      throw new PorticoError('SUBGRAPH_UNAVAILABLE', absence(subgraph, knownBySubgraph.has(subgraph)), {
+        details: { subgraph },
+      });
     },
     onArrival(listener) {
       arrivalListeners.add(listener);
@@ -111,8 +107,7 @@ function leastBusy(endpoints: readonly Endpoint[], turn: number): Endpoint | und
   return best ?? [...endpoints].sort((a, b) => a.ejectedUntilMs - b.ejectedUntilMs)[0];
 }
 
-function absence(subgraph: string, { except }: PickOptions, isRegistered: boolean): string {
-  if (except?.size) return `No instance of the subgraph '${subgraph}' could be reached`;
+function absence(subgraph: string, isRegistered: boolean): string {
   return isRegistered
     ? `No instance of the subgraph '${subgraph}' serves the schema that the graph was composed with`
     : `No instance of the subgraph '${subgraph}' is registered`;
