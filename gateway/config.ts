@@ -6,6 +6,7 @@ import { systemSettings } from '../platform/system.ts';
 /** Limits of one subgraph where they differ from those of all. */
 const subgraphLimits = z.strictObject({
   timeoutMs: z.number().int().min(1).max(3_600_000).optional(),
+  connections: z.number().int().min(1).max(10_000).optional(),
   maxConcurrent: z.number().int().min(1).max(100_000).optional(),
 });
 
@@ -47,7 +48,10 @@ const routingSettings = z.object({
     'Most fetches of one subgraph at once; further ones fail at once.',
   ),
   SUBGRAPH_LIMITS: subgraphLimitsByName.describe(
-    'Limits of single subgraphs as JSON: {"orders":{"timeoutMs":5000,"maxConcurrent":100}}.',
+    'Limits of single subgraphs as JSON: {"orders":{"timeoutMs":5000,"connections":50,"maxConcurrent":100}}.',
+  ),
+  SUBGRAPH_MAX_RESPONSE_BYTES: wholeNumber(67_108_864, { min: 1_024, max: 1_073_741_824 }).describe(
+    'Largest answer of a subgraph to one fetch; a larger one is an error.',
   ),
   SUBGRAPH_BREAKER_FAILURE_RATE_PERCENT: wholeNumber(50, { min: 1, max: 100 }).describe(
     "Share of failed fetches that opens a subgraph's circuit breaker.",

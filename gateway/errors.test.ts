@@ -31,6 +31,16 @@ describe('an error that a client gets', () => {
     },
   );
 
+  test.each([
+    { code: 'NOT_FOUND', serviceName: 'legacy', stacktrace: ['at a.ts'] },
+    { code: 'NOT_FOUND', serviceName: 'legacy', exception: { stacktrace: ['at a.ts'], host: 'db-1' } },
+  ])('has no stack trace of its subgraph: %j', extensions => {
+    expect(formatted(new GraphQLError('it broke', { extensions })).extensions).toEqual({
+      code: 'NOT_FOUND',
+      subgraph: 'legacy',
+    });
+  });
+
   test('of ours keeps its message, code and details, however deep it is wrapped', () => {
     const inner = new PorticoError('SUBGRAPH_TIMEOUT', 'too slow', { details: { subgraph: 'orders' } });
     const error = new GraphQLError('wrapped', {

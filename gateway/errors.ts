@@ -3,8 +3,9 @@ import { PorticoError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 
 /**
- * Makes the formatter of the errors that clients get: each has a stable `code`, and the `subgraph` that it is from. What
- * went wrong in the gateway itself is logged once and leaves as "Internal server error".
+ * Makes the formatter of the errors that clients get: each has a stable `code`, and the `subgraph` that it is from, and
+ * no stack trace (older servers have theirs in `exception`). What went wrong in the gateway itself is logged once and
+ * leaves as "Internal server error".
  */
 export function createErrorFormatter(log: Logger) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
@@ -16,7 +17,7 @@ export function createErrorFormatter(log: Logger) {
         extensions: { code: portico.code, ...portico.details },
       };
 
-    const { serviceName, code, stacktrace: _, ...extensions } = formatted.extensions ?? {};
+    const { serviceName, code, stacktrace: _, exception: __, ...extensions } = formatted.extensions ?? {};
     if (serviceName !== undefined) {
       const known = code !== undefined && code !== 'DOWNSTREAM_SERVICE_ERROR';
       return {

@@ -1,9 +1,11 @@
 import { byId, make } from './dom.js';
 
-const wordByPhase = {
-  serving: ['good', 'composed'],
-  stale: ['bad', 'last composition failed'],
-  waiting: ['warn', 'waiting'],
+/** How each phase of the gateway is drawn: kind of pill, word, explanation. */
+const phases = {
+  serving: ['good', 'composed', 'The gateway serves what the registry asks for'],
+  stale: ['bad', 'last composition failed', 'The gateway goes on with the last good graph'],
+  pinned: ['warn', 'pinned', 'An operator has gone back to an earlier graph; the registry is not followed'],
+  waiting: ['warn', 'waiting', 'The gateway has no graph yet'],
 };
 
 /**
@@ -16,14 +18,14 @@ export function renderGraph({ graph, gateway, error }, onSubgraph) {
     card.replaceChildren(make('p', { class: 'quiet' }, error ?? 'No gateway has answered.'));
     return;
   }
-  const [kind, word] = wordByPhase[graph.phase] ?? ['warn', String(graph.phase)];
+  const [kind, word, explanation] = drawingOf(graph.phase);
   const since = graph.since ? `since ${new Date(graph.since).toLocaleString([], { hour12: false })}` : '';
   card.replaceChildren(
     make(
       'p',
       { class: 'graph-state' },
       make('span', { class: `pill ${kind}` }, word),
-      make('span', { class: 'quiet' }, `${explainPhase(graph.phase)} ${since}`),
+      make('span', { class: 'quiet' }, `${explanation} ${since}`),
     ),
     ...listOf(graph.faults).map(fault => make('pre', { class: 'fault' }, textOf(fault))),
     make(
@@ -42,10 +44,8 @@ export function renderGraph({ graph, gateway, error }, onSubgraph) {
   );
 }
 
-function explainPhase(phase) {
-  if (phase === 'serving') return 'The gateway serves what the registry asks for';
-  if (phase === 'stale') return 'The gateway goes on with the last good graph';
-  return 'The gateway has no graph yet';
+function drawingOf(phase) {
+  return phases[phase] ?? ['warn', String(phase), ''];
 }
 
 /** Opens what one subgraph contributes, and whether it composed. */
@@ -71,7 +71,7 @@ export function showSubgraph(name, { graph, gateway, error }, instances) {
 }
 
 function compositionOf({ phase, faults }, found) {
-  const [kind, word] = wordByPhase[phase] ?? ['warn', String(phase)];
+  const [kind, word] = drawingOf(phase);
   const state = found || phase === 'stale' ? word : 'not composed';
   return [
     make('p', {}, make('span', { class: `pill ${found ? kind : 'warn'}` }, state)),
@@ -85,19 +85,12 @@ function fact(term, text) {
 
 function contributionsOf(subgraph) {
   const { contributes, sdl } = subgraph ?? {};
-  const lists = Array.isArray(contributes) ? { '': contributes } : (contributes ?? {});
-  const shown = Object.entries(lists).flatMap(([kind, names]) => [
-    kind && make('h3', {}, kind),
-    make(
-      'ul',
-      { class: 'names' },
-      ...listOf(names).map(each => make('li', {}, make('code', {}, textOf(each)))),
-    ),
-  ]);
+  const names = listOf(contributes).map(each => make('li', {}, make('code', {}, textOf(each))));
+  const shown = names.length > 0 ? [make('ul', { class: 'names' }, ...names)] : [];
   if (sdl) shown.push(make('details', {}, make('summary', {}, 'Its schema'), make('pre', {}, String(sdl))));
   if (shown.length === 0)
     shown.push(make('p', { class: 'quiet' }, 'The gateway does not say what it contributes.'));
-  return shown.filter(Boolean);
+  return shown;
 }
 
 function listOf(value) {

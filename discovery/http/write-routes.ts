@@ -81,8 +81,9 @@ function renew(context: EurekaContext, { app, id, query, request }: Target): boo
 }
 
 function cancel(context: EurekaContext, { app, id, request }: Target): boolean {
-  passOn(context, request, ['Cancel', app, id]);
-  return context.registry.cancel(app, id);
+  const known = context.registry.cancel(app, id);
+  if (known) passOn(context, request, ['Cancel', app, id]);
+  return known;
 }
 
 function setOverride(context: EurekaContext, { app, id, query, request }: Target): boolean {

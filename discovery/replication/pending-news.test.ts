@@ -20,6 +20,17 @@ describe('What a peer is still to be told', () => {
     expect(told()).toEqual([['1', 'Register', 'StatusUpdate']]);
   });
 
+  it('is the news of so many instances at most, the latest', () => {
+    const few = new PendingNews(3);
+    for (let count = 0; count < 10; count++) few.add('A', String(count), 'Cancel');
+    const taken = few.take(2);
+    expect(taken.map(({ id }) => id)).toEqual(['7', '8']);
+    few.add('A', '10', 'Cancel');
+    few.add('A', '11', 'Cancel');
+    few.putBack(taken);
+    expect(few.size).toBe(3);
+  });
+
   it('is only that an instance has left, once it has', () => {
     pending.add('A', '1', 'Register');
     pending.add('A', '1', 'StatusUpdate');

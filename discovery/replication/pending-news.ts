@@ -18,12 +18,21 @@ export interface News {
   readonly override: 'StatusUpdate' | 'DeleteStatusOverride' | undefined;
 }
 
+/** More than instances register; who registers and cancels under ever new ids must not fill the memory. */
+const defaultMaxEntries = 100_000;
+
 /**
  * What a peer is still to be told. However long it is away, there is one entry an instance: later news swallow
- * earlier ones, so that nothing is lost and nothing piles up.
+ * earlier ones, so that nothing piles up. Of too many instances the oldest news go; a peer that missed them learns of
+ * an instance by its renewals, and of its end by its lease.
  */
 export class PendingNews {
   readonly #newsByKey = new Map<string, News>();
+  readonly #maxEntries: number;
+
+  constructor(maxEntries = defaultMaxEntries) {
+    this.#maxEntries = maxEntries;
+  }
 
   get size(): number {
     return this.#newsByKey.size;
@@ -33,6 +42,7 @@ export class PendingNews {
     const key = `${app}/${id}`;
     const known = this.#newsByKey.get(key) ?? { app, id, lease: undefined, override: undefined };
     this.#newsByKey.set(key, combine(known, action));
+    this.#forgetOldest();
   }
 
   /** Takes the oldest entries out. */
@@ -55,6 +65,14 @@ export class PendingNews {
       if (later?.lease) news = combine(news, later.lease);
       if (later?.override) news = combine(news, later.override);
       this.#newsByKey.set(key, news);
+    }
+    this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#newsByKey.keys()) {
+      if (this.#newsByKey.size <= this.#maxEntries) return;
+      this.#newsByKey.delete(key);
     }
   }
 }

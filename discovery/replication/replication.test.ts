@@ -107,6 +107,24 @@ describe('Registries that know of one another', () => {
     await eventually(async () => expect(await listedAt(again.url)).toEqual(['127.0.0.1:products:2']));
   });
 
+  it('keep nothing for one that is away of instances that nobody has registered', async () => {
+    const { url, managementUrl } = await startTestDiscovery({
+      DISCOVERY_PEERS: `http://127.0.0.1:${await freePort()}/eureka`,
+      DISCOVERY_PEER_TIMEOUT_MS: '200',
+    });
+    const pending = async () => {
+      const text = await (await fetch(`${managementUrl}/actuator/prometheus`)).text();
+      return /^discovery_peer_pending_instances\{.*\} (\d+)$/m.exec(text)?.[1];
+    };
+    for (let count = 0; count < 20; count++) {
+      const gone = await fetch(`${url}/eureka/apps/PRODUCTS/made-up:${count}`, { method: 'DELETE' });
+      expect(gone.status).toBe(404);
+    }
+    expect(await pending()).toBe('0');
+    await registerAt(url, registrationOf('products', 1));
+    expect(await pending()).toBe('1');
+  });
+
   it('show the token to one another', async () => {
     const { started } = await startPeers(2, {
       DISCOVERY_TOKEN: 'a-long-secret',

@@ -48,4 +48,17 @@ describe('what comes back to the client', () => {
     expect(response({ 'cache-control': 'max-age=60' }, {})).toEqual({ 'cache-control': 'no-store' });
     expect(response({}, {})).toEqual({});
   });
+
+  test('may not be kept when a fetch has failed, even when nobody speaks of keeping it', () => {
+    const headers = passHeaders(rules, {});
+    headers.collect({ 'cache-control': 'max-age=60, public' });
+    headers.failed();
+    expect(headers.response()).toEqual({ 'cache-control': 'no-store' });
+    const alone = passHeaders(rules, {});
+    alone.failed();
+    expect(alone.response()).toEqual({ 'cache-control': 'no-store' });
+    const undeclared = passHeaders({ ...rules, toClients: [] }, {});
+    undeclared.failed();
+    expect(undeclared.response()).toEqual({});
+  });
 });

@@ -6,6 +6,8 @@ export interface PassedHeaders {
   readonly request: Readonly<Record<string, string>>;
   /** Takes the headers of a subgraph's answer. */
   collect(headers: IncomingHttpHeaders): void;
+  /** Says that a fetch failed or came with errors: what the client gets is not whole, and may not be kept. */
+  failed(): void;
   /** What the client gets, when all fetches are done. */
   response(): Record<string, string | string[]>;
 }
@@ -40,6 +42,9 @@ export function passHeaders(
           collected.set(name, [...(collected.get(name) ?? []), ...(Array.isArray(value) ? value : [value])]);
       }
     },
+    failed() {
+      if (toClients.includes('cache-control')) cacheControls.push('no-store');
+    },
     response() {
       const response: Record<string, string | string[]> = {};
       for (const [name, values] of collected)
@@ -52,7 +57,7 @@ export function passHeaders(
 }
 
 /** For what comes over a WebSocket, which has no headers of its own. */
-export const noHeaders: PassedHeaders = { request: {}, collect() {}, response: () => ({}) };
+export const noHeaders: PassedHeaders = { request: {}, collect() {}, failed() {}, response: () => ({}) };
 
 /**
  * An answer that is made of several may be kept as long as each of them: the shortest `max-age`; private if one is; not

@@ -26,6 +26,8 @@ export interface Instances extends Closable {
    * @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none
    */
   pick(subgraph: string, options: PickOptions): Endpoint;
+  /** The same; undefined when there is none. */
+  find(subgraph: string, options: PickOptions): Endpoint | undefined;
   /** Calls back when a subgraph has got an instance that it did not have; returns what ends that. */
   onArrival(listener: (subgraph: string) => void): () => void;
 }
@@ -63,21 +65,22 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     return (serving.length > 0 || strict ? serving : known).map(({ endpoint }) => endpoint);
   }
 
+  function find(subgraph: string, options: PickOptions): Endpoint | undefined {
+    turn += 1;
+    return leastBusy(candidates(subgraph, options), turn);
+  }
+
   refresh();
   const unfollow = registry.onChange(refresh);
   observe(metrics, () => [...knownBySubgraph].map(([subgraph, known]) => ({ subgraph, known })));
   return {
+    find,
     pick(subgraph, options) {
-      turn += 1;
-      const best = leastBusy(candidates(subgraph, options), turn);
+      const best = find(subgraph, options);
       if (best) return best;
-      throw new PorticoError(
-        'SUBGRAPH_UNAVAILABLE',
-        absence(subgraph, options, knownBySubgraph.has(subgraph)),
-        {
-          details: { subgraph },
-        },
-      );
+      throw new PorticoError('SUBGRAPH_UNAVAILABLE', absence(subgraph, knownBySubgraph.has(subgraph)), {
+        details: { subgraph },
+      });
     },
     onArrival(listener) {
       arrivalListeners.add(listener);
@@ -104,8 +107,7 @@ function leastBusy(endpoints: readonly Endpoint[], turn: number): Endpoint | und
   return best ?? [...endpoints].sort((a, b) => a.ejectedUntilMs - b.ejectedUntilMs)[0];
 }
 
-function absence(subgraph: string, { except }: PickOptions, isRegistered: boolean): string {
-  if (except?.size) return `No instance of the subgraph '${subgraph}' could be reached`;
+function absence(subgraph: string, isRegistered: boolean): string {
   return isRegistered
     ? `No instance of the subgraph '${subgraph}' serves the schema that the graph was composed with`
     : `No instance of the subgraph '${subgraph}' is registered`;

@@ -32,12 +32,10 @@ export function createRouting(
   versions: () => Versions,
 ): Routing {
   const { config, log, metrics, scope, management } = context;
-  const agent = new Agent({
-    connections: config.SUBGRAPH_CONNECTIONS,
-    keepAliveTimeout: 10_000,
-    connect: { timeout: 1_000 },
+  const agents = new Map<string, Agent>();
+  scope.defer('connections to subgraphs', async () => {
+    await Promise.all([...agents.values()].map(agent => agent.close()));
   });
-  scope.defer('connections to subgraphs', () => agent.close());
   const instances = scope.use('instances', createInstances(registry, metrics));
   const breakers = new BreakerRegistry(metrics);
   serveBreakers(management, breakers);
@@ -47,7 +45,21 @@ export function createRouting(
   const observer = createObserver(context);
   const retries = createRetryBudget();
   const timeoutOf = (name: string) => config.SUBGRAPH_LIMITS[name]?.timeoutMs ?? config.SUBGRAPH_TIMEOUT_MS;
-  const fetcher = createSubgraphFetcher({ instances, agent, retries, log, count: observer.count });
+  const fetcher = createSubgraphFetcher({ instances, retries, log, count: observer.count });
+
+  /** Connections to the instances of one subgraph, also over several graphs. */
+  function agentOf(name: string): Agent {
+    const agent =
+      agents.get(name) ??
+      new Agent({
+        connections: config.SUBGRAPH_LIMITS[name]?.connections ?? config.SUBGRAPH_CONNECTIONS,
+        maxResponseSize: config.SUBGRAPH_MAX_RESPONSE_BYTES,
+        keepAliveTimeout: 10_000,
+        connect: { timeout: 1_000 },
+      });
+    agents.set(name, agent);
+    return agent;
+  }
 
   function breakerOf(name: string): Breaker {
     return (
@@ -74,6 +86,7 @@ export function createRouting(
         observe: (outcome, seconds) => observer.fetched(name, outcome, seconds),
         target: {
           subgraph: name,
+          agent: agentOf(name),
           serves: instance => versions().versionOf(instance) === hash,
           // A graph that was replaced, and still runs operations that began on it, takes what there is.
           isStrict: () =>
@@ -90,7 +103,7 @@ export function createRouting(
 function isSubgraphFailure(error: unknown): boolean {
   if (!(error instanceof PorticoError)) return true;
   if (error.code === 'SUBGRAPH_UNAVAILABLE') return error.cause !== undefined;
-  return error.code === 'SUBGRAPH_ERROR';
+  return error.code === 'SUBGRAPH_ERROR' || error.code === 'SUBGRAPH_TIMEOUT';
 }
 
 function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {

@@ -21,6 +21,7 @@ export function createSubgraphDataSource(options: DataSourceOptions): GraphQLDat
   return {
     async process({ request: { query = '', variables, operationName }, context }) {
       const startedAt = performance.now();
+      const { headers } = context as OperationContext;
       const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
       try {
         const fetch = {
@@ -29,10 +30,12 @@ export function createSubgraphDataSource(options: DataSourceOptions): GraphQLDat
           context: context as OperationContext,
         };
         const answer = await breaker.run(signal => fetcher.fetch(target, fetch, signal));
-        end(answer.errors ? 'error' : 'ok');
+        if (answer.errors?.length) headers.failed();
+        end(answer.errors?.length ? 'error' : 'ok');
         return answer as Awaited<ReturnType<GraphQLDataSource['process']>>;
       } catch (error) {
         const failure = failureOf(target.subgraph, error);
+        headers.failed();
         end(failure.code);
         return { data: null, errors: [failure.toGraphQLError().toJSON()] };
       }

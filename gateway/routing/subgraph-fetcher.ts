@@ -1,4 +1,4 @@
-import { type Dispatcher, request } from 'undici';
+import { type Dispatcher, errors, request } from 'undici';
 import * as z from 'zod';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
@@ -13,6 +13,7 @@ import type { Instances } from './instances.ts';
 /** Where fetches of one subgraph in one graph go. */
 export interface FetchTarget {
   readonly subgraph: string;
+  readonly agent: Dispatcher;
   readonly serves: (instance: ServiceInstance) => boolean;
   /** Whether only instances that serve the composed schema may be asked. */
   readonly isStrict: () => boolean;
@@ -44,14 +45,13 @@ export interface SubgraphFetcher {
   /**
    * Asks one instance. When the connection fails before the answer, a query is tried on another instance; a mutation only
    * when it surely was not sent.
-   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, or SUBGRAPH_ERROR
+   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, SUBGRAPH_TIMEOUT, or SUBGRAPH_ERROR
    */
   fetch(target: FetchTarget, fetch: SubgraphFetch, signal: AbortSignal): Promise<SubgraphAnswer>;
 }
 
 interface FetcherOptions {
   readonly instances: Instances;
-  readonly agent: Dispatcher;
   readonly retries: RetryBudget;
   readonly log: Logger;
   /** Counts retries, and ejections of instances. */
@@ -60,10 +60,15 @@ interface FetcherOptions {
 
 /** Makes the fetcher that all subgraphs share. */
 export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher {
-  const { instances, agent, retries, log, count } = options;
+  const { instances, retries, log, count } = options;
   const concurrentBySubgraph = new Map<string, number>();
 
-  async function send(endpoint: Endpoint, { body, context }: SubgraphFetch, signal: AbortSignal) {
+  async function send(
+    endpoint: Endpoint,
+    { agent }: FetchTarget,
+    { body, context }: SubgraphFetch,
+    signal: AbortSignal,
+  ) {
     endpoint.outstanding += 1;
     try {
       const token = await context.caller.token();
@@ -83,7 +88,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         body,
         signal,
       });
-      const parsed = readAnswer(endpoint, statusCode, await answer.text());
+      const parsed = readAnswer(endpoint, statusCode, await answer.text().catch(refuseTooLarge(endpoint)));
       context.headers.collect(headers);
       endpoint.succeeded();
       return parsed;
@@ -107,22 +112,28 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   }
 
   async function fetchWithRetries(
-    { subgraph, serves, isStrict }: FetchTarget,
+    target: FetchTarget,
     fetch: SubgraphFetch,
     signal: AbortSignal,
-  ) {
+  ): Promise<SubgraphAnswer> {
+    const { subgraph, serves, isStrict, timeoutMs } = target;
     const tried = new Set<Endpoint>();
     retries.request();
+    let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
     for (;;) {
-      const endpoint = instances.pick(subgraph, { serves, strict: isStrict(), except: tried });
       try {
-        return await send(endpoint, fetch, signal);
+        return await send(endpoint, target, fetch, signal);
       } catch (error) {
-        tried.add(endpoint);
+        if (isTimeout(signal)) throw timedOut(subgraph, timeoutMs, error);
         if (signal.aborted || error instanceof PorticoError) throw error;
+        tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
-        if (!mayRetry || !retries.tryRetry()) throw unreachable(subgraph, error);
+        const next = mayRetry
+          ? instances.find(subgraph, { serves, strict: isStrict(), except: tried })
+          : undefined;
+        if (!next || !retries.tryRetry()) throw unreachable(subgraph, error);
         count('retry', subgraph);
+        endpoint = next;
       }
     }
   }
@@ -145,7 +156,11 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
 
 function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): SubgraphAnswer {
   try {
-    return answerSchema.parse(JSON.parse(text));
+    const answer = answerSchema.parse(JSON.parse(text));
+    const { data, errors = [] } = answer;
+    // What a framework says of its own fault may well be a JSON object, or even a list of errors.
+    if (data || (errors.length > 0 && status < 500)) return answer;
+    throw new Error(errors[0]?.message ?? 'it has neither data nor errors');
   } catch (cause) {
     throw new PorticoError(
       'SUBGRAPH_ERROR',
@@ -153,6 +168,18 @@ function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): S
       { cause, details: { subgraph, instance: id } },
     );
   }
+}
+
+/** Says of an answer that was cut off for its size that it was. */
+function refuseTooLarge({ subgraph, id }: Endpoint): (cause: unknown) => never {
+  return cause => {
+    if (!(cause instanceof errors.ResponseExceededMaxSizeError)) throw cause;
+    throw new PorticoError(
+      'SUBGRAPH_ERROR',
+      `The subgraph '${subgraph}' expected to answer with no more than SUBGRAPH_MAX_RESPONSE_BYTES, but did`,
+      { cause, details: { subgraph, instance: id } },
+    );
+  };
 }
 
 /** Whether the connection broke before the answer came. */
@@ -164,6 +191,14 @@ function isConnectionLoss(error: unknown): boolean {
 function isTimeout(signal: AbortSignal): boolean {
   const reason: unknown = signal.reason;
   return reason instanceof Error && (reason.name === 'TimeoutError' || reason instanceof PorticoError);
+}
+
+function timedOut(subgraph: string, timeoutMs: number, cause: unknown): PorticoError {
+  return new PorticoError(
+    'SUBGRAPH_TIMEOUT',
+    `The subgraph '${subgraph}' expected to answer within ${timeoutMs} ms, but did not`,
+    { cause, details: { subgraph } },
+  );
 }
 
 function unreachable(subgraph: string, cause: unknown): PorticoError {

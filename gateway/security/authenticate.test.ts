@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -6,6 +7,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCallerTokens } from '../../platform/caller.ts';
 import type { GatewayConfig } from '../config.ts';
+import { serveInstance } from '../testing/instances.ts';
 import { type Authenticator, createAuthenticator } from './authenticate.ts';
 
 const tokens = createCallerTokens('a secret of at least thirty-two characters');
@@ -82,5 +84,46 @@ describe('a client', () => {
   test('with a token is refused by a gateway that has no keys', async () => {
     const keyless = await createAuthenticator({} as GatewayConfig, tokens);
     await expect(keyless.authenticate(`Bearer ${await sign(claims)}`)).rejects.toThrow('JWT_JWKS_URL');
+  });
+});
+
+describe("when the issuer's keys are asked for", () => {
+  const servedAt = async (listener: RequestListener) => {
+    const port = await serveInstance(listener);
+    return createAuthenticator({ JWT_JWKS_URL: `http://127.0.0.1:${port}/jwks` } as GatewayConfig, tokens);
+  };
+  const signedBy = ({ privateKey }: Awaited<ReturnType<typeof generateKeyPair>>, kid: string) =>
+    new SignJWT({ sub: 'alice' })
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .setExpirationTime('1h')
+      .sign(privateKey);
+
+  test.each<[string, RequestListener]>([
+    ['cannot be reached', (_request, response) => void response.socket?.destroy()],
+    ['answers with a fault', (_request, response) => void response.writeHead(503).end('secret stack')],
+    ['answers with something else', (_request, response) => void response.end('{"login":"page"}')],
+  ])('and it %s, a token is neither accepted nor refused', async (_case, listener) => {
+    const authenticator = await servedAt(listener);
+    const token = await signedBy(await generateKeyPair('ES256'), 'k1');
+    await expect(authenticator.authenticate(`Bearer ${token}`)).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      retryable: true,
+      message: "The issuer's keys can't be had; try again",
+    });
+  });
+
+  test('and they are there, a token of theirs is accepted and one of another key is refused', async () => {
+    const [own, foreign] = [
+      await generateKeyPair('ES256', { extractable: true }),
+      await generateKeyPair('ES256', { extractable: true }),
+    ];
+    const keys = [{ ...(await exportJWK(own.publicKey)), kid: 'k1' }];
+    const authenticator = await servedAt((_request, response) => void response.end(JSON.stringify({ keys })));
+    const { caller } = await authenticator.authenticate(`Bearer ${await signedBy(own, 'k1')}`);
+    expect(caller?.id).toBe('alice');
+    for (const kid of ['k1', 'k2'])
+      await expect(
+        authenticator.authenticate(`Bearer ${await signedBy(foreign, kid)}`),
+      ).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });

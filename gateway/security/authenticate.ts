@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  errors,
   type JSONWebKeySet,
   type JWTVerifyGetKey,
   jwtVerify,
@@ -16,7 +17,8 @@ import { anonymous, createOperationCaller, type OperationCaller } from './operat
 export interface Authenticator {
   /**
    * @param authorization value of an Authorization header; undefined for nobody
-   * @throws PorticoError UNAUTHENTICATED when it is not a bearer token that verifies
+   * @throws PorticoError UNAUTHENTICATED when it is not a bearer token that verifies; SERVICE_UNAVAILABLE when the
+   *   issuer's keys can't be had
    */
   authenticate(authorization: string | undefined): Promise<OperationCaller>;
 }
@@ -69,6 +71,7 @@ export async function createAuthenticator(
         remembered.set(token, verified);
         return verified;
       } catch (cause) {
+        if (cause instanceof PorticoError) throw cause;
         const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
         throw unauthenticated(`The bearer token is not accepted: ${reason}`, cause);
       }
@@ -81,7 +84,29 @@ function unauthenticated(message: string, cause?: unknown): PorticoError {
 }
 
 async function openKeys(url: URL): Promise<JWTVerifyGetKey> {
-  if (url.protocol !== 'file:') return createRemoteJWKSet(url);
+  if (url.protocol !== 'file:') return openRemoteKeys(url);
   const text = await readFile(url, 'utf8');
   return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+}
+
+/** Keys that the issuer serves. That it can't be reached, or serves no keys, says nothing about a token. */
+function openRemoteKeys(url: URL): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(url);
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (cause) {
+      if (isFaultOfToken(cause)) throw cause;
+      throw new PorticoError('SERVICE_UNAVAILABLE', "The issuer's keys can't be had; try again", { cause });
+    }
+  };
+}
+
+/** Whether the keys are there, but none of them is the token's. */
+function isFaultOfToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
 }

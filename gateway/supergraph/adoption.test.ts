@@ -19,7 +19,7 @@ function composer(refuses: (labels: string[]) => boolean) {
       const labels = subgraphs.map(({ hash }) => hash);
       tried.push(labels);
       const outcome = refuses(labels)
-        ? { kind: 'failed' as const, faults: [{ code: 'X', message: `not ${labels.join()}` }] }
+        ? { kind: 'failed' as const, faults: [{ code: 'X', message: `not ${labels.join()}`, locations: [] }] }
         : { kind: 'composed' as const, supergraphSdl: labels.join() };
       return Promise.resolve({ outcome, changes: [] });
     },

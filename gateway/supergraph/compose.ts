@@ -1,5 +1,5 @@
 import { composeServices } from '@apollo/composition';
-import { type GraphQLError, parse } from 'graphql';
+import { type GraphQLError, getLocation, parse, Source } from 'graphql';
 
 /** A subgraph with the schema that it takes part with. */
 export interface Subgraph {
@@ -14,6 +14,15 @@ export interface CompositionFault {
   readonly message: string;
   /** Code of Apollo's composition, https://www.apollographql.com/docs/graphos/reference/errors */
   readonly code: string;
+  /** Where in the subgraphs' SDLs, as far as it is known; lines and columns count from 1. */
+  readonly locations: readonly SdlLocation[];
+}
+
+/** A place in the SDL of a subgraph. */
+export interface SdlLocation {
+  readonly subgraph: string;
+  readonly line: number;
+  readonly column: number;
 }
 
 /** What came of a composition. */
@@ -26,9 +35,9 @@ export function compose(subgraphs: readonly Subgraph[]): CompositionOutcome {
   const faults: CompositionFault[] = [];
   const definitions = subgraphs.flatMap(({ name, sdl }) => {
     try {
-      return [{ name, url: addressInSupergraph(name), typeDefs: parse(sdl) }];
+      return [{ name, url: addressInSupergraph(name), typeDefs: parse(new Source(sdl, name)) }];
     } catch (error) {
-      faults.push({ code: 'INVALID_GRAPHQL', message: `[${name}] ${(error as GraphQLError).message}` });
+      faults.push(faultOf(error as GraphQLError, 'INVALID_GRAPHQL', `[${name}] `));
       return [];
     }
   });
@@ -38,9 +47,25 @@ export function compose(subgraphs: readonly Subgraph[]): CompositionOutcome {
   if (!errors) return { kind: 'composed', supergraphSdl };
   return {
     kind: 'failed',
-    faults: errors.map(({ message, extensions }) => ({
-      message,
-      code: typeof extensions['code'] === 'string' ? extensions['code'] : 'COMPOSITION_FAILED',
+    faults: errors.map(error => faultOf(error, 'COMPOSITION_FAILED')),
+  };
+}
+
+function faultOf(error: GraphQLError, defaultCode: string, prefix = ''): CompositionFault {
+  const { message, extensions, nodes = [], source, positions = [] } = error;
+  const code = extensions['code'];
+  const places = [
+    ...nodes.flatMap(({ loc }) => (loc ? [{ source: loc.source, position: loc.start }] : [])),
+    // An SDL that can't be parsed has no nodes.
+    ...(source && nodes.length === 0 ? positions.map(position => ({ source, position })) : []),
+  ];
+  return {
+    message: `${prefix}${message}`,
+    code: typeof code === 'string' ? code : defaultCode,
+    locations: places.map(place => ({
+      // Each SDL was parsed under its subgraph's name.
+      subgraph: place.source.name,
+      ...getLocation(place.source, place.position),
     })),
   };
 }

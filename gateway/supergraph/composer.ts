@@ -22,48 +22,52 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Starts a composer in a thread of its own. A worker that dies is replaced. */
-export function createComposer(): Composer {
-  const pending = new Map<number, Pending>();
-  let worker: Worker | undefined;
+/** A thread, and what it has been asked. */
+interface Thread {
+  readonly worker: Worker;
+  readonly pending: Map<number, Pending>;
+}
+
+/** Starts a composer in a thread of its own. A thread that dies is replaced. */
+export function createComposer(workerUrl = new URL('./composition-worker.js', import.meta.url)): Composer {
+  let thread: Thread | undefined;
   let lastId = 0;
   let closed = false;
 
-  function startWorker(): Worker {
-    const started = new Worker(new URL('./composition-worker.js', import.meta.url));
-    started.on('message', ({ id, ...composition }: CompositionReply) => {
+  function startThread(): Thread {
+    const started: Thread = { worker: new Worker(workerUrl), pending: new Map() };
+    const { worker, pending } = started;
+    const end = (error: Error) => {
+      if (thread === started) thread = undefined;
+      for (const { reject } of pending.values()) reject(error);
+      pending.clear();
+    };
+    worker.on('message', ({ id, ...composition }: CompositionReply) => {
       pending.get(id)?.resolve(composition);
       pending.delete(id);
     });
-    started.on('error', error => failAll(error instanceof Error ? error : new Error(String(error))));
-    started.on('exit', () => {
-      if (worker === started) worker = undefined;
-      failAll(new Error('The thread that composes has ended'));
-    });
-    started.unref();
+    worker.on('error', error => end(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () => end(new Error('The thread that composes has ended')));
+    worker.unref();
     return started;
   }
 
-  function failAll(error: Error): void {
-    for (const { reject } of pending.values()) reject(error);
-    pending.clear();
-  }
-
-  worker = startWorker();
+  thread = startThread();
   return {
     compose(subgraphs, servedSdl) {
       if (closed) return Promise.reject(new Error('The composer is closed'));
-      worker ??= startWorker();
+      thread ??= startThread();
+      const { worker, pending } = thread;
       lastId += 1;
       const request: CompositionRequest = { id: lastId, subgraphs, servedSdl };
       return new Promise((resolve, reject) => {
         pending.set(request.id, { resolve, reject });
-        worker?.postMessage(request);
+        worker.postMessage(request);
       });
     },
     close: closeOnce(async () => {
       closed = true;
-      await worker?.terminate();
+      await thread?.worker.terminate();
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -50,22 +50,64 @@ describe('the launch history', () => {
     expect((await again.add(launch(one), one)).id).toBe(4);
   });
 
-  test('reads what was written before a crash in the middle of a line', async () => {
+  test('goes on after a crash in the middle of a line', async () => {
     const subgraphs = [subgraph('a', '1')];
     await (await open()).add(launch(subgraphs), subgraphs);
     await appendFile(join(folder, 'launches.jsonl'), '{"id":2,"at":"2026');
-    expect(await (await open()).lastServed()).toEqual(subgraphs);
+    const next = [subgraph('a', '2')];
+    const history = await open();
+    expect(await history.lastServed()).toEqual(subgraphs);
+    expect((await history.add(launch(next), next)).id).toBe(2);
+    const again = await open();
+    expect(again.launches.map(({ id }) => id)).toEqual([1, 2]);
+    expect(await again.lastServed()).toEqual(next);
   });
 
-  test('keeps the last 200 launches and only their SDLs', async () => {
+  test('writes an SDL once, whole or not at all', async () => {
+    const kept = subgraph('a', '1');
     const history = await open();
-    for (let count = 1; count <= 450; count++) {
+    await history.add(launch([kept]), [kept]);
+    const file = join(folder, 'sdl', (await readdir(join(folder, 'sdl')))[0] ?? '');
+    const before = await stat(file);
+    const other = subgraph('b', '1');
+    await history.add(launch([kept, other]), [kept, other]);
+    expect((await stat(file)).mtimeMs).toBe(before.mtimeMs);
+    expect((await stat(file)).ino).toBe(before.ino);
+
+    const changed = { ...kept, sdl: '# another SDL under the same hash' };
+    await history.add(launch([changed]), [changed]);
+    expect((await stat(file)).ino).not.toBe(before.ino);
+    expect(await (await open()).lastServed()).toEqual([changed]);
+  });
+
+  test('keeps the last 100 launches that were served and only their SDLs', async () => {
+    const history = await open();
+    for (let count = 1; count <= 250; count++) {
       const subgraphs = [subgraph('a', String(count))];
       await history.add(launch(subgraphs), subgraphs);
     }
-    expect(history.launches).toHaveLength(200);
-    expect((await readdir(join(folder, 'sdl'))).length).toBeLessThanOrEqual(400);
-    expect(await (await open()).subgraphsOf(450)).toEqual([subgraph('a', '450')]);
+    expect(history.launches.map(({ id }) => id)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 151),
+    );
+    expect((await readdir(join(folder, 'sdl'))).length).toBeLessThanOrEqual(200);
+    expect(history.servedSdlOf('a', '151')).toBe('# a 151');
+    expect(history.servedSdlOf('a', '150')).toBeUndefined();
+    const again = await open();
+    expect(await again.subgraphsOf(250)).toEqual([subgraph('a', '250')]);
+    expect(await readdir(join(folder, 'sdl'))).toHaveLength(100);
+  });
+
+  test('keeps what was served however many compositions fail after it', async () => {
+    const served = [subgraph('a', '1'), subgraph('b', '1')];
+    const history = await open();
+    await history.add(launch(served), served);
+    for (let count = 1; count <= 250; count++) {
+      const subgraphs = [subgraph('a', `bad-${count}`)];
+      await history.add(launch(subgraphs, 'failed'), subgraphs);
+    }
+    expect(history.launches).toHaveLength(101);
+    expect(await history.lastServed()).toEqual(served);
+    expect(await (await open()).lastServed()).toEqual(served);
   });
 
   test('writes nowhere but in its folder, whatever a subgraph is called', async () => {
@@ -80,7 +122,7 @@ describe('the launch history', () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
     const history = await openLaunchHistory(join(file, 'below'), silentLog);
-    const subgraphs = [subgraph('a', '1')];
+    const subgraphs = [subgraph('a', '1'), subgraph('b', '1')];
     await history.add(launch(subgraphs), subgraphs);
     expect(await history.lastServed()).toEqual(subgraphs);
   });

@@ -35,8 +35,8 @@ const launchSchema = z.object({
 /** One composition: when, why, of what, what it changed, and what became of it. */
 export type Launch = z.infer<typeof launchSchema>;
 
-/** Launches that are kept. */
-const keptLaunches = 200;
+/** Launches that are kept of each outcome: however many fail, the ones that were served stay. */
+const keptLaunches = 100;
 
 /** Every launch, and the SDLs of those that were served, on disk. */
 export interface LaunchHistory {
@@ -48,6 +48,8 @@ export interface LaunchHistory {
   subgraphsOf(id: number): Promise<Subgraph[] | undefined>;
   /** The subgraphs that were served last. */
   lastServed(): Promise<Subgraph[] | undefined>;
+  /** The SDL of a version of a subgraph that was served in a launch that is kept; undefined of any other. */
+  servedSdlOf(name: string, hash: string): string | undefined;
 }
 
 /** Opens the history in a folder, which is made. A folder that can't be used is told of once; then memory must do. */
@@ -55,6 +57,8 @@ export async function openLaunchHistory(folder: string, log: Logger): Promise<La
   const file = join(folder, 'launches.jsonl');
   const sdlFolder = join(folder, 'sdl');
   const sdlByKey = new Map<string, string>();
+  /** Keys of the SDLs that are on disk. */
+  const stored = new Set<string>();
   let launches: Launch[] = [];
 
   /** What fails on disk must not keep the graph from being served. */
@@ -68,24 +72,48 @@ export async function openLaunchHistory(folder: string, log: Logger): Promise<La
 
   async function load(): Promise<void> {
     await mkdir(sdlFolder, { recursive: true });
-    const text = await readFile(file, 'utf8').catch(() => '');
-    launches = text.split('\n').flatMap(readLaunch).slice(-keptLaunches);
-    for (const { name, hash } of launches.flatMap(({ subgraphs }) => subgraphs)) {
-      const sdl = await readFile(join(sdlFolder, sdlFileOf(name, hash)), 'utf8').catch(() => undefined);
-      if (sdl !== undefined) sdlByKey.set(`${name}@${hash}`, sdl);
+    launches = keepLatest((await readIfThere(file)).split('\n').flatMap(readLaunch));
+    for (const version of servedVersions()) {
+      const sdl = await readIfThere(join(sdlFolder, sdlFileOf(version)));
+      if (sdl === '') continue;
+      sdlByKey.set(keyOf(version), sdl);
+      stored.add(keyOf(version));
     }
+    // A line that a crash has cut off must not swallow the next one.
+    await compact();
   }
 
-  /** Keeps the file short, and only the SDLs that a kept launch is made of. */
+  function servedVersions(): Version[] {
+    return launches.filter(({ outcome }) => outcome === 'served').flatMap(({ subgraphs }) => subgraphs);
+  }
+
+  /** Keeps the file short, and only the SDLs that a kept launch was served with. */
   async function compact(): Promise<void> {
-    const temporary = `${file}.new`;
-    await writeFile(temporary, launches.map(launch => `${JSON.stringify(launch)}\n`).join(''));
-    await rename(temporary, file);
-    const needed = new Set(
-      launches.flatMap(({ subgraphs }) => subgraphs.map(({ name, hash }) => sdlFileOf(name, hash))),
-    );
+    await replaceFile(file, launches.map(launch => `${JSON.stringify(launch)}\n`).join(''));
+    const needed = new Set(servedVersions().map(sdlFileOf));
     for (const name of await readdir(sdlFolder))
       if (!needed.has(name)) await rm(join(sdlFolder, name), { force: true });
+  }
+
+  /** @returns the subgraphs that are not on disk yet */
+  function remember(subgraphs: readonly Subgraph[]): Subgraph[] {
+    const unstored = subgraphs.filter(
+      each => !stored.has(keyOf(each)) || sdlByKey.get(keyOf(each)) !== each.sdl,
+    );
+    for (const each of unstored) {
+      sdlByKey.set(keyOf(each), each.sdl);
+      stored.delete(keyOf(each));
+    }
+    return unstored;
+  }
+
+  function forgetUnneeded(): void {
+    const needed = new Set(servedVersions().map(keyOf));
+    for (const key of sdlByKey.keys())
+      if (!needed.has(key)) {
+        sdlByKey.delete(key);
+        stored.delete(key);
+      }
   }
 
   function find(launch: Launch | undefined): Subgraph[] | undefined {
@@ -93,7 +121,7 @@ export async function openLaunchHistory(folder: string, log: Logger): Promise<La
     const found = launch.subgraphs.map(({ name, hash }) => ({
       name,
       hash,
-      sdl: sdlByKey.get(`${name}@${hash}`),
+      sdl: sdlByKey.get(keyOf({ name, hash })),
     }));
     return found.every((each): each is Subgraph => each.sdl !== undefined) ? found : undefined;
   }
@@ -105,21 +133,36 @@ export async function openLaunchHistory(folder: string, log: Logger): Promise<La
     },
     async add(launch, subgraphs) {
       const added = { id: (launches.at(-1)?.id ?? 0) + 1, ...launch };
-      launches = [...launches, added].slice(-keptLaunches);
+      launches = keepLatest([...launches, added]);
+      const unstored = added.outcome === 'served' ? remember(subgraphs) : [];
+      forgetUnneeded();
       await onDisk('Writing the launch history', async () => {
-        if (added.outcome === 'served')
-          for (const { name, hash, sdl } of subgraphs) {
-            sdlByKey.set(`${name}@${hash}`, sdl);
-            await writeFile(join(sdlFolder, sdlFileOf(name, hash)), sdl);
-          }
+        for (const each of unstored) {
+          await replaceFile(join(sdlFolder, sdlFileOf(each)), each.sdl);
+          stored.add(keyOf(each));
+        }
         if (added.id % keptLaunches === 0) await compact();
         else await appendFile(file, `${JSON.stringify(added)}\n`);
       });
       return added;
     },
     subgraphsOf: id => Promise.resolve(find(launches.find(launch => launch.id === id))),
+    servedSdlOf: (name, hash) => sdlByKey.get(keyOf({ name, hash })),
     lastServed: () => Promise.resolve(find(launches.findLast(launch => launch.outcome === 'served'))),
   };
+}
+
+type Version = Pick<Subgraph, 'name' | 'hash'>;
+
+function keyOf({ name, hash }: Version): string {
+  return `${name}@${hash}`;
+}
+
+/** The last launches of each outcome, oldest first. */
+function keepLatest(launches: readonly Launch[]): Launch[] {
+  const latest = (wanted: Launch['outcome']) =>
+    launches.filter(({ outcome }) => outcome === wanted).slice(-keptLaunches);
+  return [...latest('served'), ...latest('failed')].sort((a, b) => a.id - b.id);
 }
 
 /** A line that a crash has cut off is left out. */
@@ -132,7 +175,24 @@ function readLaunch(line: string): Launch[] {
   }
 }
 
+/** A file's text; empty when there is no such file. */
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Writes a file so that a crash leaves the old one or the new one. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  await writeFile(temporary, text);
+  await rename(temporary, file);
+}
+
 /** Names and hashes come from the registry: nothing of them may be a path. */
-function sdlFileOf(name: string, hash: string): string {
+function sdlFileOf({ name, hash }: Version): string {
   return `${encodeURIComponent(name)}@${encodeURIComponent(hash)}.graphql`.replaceAll('..', '%2E%2E');
 }

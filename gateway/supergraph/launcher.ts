@@ -1,5 +1,6 @@
 import type { GraphQLDataSource } from '@apollo/gateway';
 import { messageOf } from '../../platform/errors.ts';
+import { hashOfSdl } from '../../platform/graphql/sdl.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Adoption } from './adoption.ts';
 import type { Subgraph } from './compose.ts';
@@ -7,11 +8,11 @@ import type { Composer, Composition } from './composer.ts';
 import { createGraph, type Graph } from './graph.ts';
 import type { HotOperations } from './hot-operations.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
-import type { Served } from './state.ts';
+import { describeCompositionFault, type Served } from './state.ts';
 
 /** Makes graphs of subgraphs, and keeps the history of it. */
 export interface Launcher {
-  /** Composes against what is served; the same subgraphs that failed before fail again without composing. */
+  /** Composes against what is served; the same SDLs that failed before fail again without composing. */
   compose(subgraphs: readonly Subgraph[], served: Graph | undefined): Promise<Composition>;
   /** Loads a composed graph. @throws Error when it did not compose, or can't be loaded */
   load(composed: Composed): Promise<Graph>;
@@ -54,9 +55,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
   let lastFailure = '';
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
-    if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join('; '));
+    if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
     const { supergraphSdl } = outcome;
     return createGraph({ supergraphSdl, subgraphs, dataSourceOf, maxPlans, log });
+  }
+
+  function remember(key: string, failed: Composition): void {
+    failureBySet.set(key, failed);
+    if (failureBySet.size > maxRememberedFailures)
+      failureBySet.delete(failureBySet.keys().next().value ?? '');
   }
 
   return {
@@ -64,13 +71,13 @@ export function createLauncher(options: LauncherOptions): Launcher {
       const key = keyOf(subgraphs);
       const known = failureBySet.get(key);
       if (known) return known;
-      const composition = await composer.compose(subgraphs, served?.supergraphSdl).catch(failedComposition);
-      if (composition.outcome.kind === 'failed') {
-        failureBySet.set(key, composition);
-        if (failureBySet.size > maxRememberedFailures)
-          failureBySet.delete(failureBySet.keys().next().value ?? '');
+      try {
+        const composition = await composer.compose(subgraphs, served?.supergraphSdl);
+        if (composition.outcome.kind === 'failed') remember(key, composition);
+        return composition;
+      } catch (error) {
+        return interruptedComposition(error);
       }
-      return composition;
     },
 
     load,
@@ -120,14 +127,18 @@ export function createLauncher(options: LauncherOptions): Launcher {
   };
 }
 
+/** Goes by the SDLs: another one may come under the same name and hash. */
 function keyOf(subgraphs: readonly Subgraph[]): string {
-  return subgraphs.map(({ name, hash }) => `${name}@${hash}`).join(' ');
+  return subgraphs.map(({ name, hash, sdl }) => `${name}@${hash}#${hashOfSdl(sdl)}`).join(' ');
 }
 
-/** A composition on which the thread died, for example for want of memory. */
-function failedComposition(error: unknown): Composition {
+/** A composition on which the thread died, for example for want of memory. The next one may do better. */
+function interruptedComposition(error: unknown): Composition {
   return {
-    outcome: { kind: 'failed', faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error) }] },
+    outcome: {
+      kind: 'failed',
+      faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error), locations: [] }],
+    },
     changes: [],
   };
 }

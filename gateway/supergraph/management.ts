@@ -24,7 +24,8 @@ const command = z.union(
  * - `GET /actuator/supergraph/sdl`: the supergraph itself
  * - `GET /actuator/supergraph/history`: every composition, the newest first
  * - `POST /actuator/supergraph` with `{"rollBackTo": 3}` or `{"follow": true}`
- * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph
+ * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph; not of one that
+ *   an operator has gone back to
  */
 export function serveSupergraph({ management, supergraph, registry, history }: ManagementOptions): void {
   const describe = () => describeSupergraph(supergraph, registry);

@@ -1,5 +1,5 @@
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
+import { metadataKeys, type ServiceInstance, takesRequests } from '../../platform/registry/instance.ts';
 
 /** Instances that take requests and may serve a subgraph, by the subgraph's name. */
 export function offeredInstances({
@@ -8,7 +8,7 @@ export function offeredInstances({
   const instancesByName = new Map<string, ServiceInstance[]>();
   for (const instance of instances) {
     const name = subgraphNameOf(instance);
-    if (!name || instance.status !== 'UP') continue;
+    if (!name || !takesRequests(instance)) continue;
     const known = instancesByName.get(name);
     if (known) known.push(instance);
     else instancesByName.set(name, [instance]);

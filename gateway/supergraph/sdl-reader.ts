@@ -1,14 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { messageOf } from '../../platform/errors.ts';
 import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Subgraph } from './compose.ts';
-import { declaresSubgraph } from './offers.ts';
+import { declaresSubgraph, subgraphNameOf } from './offers.ts';
 import { fetchSdl } from './sdl.ts';
 
 /** What the instances of a subgraph offer. */
 export interface Offer {
   readonly name: string;
-  /** The versions whose SDL could be read, that of the instance that registered last first. */
+  /** The versions whose SDL is known, that of the instance that registered last first. */
   readonly versions: readonly Subgraph[];
   /** Why SDLs could not be read. */
   readonly failures: readonly string[];
@@ -16,118 +17,160 @@ export interface Offer {
   readonly declared: boolean;
 }
 
-/** Reads the SDLs of subgraphs from their instances, each version once. */
+/** Reads the SDLs of subgraphs from their instances. */
 export interface SdlReader {
-  read(name: string, instances: readonly ServiceInstance[]): Promise<Offer>;
+  /**
+   * Reads what is not known yet, all at once, and says what is known after a moment: who is slow keeps nobody waiting.
+   *
+   * @param offered instances by the subgraph's name; what was read of others is forgotten
+   */
+  read(offered: ReadonlyMap<string, readonly ServiceInstance[]>): Promise<Offer[]>;
   /** Hash of what an instance serves; undefined until that is known. */
   versionOf(instance: ServiceInstance): string | undefined;
-  /** When something is to be read again, in ms since 1970: after a failure, or where nobody tells of changes. */
+  /** When something is to be read again, in ms since 1970: after a failure, or what may have changed. */
   readonly nextReadMs: number;
 }
 
 interface SdlReaderOptions {
   readonly agent: Dispatcher;
   readonly signal: AbortSignal;
-  /** How often an instance that does not register a schema hash is asked again, in ms. */
+  /** How often an SDL is read again that has not been served yet, or whose instance tells of no changes, in ms. */
   readonly pollIntervalMs: number;
+  /** The SDL of a version that has been served, which is not read again; undefined of any other. */
+  readonly servedSdlOf: (name: string, hash: string) => string | undefined;
+  /** Is called when something has been read after {@link SdlReader.read} has answered. */
+  readonly onLateRead: () => void;
 }
 
-interface Known {
-  readonly sdl: string;
-  readonly hash: string;
-  /** When it is to be read again, in ms since 1970. */
-  readonly staleAtMs: number;
+/** What serves the same SDL: the instances of a version, or one that does not say its version. */
+interface Source {
+  readonly key: string;
+  readonly hash: string | undefined;
+  readonly instances: ServiceInstance[];
 }
 
-interface Failure {
-  readonly message: string;
-  readonly retryAtMs: number;
-  readonly delayMs: number;
+/** What came of reading a source. */
+interface Reading {
+  known: { readonly sdl: string; readonly hash: string } | undefined;
+  failure: string | undefined;
+  /** When it is to be read, in ms since 1970; never while it is being read. */
+  nextMs: number;
+  retryDelayMs: number;
 }
 
+/** How long the answers of instances are waited for, in ms; most take a few. */
+const patienceMs = 250;
 const firstRetryMs = 500;
 const maxRetryMs = 30_000;
-/** Instances whose SDLs are remembered. */
-const maxKnown = 1_000;
 
 /** Makes the reader. Versions are told apart by the `schema.hash` that an instance registers, or else by their SDL. */
-export function createSdlReader({ agent, signal, pollIntervalMs }: SdlReaderOptions): SdlReader {
-  const knownByKey = new Map<string, Known>();
-  const failureByKey = new Map<string, Failure>();
+export function createSdlReader(options: SdlReaderOptions): SdlReader {
+  const { agent, signal, pollIntervalMs, servedSdlOf, onLateRead } = options;
+  const readingByKey = new Map<string, Reading>();
 
-  async function readVersion(name: string, instance: ServiceInstance): Promise<Subgraph> {
-    const key = keyOf(instance);
-    const known = knownByKey.get(key);
-    if (known && known.staleAtMs > Date.now()) return { name, sdl: known.sdl, hash: known.hash };
-    const failure = failureByKey.get(key);
-    if (failure && failure.retryAtMs > Date.now()) throw new Error(failure.message);
+  async function fetchFromAny(instances: readonly ServiceInstance[]) {
+    const failures: string[] = [];
+    for (const instance of instances) {
+      try {
+        return await fetchSdl(instance, { agent, signal });
+      } catch (error) {
+        failures.push(messageOf(error));
+      }
+    }
+    throw new Error(failures.join('; '));
+  }
+
+  async function readSource({ hash, instances }: Source, reading: Reading): Promise<void> {
+    reading.nextMs = Number.POSITIVE_INFINITY;
     try {
-      const { sdl, hash } = await fetchSdl(instance, { agent, signal });
-      const label = instance.metadata[metadataKeys.schemaHash];
-      const read = {
-        sdl,
-        hash: label ?? hash,
-        staleAtMs: label === undefined ? Date.now() + pollIntervalMs : Number.POSITIVE_INFINITY,
-      };
-      knownByKey.delete(key);
-      knownByKey.set(key, read);
-      if (knownByKey.size > maxKnown) knownByKey.delete(knownByKey.keys().next().value ?? '');
-      failureByKey.delete(key);
-      return { name, sdl, hash: read.hash };
+      const read = await fetchFromAny(instances);
+      reading.known = { sdl: read.sdl, hash: hash ?? read.hash };
+      reading.failure = undefined;
+      reading.retryDelayMs = firstRetryMs;
+      reading.nextMs = Date.now() + pollIntervalMs;
     } catch (error) {
-      const delayMs = Math.min((failure?.delayMs ?? firstRetryMs / 2) * 2, maxRetryMs);
-      failureByKey.set(key, { message: messageOf(error), retryAtMs: Date.now() + delayMs, delayMs });
-      if (known) return { name, sdl: known.sdl, hash: known.hash };
-      throw error;
+      reading.failure = messageOf(error);
+      reading.nextMs = Date.now() + reading.retryDelayMs;
+      reading.retryDelayMs = Math.min(reading.retryDelayMs * 2, maxRetryMs);
     }
   }
 
-  function forgetGone(instances: readonly ServiceInstance[]): void {
-    const keys = new Set(instances.map(keyOf));
-    const prefix = `${instances[0]?.app}/`;
-    for (const key of failureByKey.keys())
-      if (key.startsWith(prefix) && !keys.has(key)) failureByKey.delete(key);
-    for (const [key, { staleAtMs }] of knownByKey)
-      if (key.startsWith(prefix) && !keys.has(key) && Number.isFinite(staleAtMs)) knownByKey.delete(key);
+  /** Starts to read each source whose time has come, and forgets the sources that are not there. */
+  function startReading(sources: readonly Source[]): Promise<void>[] {
+    const keys = new Set(sources.map(({ key }) => key));
+    for (const key of readingByKey.keys()) if (!keys.has(key)) readingByKey.delete(key);
+    return sources.flatMap(source => {
+      const reading = readingByKey.get(source.key) ?? newReading();
+      readingByKey.set(source.key, reading);
+      return reading.nextMs <= Date.now() ? [readSource(source, reading)] : [];
+    });
+  }
+
+  function offerOf(name: string, instances: readonly ServiceInstance[]): Offer {
+    const versions: Subgraph[] = [];
+    const failures: string[] = [];
+    for (const { key, hash } of sourcesOf(name, instances)) {
+      const servedSdl = hash === undefined ? undefined : servedSdlOf(name, hash);
+      const { known, failure } = readingByKey.get(key) ?? newReading();
+      const version = hash !== undefined && servedSdl !== undefined ? { hash, sdl: servedSdl } : known;
+      if (version && !versions.some(each => each.hash === version.hash)) versions.push({ name, ...version });
+      if (!version && failure !== undefined) failures.push(failure);
+    }
+    return { name, versions, failures, declared: instances.some(declaresSubgraph) };
   }
 
   return {
-    async read(name, instances) {
-      forgetGone(instances);
-      const lastRegisteredFirst = [...instances].sort(
-        (a, b) => b.lastDirtyTimestampMs - a.lastDirtyTimestampMs,
+    async read(offered) {
+      const unknown = [...offered].flatMap(([name, instances]) =>
+        sourcesOf(name, instances).filter(
+          ({ hash }) => hash === undefined || servedSdlOf(name, hash) === undefined,
+        ),
       );
-      const failures = new Set<string>();
-      const versionByHash = new Map<string, Subgraph>();
-      for (const instance of lastRegisteredFirst) {
-        try {
-          const version = await readVersion(name, instance);
-          if (!versionByHash.has(version.hash)) versionByHash.set(version.hash, version);
-        } catch (error) {
-          failures.add(messageOf(error));
-        }
-      }
-      return {
-        name,
-        versions: [...versionByHash.values()],
-        failures: [...failures],
-        declared: instances.some(declaresSubgraph),
-      };
+      const reads = startReading(unknown);
+      let hasAnswered = false;
+      for (const read of reads) void read.then(() => (hasAnswered ? onLateRead() : undefined));
+      const allRead = new AbortController();
+      await Promise.race([
+        Promise.all(reads),
+        delay(patienceMs, undefined, { signal: allRead.signal }).catch(() => {}),
+      ]);
+      allRead.abort();
+      hasAnswered = true;
+      return [...offered].map(([name, instances]) => offerOf(name, instances));
     },
-    versionOf: instance =>
-      knownByKey.get(keyOf(instance))?.hash ?? instance.metadata[metadataKeys.schemaHash],
+    versionOf(instance) {
+      const hash = hashIn(instance);
+      return hash ?? readingByKey.get(keyOf(subgraphNameOf(instance), instance))?.known?.hash;
+    },
     get nextReadMs() {
-      const times = [
-        ...[...failureByKey.values()].map(({ retryAtMs }) => retryAtMs),
-        ...[...knownByKey.values()].map(({ staleAtMs }) => staleAtMs),
-      ];
-      return Math.min(...times);
+      return Math.min(...[...readingByKey.values()].map(({ nextMs }) => nextMs));
     },
   };
 }
 
-/** Instances of a service with the same schema hash serve the same; without a hash each registration is for itself. */
-function keyOf({ app, id, metadata, lastDirtyTimestampMs }: ServiceInstance): string {
-  const hash = metadata[metadataKeys.schemaHash];
-  return hash === undefined ? `${app}/${id} ${lastDirtyTimestampMs}` : `${app}/#${hash}`;
+function newReading(): Reading {
+  return { known: undefined, failure: undefined, nextMs: 0, retryDelayMs: firstRetryMs };
+}
+
+/** What the instances of a subgraph serve, that of the instance that registered last first. */
+function sourcesOf(name: string, instances: readonly ServiceInstance[]): Source[] {
+  const sourceByKey = new Map<string, Source>();
+  for (const instance of [...instances].sort((a, b) => b.lastDirtyTimestampMs - a.lastDirtyTimestampMs)) {
+    const key = keyOf(name, instance);
+    const source = sourceByKey.get(key) ?? { key, hash: hashIn(instance), instances: [] };
+    source.instances.push(instance);
+    sourceByKey.set(key, source);
+  }
+  return [...sourceByKey.values()];
+}
+
+/** Instances of a subgraph with the same schema hash serve the same; without a hash each registration is for itself. */
+function keyOf(name: string, instance: ServiceInstance): string {
+  const { app, id, lastDirtyTimestampMs } = instance;
+  const hash = hashIn(instance);
+  return hash === undefined ? `${name}/${app}/${id} ${lastDirtyTimestampMs}` : `${name}/#${hash}`;
+}
+
+function hashIn({ metadata }: ServiceInstance): string | undefined {
+  return metadata[metadataKeys.schemaHash];
 }

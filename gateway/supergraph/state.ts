@@ -1,4 +1,5 @@
 import type { HeldBack } from './adoption.ts';
+import type { CompositionFault } from './compose.ts';
 import type { Graph } from './graph.ts';
 import type { Launch } from './launch-history.ts';
 
@@ -22,7 +23,7 @@ export type SupergraphState =
 
 /** What the registry asks for and the graph does not have. */
 export interface SupergraphFaults {
-  /** Subgraphs whose SDL could not be read from any instance. */
+  /** Subgraphs of which a version's SDL could not be read from any of its instances. */
   readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
   readonly heldBack: readonly HeldBack[];
   /** Why a graph that composed could not be loaded. */
@@ -44,8 +45,14 @@ export function describeFaults({ unreadable, heldBack, load }: SupergraphFaults)
     ...unreadable.map(({ message }) => message),
     ...heldBack.map(({ subgraph, hash, faults }) => {
       const what = hash ? `'${subgraph}' at ${hash} is held back` : `'${subgraph}' can't leave the graph`;
-      return `${what}, because it does not compose: ${faults.map(({ message }) => message).join('; ')}`;
+      return `${what}, because it does not compose: ${faults.map(describeCompositionFault).join('; ')}`;
     }),
     ...(load === undefined ? [] : [`the composed graph could not be loaded: ${load}`]),
   ];
+}
+
+/** What is wrong, and where in which subgraph's SDL: `… (stock 3:14, items 2:5)`. */
+export function describeCompositionFault({ message, locations }: CompositionFault): string {
+  const places = locations.map(({ subgraph, line, column }) => `${subgraph} ${line}:${column}`);
+  return places.length === 0 ? message : `${message} (${[...new Set(places)].join(', ')})`;
 }

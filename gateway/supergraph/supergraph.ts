@@ -5,13 +5,17 @@ import type { Logger } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { adopt, type Candidate } from './adoption.ts';
+import { createAlarm } from './alarm.ts';
 import type { Subgraph } from './compose.ts';
+import { followDepartures } from './departures.ts';
 import type { Graph } from './graph.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
 import type { Launcher } from './launcher.ts';
-import { offeredInstances, subgraphNameOf } from './offers.ts';
+import { offeredInstances } from './offers.ts';
 import { createSdlReader, type Offer } from './sdl-reader.ts';
+import { rememberSightings } from './sightings.ts';
 import {
+  describeCompositionFault,
   describeFaults,
   noFaults,
   type Served,
@@ -46,9 +50,12 @@ interface SupergraphOptions {
   readonly registry: RegistryView;
   readonly launcher: Launcher;
   readonly history: LaunchHistory;
-  /** How long a subgraph whose last instance deregistered stays in the graph, in ms. */
+  /**
+   * How long a subgraph whose last instance deregistered stays in the graph, in ms, and how long a version that nobody
+   * offers any more is remembered as the older one.
+   */
   readonly removalGraceMs: number;
-  /** How often an instance that registers no schema hash is asked for its SDL, in ms. */
+  /** How often it is tried again to have what the registry asks for and the graph does not have, in ms. */
   readonly sdlPollIntervalMs: number;
   readonly log: Logger;
 }
@@ -66,16 +73,27 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   const { registry, launcher, history, removalGraceMs, sdlPollIntervalMs, log } = options;
   const agent = new Agent({ connections: 4, connect: { timeout: 2_000 } });
   const stop = new AbortController();
-  const sdls = createSdlReader({ agent, signal: stop.signal, pollIntervalMs: sdlPollIntervalMs });
+  const sdls = createSdlReader({
+    agent,
+    signal: stop.signal,
+    pollIntervalMs: sdlPollIntervalMs,
+    servedSdlOf: history.servedSdlOf,
+    onLateRead: () => alarm.set(settleMs),
+  });
+  const departures = followDepartures(registry, removalGraceMs);
+  const sightings = rememberSightings({ launches: history.launches, forgetAfterMs: removalGraceMs });
   const listeners = new Set<(graph: Graph) => void>();
   const retired = new Map<Graph, NodeJS.Timeout>();
-  /** When the last instance of a subgraph deregistered, in ms since 1970. */
-  const leftAtMs = new Map<string, number>();
   let state: SupergraphState = { phase: 'waiting' };
   let faults = noFaults;
   let reconciled = false;
-  let timer: NodeJS.Timeout | undefined;
   let queue: Promise<unknown> = Promise.resolve();
+  const alarm = createAlarm(() => {
+    inTurn(reconcile).catch(error => {
+      log.error({ err: error }, 'Following the registry failed');
+      alarm.set(sdlPollIntervalMs);
+    });
+  });
 
   /** One change of the graph at a time. */
   function inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -84,25 +102,20 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     return result;
   }
 
-  function schedule(afterMs: number): void {
-    if (stop.signal.aborted) return;
-    clearTimeout(timer);
-    timer = setTimeout(
-      () => void inTurn(reconcile).catch(error => log.error({ err: error }, 'Following the registry failed')),
-      afterMs,
-    );
-  }
-
   async function reconcile(): Promise<void> {
     if (stop.signal.aborted || state.phase === 'pinned' || !registry.loaded) return;
     const startedAtMs = performance.now();
+    const nowMs = Date.now();
     const served = servedOf(state);
-    const offers = await readOffers();
-    const wanted = candidatesOf(offers, served?.graph.subgraphs ?? []);
+    const subgraphs = served?.graph.subgraphs ?? [];
+    const offered = offeredInstances(registry);
+    departures.settle(new Set(offered.keys()), new Set(subgraphs.map(({ name }) => name)));
+    const offers = sightings.newestFirst(await sdls.read(offered));
+    const wanted = candidatesOf(offers, subgraphs, nowMs);
     const adoption = await adopt({
-      served: served?.graph.subgraphs ?? [],
+      served: subgraphs,
       wanted,
-      compose: subgraphs => launcher.compose(subgraphs, served?.graph),
+      compose: next => launcher.compose(next, served?.graph),
     });
     const found: SupergraphFaults = { ...faultsOf(offers), heldBack: adoption.heldBack, load: undefined };
     const launchOptions = {
@@ -122,35 +135,25 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (adoption.heldBack.length > 0 || faults.load !== undefined)
       await launcher.noteFailure(mostWanted(wanted), describeFaults(faults), launchOptions);
     reconciled = true;
-    scheduleNextRead();
-  }
-
-  function readOffers(): Promise<Offer[]> {
-    const offered = [...offeredInstances(registry)];
-    for (const [name] of offered) leftAtMs.delete(name);
-    return Promise.all(offered.map(([name, instances]) => sdls.read(name, instances)));
+    scheduleNext(nowMs);
   }
 
   /** What is to be in the graph: what is offered, and what is served and has lost its instances without deregistering. */
-  function candidatesOf(offers: readonly Offer[], served: readonly Subgraph[]): Candidate[] {
+  function candidatesOf(offers: readonly Offer[], served: readonly Subgraph[], nowMs: number): Candidate[] {
     const readable = offers.filter(({ versions }) => versions.length > 0);
     const names = new Set(readable.map(({ name }) => name));
-    const staying = served.filter(({ name }) => !names.has(name) && stays(name));
+    const staying = served.filter(({ name }) => !names.has(name) && departures.stays(name, nowMs));
     return [
       ...readable.map(({ name, versions }) => ({ name, versions })),
       ...staying.map(subgraph => ({ name: subgraph.name, versions: [subgraph] })),
     ].sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  function stays(name: string): boolean {
-    const leftMs = leftAtMs.get(name);
-    return leftMs === undefined || Date.now() - leftMs < removalGraceMs;
-  }
-
-  function scheduleNextRead(): void {
-    const removals = [...leftAtMs.values()].map(leftMs => leftMs + removalGraceMs);
-    const nextMs = Math.min(sdls.nextReadMs, ...removals.filter(atMs => atMs > Date.now()));
-    if (Number.isFinite(nextMs)) schedule(Math.max(settleMs, nextMs - Date.now()));
+  /** Reconciles again when the next subgraph is to go, an SDL is to be read, or what failed may succeed. */
+  function scheduleNext(nowMs: number): void {
+    const retryMs = describeFaults(faults).length > 0 ? nowMs + sdlPollIntervalMs : Number.POSITIVE_INFINITY;
+    const nextMs = Math.min(sdls.nextReadMs, departures.nextAfterMs(nowMs), retryMs);
+    if (Number.isFinite(nextMs)) alarm.set(Math.max(settleMs, nextMs - Date.now()));
   }
 
   function serve(served: Served): void {
@@ -200,7 +203,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const served = servedOf(state)?.graph;
     const composition = await launcher.compose(subgraphs, served);
     if (composition.outcome.kind === 'failed') {
-      const reasons = composition.outcome.faults.map(({ message }) => message).join('; ');
+      const reasons = composition.outcome.faults.map(describeCompositionFault).join('; ');
       throw new PorticoError('CONFLICT', `The graph does not compose: ${reasons}`);
     }
     const next = await launcher.launch(
@@ -220,13 +223,8 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   const firstGraph = new Promise<Graph>(resolve => {
     listeners.add(resolve);
   });
-  const unfollow = [
-    registry.onChange(() => schedule(settleMs)),
-    registry.onDeparture((instance, cause) => {
-      if (cause === 'deregistered') leftAtMs.set(subgraphNameOf(instance), Date.now());
-    }),
-  ];
-  void inTurn(restore).then(() => schedule(0));
+  const unfollow = registry.onChange(() => alarm.set(settleMs));
+  void inTurn(restore).then(() => alarm.set(0));
 
   return {
     get state() {
@@ -273,23 +271,25 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       }),
     remove: name =>
       inTurn(async () => {
+        if (state.phase === 'pinned')
+          throw new PorticoError('CONFLICT', 'The graph expected to follow the registry, but is pinned');
         const subgraphs = servedOf(state)?.graph.subgraphs ?? [];
         if (!subgraphs.some(subgraph => subgraph.name === name))
           throw new PorticoError('NOT_FOUND', `The graph has no subgraph '${name.slice(0, 80)}'`);
         if (offeredInstances(registry).has(name))
           throw new PorticoError('CONFLICT', `The subgraph '${name}' has instances; deregister them instead`);
-        leftAtMs.set(name, 0);
         await change(
           'registry',
           subgraphs.filter(subgraph => subgraph.name !== name),
         );
+        alarm.set(0);
       }),
     close: closeOnce(async () => {
-      for (const end of unfollow) end();
+      unfollow();
       stop.abort();
-      clearTimeout(timer);
+      alarm.stop();
       await queue;
-      clearTimeout(timer);
+      await departures.close();
       for (const [graph, timeout] of retired) {
         clearTimeout(timeout);
         await graph.close();
@@ -301,14 +301,20 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
 }
 
 function faultsOf(offers: readonly Offer[]): Pick<SupergraphFaults, 'unreadable' | 'ignored'> {
-  const failed = offers.filter(({ versions, failures }) => versions.length === 0 && failures.length > 0);
+  const failed = offers
+    .filter(({ failures }) => failures.length > 0)
+    .map(({ name, versions, failures, declared }) => ({
+      name,
+      message: failures.join('; '),
+      isSubgraph: declared || versions.length > 0,
+    }));
   return {
     unreadable: failed
-      .filter(({ declared }) => declared)
-      .map(({ name, failures }) => ({ subgraph: name, message: failures.join('; ') })),
+      .filter(({ isSubgraph }) => isSubgraph)
+      .map(({ name, message }) => ({ subgraph: name, message })),
     ignored: failed
-      .filter(({ declared }) => !declared)
-      .map(({ name, failures }) => ({ service: name, message: failures.join('; ') })),
+      .filter(({ isSubgraph }) => !isSubgraph)
+      .map(({ name, message }) => ({ service: name, message })),
   };
 }
 

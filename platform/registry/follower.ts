@@ -58,9 +58,22 @@ export function followRegistry(options: FollowOptions): RegistryView {
   let source: RegistryView['source'] = 'none';
   let lastEventId: string | undefined;
   let expiry: NodeJS.Timeout | undefined;
+  let warnings = new Set<string>();
+
+  /** Says once of each instance that can't be used that it is passed by. */
+  function warnOfFaults(): void {
+    const before = warnings;
+    warnings = new Set(
+      instances.all.flatMap(({ app, id, addressFault }) =>
+        addressFault === undefined ? [] : [`The instance ${app}/${id} is passed by: ${addressFault}`],
+      ),
+    );
+    for (const warning of warnings) if (!before.has(warning)) log.warn(warning);
+  }
 
   function changed(): void {
     loaded = true;
+    warnOfFaults();
     scheduleExpiry();
     for (const listener of listeners) listener();
   }

@@ -1,5 +1,5 @@
 import { appsHashcode, countStatuses } from './hashcode.ts';
-import type { Departure, InstanceChange, ServiceInstance } from './instance.ts';
+import { type Departure, type InstanceChange, type ServiceInstance, takesRequests } from './instance.ts';
 
 /**
  * The instances that a follower knows. Those that a list no longer names, though nobody said that they are gone, can
@@ -95,7 +95,7 @@ function keyOf({ app, id }: ServiceInstance): string {
 function groupUp(instances: Iterable<ServiceInstance>): Map<string, ServiceInstance[]> {
   const upByApp = new Map<string, ServiceInstance[]>();
   for (const instance of instances) {
-    if (instance.status !== 'UP') continue;
+    if (!takesRequests(instance)) continue;
     const known = upByApp.get(instance.app);
     if (known) known.push(instance);
     else upByApp.set(instance.app, [instance]);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as z from 'zod';
 
 /** Statuses that Eureka knows. Only UP takes requests. */
@@ -10,6 +11,7 @@ export interface ServiceInstance {
   readonly id: string;
   /** Application name in upper case, as Eureka keeps it. */
   readonly app: string;
+  /** As it stands in a URL: an IPv6 address in brackets. */
   readonly host: string;
   readonly port: number;
   /** Whether `port` speaks TLS. */
@@ -18,6 +20,13 @@ export interface ServiceInstance {
   readonly metadata: Readonly<Record<string, string>>;
   /** When the instance last changed what it says of itself, in ms since 1970. */
   readonly lastDirtyTimestampMs: number;
+  /** Why no request may be sent to the address that it names, where that is so. */
+  readonly addressFault?: string;
+}
+
+/** Whether requests may be sent to an instance. */
+export function takesRequests({ status, addressFault }: ServiceInstance): boolean {
+  return status === 'UP' && addressFault === undefined;
 }
 
 /** Keys of an instance's metadata that this system reads. */
@@ -54,16 +63,37 @@ const wireInstance = z.object({
 export function parseInstance(wire: unknown): ServiceInstance {
   const read = wireInstance.parse(wire);
   const secure = isEnabled(read.securePort) && !isEnabled(read.port);
+  const metadata = readMetadata(read.metadata ?? {});
+  const addressFault = addressFaultOf(read.hostName, metadata[metadataKeys.graphqlPath]);
   return {
     id: read.instanceId ?? read.hostName,
     app: read.app.toUpperCase(),
-    host: read.hostName,
+    host: isIP(read.hostName) === 6 ? `[${read.hostName}]` : read.hostName,
     port: (secure ? read.securePort?.$ : read.port?.$) ?? 0,
     secure,
     status: read.status,
-    metadata: readMetadata(read.metadata ?? {}),
+    metadata,
     lastDirtyTimestampMs: read.lastDirtyTimestamp,
+    ...(addressFault === undefined ? {} : { addressFault }),
   };
+}
+
+/**
+ * URLs are built of what an instance says of itself, and get the caller's token. Our registry checks it; another Eureka
+ * does not, and a path of `@example.com/` would lead elsewhere.
+ */
+function addressFaultOf(host: string, path: string | undefined): string | undefined {
+  const url = `http://${host}/`;
+  const isName = URL.canParse(url) && new URL(url).hostname === host.toLowerCase();
+  if (isIP(host) === 0 && !isName)
+    return `hostName expected a host name or an IP address, but got ${quote(host)}`;
+  if (path && !/^\/(?!\/)[\w.~%+:/-]*$/.test(path))
+    return `metadata.${metadataKeys.graphqlPath} expected a path that begins with one /, but got ${quote(path)}`;
+  return undefined;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
 }
 
 function isEnabled(port: z.infer<typeof wirePort>): boolean {

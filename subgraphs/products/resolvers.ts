@@ -19,30 +19,33 @@ export function createOperationContext(store: ProductStore, caller: Caller | und
   return { caller, store, productBySku: new DataLoader(skus => store.findMany(skus)) };
 }
 
-const sku = z
-  .string()
-  .regex(/^[A-Z0-9][A-Z0-9-]{0,63}$/, 'expected 1 to 64 capital letters, digits and dashes');
+const skuPattern = /^[A-Z0-9][A-Z0-9-]{0,63}$/;
+const sku = z.string().regex(skuPattern, 'expected 1 to 64 capital letters, digits and dashes');
+const skuArgument = z.object({ sku });
 const price = z.object({
   amount: z.number().int().min(0).max(1_000_000_000),
   currency: z.string().regex(/^[A-Z]{3}$/, 'expected three capital letters, as in ISO 4217'),
 });
-const name = z.string().trim().min(1).max(200);
-const description = z.string().max(5_000);
+/** Text that PostgreSQL can hold. */
+const text = z.string().regex(/^[^\0]*$/, 'expected no NUL character');
+const name = text.trim().min(1).max(200);
+const description = text.max(5_000);
 const newProduct = z.object({ sku, name, description, price });
 const productChange = z.object({
   name: name.nullish(),
   description: description.nullish(),
   price: price.nullish(),
 });
-const searchText = z.string().max(200).nullish();
+const searchArgument = z.object({ search: text.max(200).nullish() });
 
 /** Resolvers of the catalogue. */
 export const resolvers: Resolvers<OperationContext> = {
   Query: {
-    product: (_root, args, { productBySku }) => productBySku.load(args.sku),
+    product: (_root, args, { productBySku }) => productBySku.load(parseInput(skuArgument, args).sku),
     async products(_root, args, { store }) {
-      const page = readPage('products', args);
-      const rows = await store.page(page, parseInput(searchText, args.search) ?? undefined);
+      const page = readPage('products', args, skuPattern);
+      const { search } = parseInput(searchArgument, args);
+      const rows = await store.page(page, search ?? undefined);
       return toConnection('products', rows, page, row => row.sku);
     },
   },
@@ -61,18 +64,20 @@ export const resolvers: Resolvers<OperationContext> = {
     async updateProduct(_root, args, { caller, store }) {
       requireScope(caller, 'admin');
       const { name, description, price } = parseInput(productChange, args.input);
-      const row = await store.update(args.sku, {
+      const { sku } = parseInput(skuArgument, args);
+      const row = await store.update(sku, {
         name: name ?? undefined,
         description: description ?? undefined,
         priceAmount: price?.amount,
         priceCurrency: price?.currency,
       });
-      if (!row) throw new PorticoError('NOT_FOUND', `There is no product with the sku '${args.sku}'`);
+      if (!row) throw new PorticoError('NOT_FOUND', `There is no product with the sku '${sku}'`);
       return row;
     },
   },
   Product: {
-    __resolveReference: (reference, { productBySku }) => productBySku.load(reference.sku),
+    __resolveReference: (reference, { productBySku }) =>
+      skuPattern.test(reference.sku) ? productBySku.load(reference.sku) : null,
     price: row => ({ amount: row.priceAmount, currency: row.priceCurrency }),
   },
 };

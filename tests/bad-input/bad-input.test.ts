@@ -56,11 +56,24 @@ describe('bad input gets a clear error and changes nothing', () => {
   test.each([
     '{ products(after: "nonsense") { edges { cursor } } }',
     '{ products(first: 0) { edges { cursor } } }',
+    `{ products(after: "${Buffer.from('products:\0').toString('base64url')}") { edges { cursor } } }`,
   ])('a page that is not ours is refused: %s', async query => {
     const { errors } = await (await shop.client()).request(query);
     expect(errors?.[0]).toMatchObject({
       message: expect.stringMatching(/'(after|first)' expected/) as string,
       extensions: { code: 'BAD_USER_INPUT' },
+    });
+  });
+
+  test.each([
+    ['{ product(sku: "\\u0000") { name } }', 'sku'],
+    ['{ product(sku: "no such form") { name } }', 'sku'],
+    ['{ products(search: "\\u0000") { edges { cursor } } }', 'search'],
+  ])('text that the database can not hold, or that can be no sku, is refused: %s', async (query, named) => {
+    const { errors } = await (await shop.client()).request(query);
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringContaining(named) as string,
+      extensions: { code: 'BAD_USER_INPUT', fields: [named] },
     });
   });
 
@@ -134,17 +147,19 @@ describe('bad input gets a clear error and changes nothing', () => {
   );
 
   test.each([
-    ['no JSON', 'this is not JSON'],
-    ['no instance', '{}'],
-    ['an instance without a host', '{"instance":{"instanceId":"x","app":"EVIL"}}'],
-  ])('a registration with %s is answered with 400', async (_case, body) => {
+    ['no JSON', 'this is not JSON', 'JSON'],
+    ['no instance', '{}', 'instance'],
+    ['an instance without a host', '{"instance":{"instanceId":"x","app":"EVIL"}}', 'hostname'],
+  ])('a registration with %s is answered with 400, naming what was wrong', async (_case, body, named) => {
     const response = await fetch(`${shop.system.registryUrl}/apps/EVIL`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
     });
     expect(response.status).toBe(400);
-    expect((await response.text()).length).toBeGreaterThan(5);
+    expect(await response.text()).toContain(named);
+    const known = await fetch(`${shop.system.registryUrl}/apps/EVIL`);
+    expect(known.status).toBe(404);
   });
 
   test('malformed Kafka messages go to the dead-letter topic with the reason, and later ones are handled', async () => {

@@ -1,5 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { useFront } from '../helpers/front.ts';
 import {
   type DiscoveryProcess,
   eventually,
@@ -15,7 +16,10 @@ if (!executablePath)
 const desktop = { width: 1280, height: 900 };
 const phone = { width: 390, height: 844 };
 
-async function openDashboard({ url }: DiscoveryProcess, viewport: { width: number; height: number }) {
+async function openDashboard(
+  { url }: Pick<DiscoveryProcess, 'url'>,
+  viewport: { width: number; height: number },
+) {
   const browser: Browser = await chromium.launch({
     executablePath: executablePath ?? '',
     args: ['--no-sandbox'],
@@ -70,6 +74,51 @@ describe.skipIf(!executablePath)('The dashboard in a browser', () => {
     await page.getByRole('button', { name: 'subgraph products' }).click();
     expect(await textOf(page, 'dialog')).toContain('Subgraph products');
     expect(problems).toEqual([]);
+  });
+
+  describe('beside a gateway', () => {
+    const front = useFront();
+    const federation =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+    const greeter = {
+      name: 'greeter',
+      typeDefs: `${federation} type Query { hello: String }`,
+      resolvers: { Query: { hello: () => 'hi' } },
+      metadata: { subgraph: 'greeter', 'schema.hash': 'v1' },
+    };
+    const card = (page: Page) => textOf(page, '#graph');
+    const open = () => openDashboard({ url: front.registryUrl.replace(/eureka$/, '') }, desktop);
+
+    it('shows what a subgraph contributes, and whether its last composition succeeded', async () => {
+      await (await front.serve(greeter)).register();
+      const other = `${federation} type Query { other: String }`;
+      await (await front.serve({ name: 'other', typeDefs: other, resolvers: {} })).register();
+      const { page, problems } = await open();
+      await eventually(async () => expect(await card(page)).toContain('composed'), 15_000);
+      await page.locator('#graph').getByRole('button', { name: 'greeter' }).click();
+      const shown = await textOf(page, 'dialog');
+      expect(shown).toMatch(/Subgraph greeter.*composed.*In the graph\s*v1.*Query\.hello/s);
+      await page.keyboard.press('Escape');
+
+      const broken = await front.serve({
+        ...greeter,
+        instance: 'broken',
+        typeDefs: `${federation} type Query { hello: String other: Int }`,
+        metadata: { subgraph: 'greeter', 'schema.hash': 'v2' },
+      });
+      await broken.register();
+      await eventually(async () => expect(await card(page)).toContain('last composition failed'), 15_000);
+      await page.locator('#graph').getByRole('button', { name: 'greeter' }).click();
+      expect(await textOf(page, 'dialog')).toMatch(
+        /last composition failed.*'greeter' at v2 is held back.*Query\.other.*In the graph\s*v1/s,
+      );
+      await page.keyboard.press('Escape');
+
+      const { launch } = await front.supergraph();
+      await front.actuator('supergraph', { method: 'POST', body: JSON.stringify({ rollBackTo: launch }) });
+      await eventually(async () => expect(await card(page)).toContain('pinned'), 15_000);
+      expect(problems).toEqual([]);
+    });
   });
 
   it('fits on a phone', async () => {

@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { useFront } from '../helpers/front.ts';
+import { loadWhile } from '../helpers/load.ts';
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const typeDefs = `${federation}
@@ -19,6 +21,22 @@ function createGate() {
     open: () => open(),
     pass: () => opened.then(() => 'passed'),
   };
+}
+
+/** Time that {@link serveInTurn} takes for one request, in ms. */
+const turnMs = 20;
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/** Takes one request after another, as something does that has reached its limit. */
+async function serveInTurn(): Promise<string> {
+  const turn = lastTurn.then(() => delay(turnMs));
+  lastTurn = turn;
+  await turn;
+  return 'done';
+}
+
+function medianOf(values: readonly number[]): number {
+  return Math.round([...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN);
 }
 
 describe('a gateway that is asked too much', () => {
@@ -59,8 +77,8 @@ describe('a gateway that is asked too much', () => {
     await subgraph.register();
     const patient = await front.serve({
       name: 'patient',
-      typeDefs: `${federation} type Query { patience: String }`,
-      resolvers: { Query: { patience: gate.pass } },
+      typeDefs: `${federation} type Query { patience: String turn: String }`,
+      resolvers: { Query: { patience: gate.pass, turn: serveInTurn } },
     });
     await patient.register();
     await expect
@@ -102,6 +120,31 @@ describe('a gateway that is asked too much', () => {
     await expect
       .poll(async () => (await front.actuator('health/readiness')).status, { timeout: 5_000 })
       .toBe(200);
+  });
+
+  test('keeps its latency when it is asked for four times what can be done', async () => {
+    const [accepted, refused]: [number[], number[]] = [[], []];
+    const sendOne = async () => {
+      const sentAtMs = performance.now();
+      const response = await send('{ turn }');
+      const { errors } = (await response.json()) as { errors?: unknown };
+      const latencies = response.status === 503 ? refused : accepted;
+      latencies.push(performance.now() - sentAtMs);
+      return response.status === 503 ? undefined : errors;
+    };
+    const { failures } = await loadWhile({ ratePerSecond: 4 * (1_000 / turnMs), send: sendOne }, () =>
+      delay(2_000),
+    );
+    const [served, turnedAway] = [medianOf(accepted), medianOf(refused)];
+    console.log(
+      `overload: ${accepted.length} served in ${served} ms, ${refused.length} refused in ${turnedAway} ms (median)`,
+    );
+    expect(failures).toEqual([]);
+    expect(accepted.length).toBeGreaterThan(20);
+    expect(refused.length).toBeGreaterThan(accepted.length);
+    // Six turns, and what the machine takes; were all let in, the one in the middle would wait for 150 turns and more.
+    expect(served).toBeLessThan(50 * turnMs);
+    expect(turnedAway).toBeLessThan(served);
   });
 
   test('says of a subgraph that takes too long that it did', async () => {

@@ -3,12 +3,14 @@ import { type Front, useFront } from '../helpers/front.ts';
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const items = `${federation} type Query { items: [Item!]! } type Item @key(fields: "id") { id: ID! name: String }`;
-const stock = (fields: string) => `${federation} type Item @key(fields: "id") { id: ID! ${fields} }`;
+const stock = (fields: string) => `${federation}
+  type Mutation { take(id: ID!): Item } type Item @key(fields: "id") { id: ID! ${fields} }`;
 const itemResolvers = {
   Query: { items: () => [{ id: '1', name: 'pen' }] },
   Item: { __resolveReference: ({ id }: { id: string }) => ({ id, name: 'pen' }) },
 };
 const stockResolvers = (instance: string) => ({
+  Mutation: { take: (_root: unknown, { id }: { id: string }) => ({ id }) },
   Item: { count: () => 3, place: () => instance, colour: () => instance },
 });
 
@@ -61,10 +63,7 @@ describe('versions of a subgraph', () => {
       expect(await askFor('place')).toEqual({ items: [{ name: 'pen', place: 'two' }] });
     expect(third.takeRequests()).toEqual([]);
 
-    const metrics = await fetch(
-      `http://127.0.0.1:${front.gateway.ready.ports?.['management']}/actuator/prometheus`,
-    );
-    const text = await metrics.text();
+    const text = await front.metrics();
     expect(text).toContain('gateway_supergraph_phase{phase="stale"} 1');
     expect(text).toContain('gateway_supergraph_faults{kind="held_back"} 1');
 
@@ -111,6 +110,29 @@ describe('versions of a subgraph', () => {
     expect(await askFor('colour')).toEqual({ items: [{ name: 'pen', colour: 'four' }] });
   });
 
+  test('one whose SDL can not be read is told of, and the graph goes on', async () => {
+    const lost = await serveStock(front, 'lost', 'v9', 'count: Int');
+    await lost.close();
+    await lost.register();
+    await expect.poll(async () => (await front.supergraph()).phase, { timeout: 5_000 }).toBe('stale');
+    const fault = expect.stringMatching(
+      new RegExp(
+        `The SDL of stock could not be read at http://127.0.0.1:${lost.port}/graphql: .*ECONNREFUSED`,
+      ),
+    ) as string;
+    expect((await front.supergraph()).faults).toEqual([fault]);
+    const health = await front.actuator<{ components: { supergraph: object } }>('health');
+    expect(health).toMatchObject({
+      status: 200,
+      body: { components: { supergraph: { details: { phase: 'stale', faults: [fault] } } } },
+    });
+    expect(await front.metrics()).toContain('gateway_supergraph_faults{kind="unreadable"} 1');
+    expect(front.log('gateway')).toMatch(/"level":"warn".*The SDL of stock could not be read/);
+    expect(await askFor('colour')).toEqual({ items: [{ name: 'pen', colour: 'four' }] });
+    await lost.deregister();
+    await expect.poll(async () => (await front.supergraph()).phase, { timeout: 5_000 }).toBe('serving');
+  });
+
   test.each([
     [{ rollBackTo: 99_999 }, 404],
     [{ rollBackTo: 'yesterday' }, 400],
@@ -122,7 +144,7 @@ describe('versions of a subgraph', () => {
   });
 });
 
-describe('a rolling upgrade with a change of the schema, under load', () => {
+describe('a rolling upgrade with a change of the schema, under load of queries and mutations', () => {
   const front = useFront({ env: { SUBGRAPH_REMOVAL_GRACE_MS: '300' } });
   let asking = true;
   afterAll(() => {
@@ -138,15 +160,25 @@ describe('a rolling upgrade with a change of the schema, under load', () => {
     for (const instance of before) await instance.register();
     const ask = () => front.anyone.request('{ items { name count } }');
     await expect.poll(async () => (await ask()).errors, { timeout: 10_000 }).toBeUndefined();
-    const expected = { data: { items: [{ name: 'pen', count: 3 }] } };
-    const answers: unknown[] = [];
-    const clients = Array.from({ length: 4 }, async () => {
-      while (asking) answers.push(await ask());
-    });
+    const expected = JSON.stringify({ data: { items: [{ name: 'pen', count: 3 }] } });
+    const write = () => front.anyone.request('mutation { take(id: "1") { name count } }');
+    const expectedOfWrite = JSON.stringify({ data: { take: { name: 'pen', count: 3 } } });
+    const answers: string[] = [];
+    const writeAnswers: string[] = [];
+    const clients = [
+      ...Array.from({ length: 3 }, async () => {
+        while (asking) answers.push(JSON.stringify(await ask()));
+      }),
+      (async () => {
+        while (asking) writeAnswers.push(JSON.stringify(await write()));
+      })(),
+    ];
 
     const someAnswers = async () => {
-      const before = answers.length;
-      await expect.poll(() => answers.length, { timeout: 10_000 }).toBeGreaterThan(before + 20);
+      for (const some of [answers, writeAnswers]) {
+        const before = some.length;
+        await expect.poll(() => some.length, { timeout: 10_000 }).toBeGreaterThan(before + 10);
+      }
     };
 
     for (const [index, name] of ['one', 'two'].entries()) {
@@ -165,6 +197,51 @@ describe('a rolling upgrade with a change of the schema, under load', () => {
     asking = false;
     await Promise.all(clients);
 
-    expect(answers.filter(answer => JSON.stringify(answer) !== JSON.stringify(expected))).toEqual([]);
+    expect(answers.filter(answer => answer !== expected)).toEqual([]);
+    expect(writeAnswers.filter(answer => answer !== expectedOfWrite)).toEqual([]);
+  });
+});
+
+describe('an operation that is under way when the graph changes', () => {
+  const front = useFront();
+
+  test('ends on the schema that it began with', async () => {
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    let isAsked = false;
+    const base = await front.serve({
+      name: 'items',
+      typeDefs: items.replace('items:', 'slow: [Item!]! items:'),
+      resolvers: {
+        ...itemResolvers,
+        Query: {
+          ...itemResolvers.Query,
+          async slow() {
+            isAsked = true;
+            await held;
+            return itemResolvers.Query.items();
+          },
+        },
+      },
+    });
+    await base.register();
+    await (await serveStock(front, 'one', 'v1', 'count: Int')).register();
+    await expect
+      .poll(async () => (await front.anyone.request('{ items { count } }')).errors, { timeout: 10_000 })
+      .toBeUndefined();
+    const underWay = front.anyone.request('{ slow { name count } }');
+    await expect.poll(() => isAsked).toBe(true);
+
+    await (await serveStock(front, 'two', 'v2', 'place: String')).register();
+    await expect
+      .poll(async () => (await front.anyone.request('{ items { place } }')).data, { timeout: 10_000 })
+      .toEqual({ items: [{ place: 'two' }] });
+    expect((await front.anyone.request('{ items { count } }')).errors?.[0]?.message).toContain(
+      'Cannot query field "count"',
+    );
+    release();
+    expect(await underWay).toEqual({ data: { slow: [{ name: 'pen', count: 3 }] } });
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
@@ -39,6 +40,10 @@ export interface Front {
   /** Calls an endpoint below `/actuator` of the gateway. */
   actuator<T>(path: string, init?: RequestInit): Promise<{ status: number; body: T }>;
   supergraph(): Promise<SupergraphView>;
+  /** The gateway's metrics as Prometheus reads them. */
+  metrics(): Promise<string>;
+  /** What a process has logged since the first start, one JSON object a line. */
+  log(name: 'gateway' | 'discovery'): string;
   /** Starts the gateway again on the same port and data. */
   startGateway(env?: Record<string, string>): Promise<void>;
   readonly discovery: Child;
@@ -138,6 +143,11 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     },
     actuator,
     supergraph: async () => (await actuator<SupergraphView>('supergraph')).body,
+    async metrics() {
+      const port = running(gateway).ready.ports?.['management'];
+      return (await fetch(`http://127.0.0.1:${port}/actuator/prometheus`)).text();
+    },
+    log: name => readFileSync(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     startGateway,
     get discovery() {
       return running(discovery);

@@ -2,9 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createGraphClient } from '../../dev/graph-client.ts';
+import { openDevKeys } from '../../dev/keys.ts';
 import { rootDir } from '../../dev/settings.ts';
 import { makeDataDir } from '../helpers/system.ts';
+import { serveWithoutFirstResult } from './lossy-gateway.ts';
 
 const freePorts = {
   GATEWAY_PORT: '0',
@@ -78,16 +81,32 @@ describe('npm start and npm run demo', () => {
     expect(start.output()).toContain(message);
   });
 
+  type Run = ReturnType<typeof run>;
+  const addressIn = ({ output }: Run, what: string) =>
+    new RegExp(`${what} {2,}(http\\S+)`).exec(output())?.[1] ?? '';
+  const isUp = (start: Run) =>
+    vi.waitFor(() => expect(start.output()).toContain('Ctrl-C stops everything'), {
+      timeout: 100_000,
+      interval: 100,
+    });
+
+  /** How many orders the demonstration's customer has in a system that runs. */
+  async function ordersOfDemo(start: Run): Promise<number | undefined> {
+    const keys = await openDevKeys(dataDir);
+    const client = createGraphClient(addressIn(start, 'graph'), await keys.mintToken('demo-customer'));
+    const { data } = await client.request<{ orders: { edges: unknown[] } }>(
+      '{ orders { edges { cursor } } }',
+    );
+    return data?.orders.edges.length;
+  }
+
   describe('a system of two orders instances', () => {
-    let start: ReturnType<typeof run>;
+    let start: Run;
     beforeAll(async () => {
       start = run('dev/main.ts', ['--scale', 'orders=2', '--fresh']);
-      await vi.waitFor(() => expect(start.output()).toContain('Ctrl-C stops everything'), {
-        timeout: 100_000,
-        interval: 100,
-      });
+      await isUp(start);
     });
-    const address = (what: string) => new RegExp(`${what} {2,}(http\\S+)`).exec(start.output())?.[1] ?? '';
+    const address = (what: string) => addressIn(start, what);
 
     test.each(['postgres', 'kafka', 'discovery', 'migrations', 'seed', 'gateway', 'orders-1', 'orders-2'])(
       'the start of %s is reported with its place and time',
@@ -111,6 +130,16 @@ describe('npm start and npm run demo', () => {
       expect(demo.output().match(/ms after the commit/g)).toHaveLength(3);
     });
 
+    test('the demonstration fails when a notification is missing', async () => {
+      const lossy = await serveWithoutFirstResult(address('graph'));
+      onTestFinished(lossy.close);
+      const demo = run('dev/demo.ts', [], { GATEWAY_PORT: String(lossy.port) });
+      expect(await demo.ended, demo.output()).toBe(1);
+      expect(demo.output().match(/is placed/g)).toHaveLength(3);
+      expect(demo.output().match(/ms after the commit/g)).toHaveLength(2);
+      expect(demo.output()).toContain('Not all notifications arrived');
+    });
+
     test('Ctrl-C stops everything and leaves no process behind', async () => {
       start.child.kill('SIGINT');
       expect(await start.ended, start.output()).toBe(0);
@@ -120,15 +149,24 @@ describe('npm start and npm run demo', () => {
     });
   });
 
-  test('a start that is killed leaves no process behind either', async () => {
+  test('another start finds its data again, and one that is killed leaves no process behind either', async () => {
     const start = run('dev/main.ts', [], { PORTICO_DATA_DIR: dataDir });
-    await expect.poll(start.output, { timeout: 50_000 }).toContain('Ctrl-C stops everything');
+    await isUp(start);
+    expect(await ordersOfDemo(start)).toBe(6);
     const ports = [...start.output().matchAll(/127\.0\.0\.1:(\d+) /g)].map(([, port]) => Number(port));
     expect(ports.length).toBeGreaterThanOrEqual(8);
 
     start.child.kill('SIGKILL');
 
     await expect.poll(() => openPortsOf(ports), { timeout: 15_000 }).toEqual([]);
+  });
+
+  test('a fresh start has no data of those before', async () => {
+    const start = run('dev/main.ts', ['--fresh']);
+    await isUp(start);
+    expect(await ordersOfDemo(start)).toBe(0);
+    start.child.kill('SIGINT');
+    expect(await start.ended, start.output()).toBe(0);
   });
 
   test('the demonstration starts a system by itself when none runs', async () => {

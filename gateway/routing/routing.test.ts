@@ -1,0 +1,280 @@
+import type { ServerResponse } from 'node:http';
+import { fastify } from 'fastify';
+import { Registry } from 'prom-client';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createScope } from '../../platform/lifecycle.ts';
+import { silentLog } from '../../platform/log.ts';
+import type { ProcessContext } from '../../platform/process.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { type GatewayConfig, gatewaySettings } from '../config.ts';
+import { anonymous } from '../security/operation-caller.ts';
+import { deadPort, describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
+import { passHeaders } from './header-rules.ts';
+import { createRouting } from './routing.ts';
+
+interface Answer {
+  readonly data: Record<string, unknown> | null;
+  readonly errors?: readonly { message: string; extensions: Record<string, unknown> }[];
+}
+
+const headerRules = { toSubgraphs: [], toClients: ['cache-control'] };
+
+/** A gateway's way to one subgraph, `stock`, over the instances that are given. */
+async function routeTo(instances: readonly ServiceInstance[], settings: Record<string, string> = {}) {
+  const metrics = new Registry();
+  const scope = createScope(silentLog);
+  const management = fastify();
+  onTestFinished(() => scope.close());
+  const context = {
+    config: gatewaySettings.parse({
+      CALLER_SECRET: 'a secret of at least thirty-two characters',
+      SUBGRAPH_BREAKER_MINIMUM_CALLS: '4',
+      ...settings,
+    }),
+    log: silentLog,
+    metrics,
+    scope,
+    management,
+  } as unknown as ProcessContext<GatewayConfig>;
+  const registry = fillRegistry(...instances);
+  const routing = createRouting(context, registry.view, () => ({
+    versionOf: () => 'v1',
+    isStrict: false,
+    graph: undefined,
+  }));
+  const source = routing.dataSourceOf({ name: 'stock', hash: 'v1', sdl: '' });
+  return {
+    registry,
+    metrics,
+    async ask(query = '{ count }', headers = passHeaders(headerRules, {})): Promise<Answer> {
+      const answer = await source.process({
+        request: { query },
+        context: { caller: anonymous, headers },
+      } as unknown as Parameters<typeof source.process>[0]);
+      return answer as Answer;
+    },
+    async breaker(updateState?: string): Promise<string> {
+      if (updateState)
+        await management.inject({
+          method: 'POST',
+          url: '/actuator/circuitbreakers/stock',
+          payload: { updateState },
+        });
+      const { body } = await management.inject('/actuator/circuitbreakers');
+      const { circuitBreakers } = JSON.parse(body) as { circuitBreakers: Record<string, { state: string }> };
+      return circuitBreakers['stock']?.state ?? '';
+    },
+    async metric(name: string, labels: Record<string, string>): Promise<number> {
+      const { values } = (await metrics.getSingleMetric(name)?.get()) ?? { values: [] };
+      const found = values.filter(value =>
+        Object.entries(labels).every(([key, text]) => value.labels[key] === text),
+      );
+      return found.reduce((sum, { value }) => sum + value, 0);
+    },
+  };
+}
+
+const codesOf = ({ errors = [] }: Answer) => errors.map(({ extensions }) => extensions['code']);
+
+function answerWith(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** An instance that counts what it is asked, and answers as told. */
+async function serve(answer: (response: ServerResponse) => void) {
+  const asked: string[] = [];
+  const port = await serveInstance((request, response) => {
+    let body = '';
+    request.on('data', chunk => {
+      body += String(chunk);
+    });
+    request.on('end', () => {
+      asked.push((JSON.parse(body) as { query: string }).query);
+      answer(response);
+    });
+  });
+  return { asked, instance: describeInstance({ port }) };
+}
+const good = (response: ServerResponse) => answerWith(response, 200, { data: { count: 3 } });
+/** Takes the request, and lets the connection go without an answer. */
+const reset = (response: ServerResponse) => void response.socket?.destroy();
+
+describe('what is no GraphQL result is a failure of the subgraph', () => {
+  test.each([
+    ['a JSON object of a framework', 500, { status: 500, error: 'Internal Server Error' }],
+    ['the same with status 200', 200, { timestamp: 1 }],
+    ['nothing but null', 200, { data: null }],
+    ['no errors and no data', 200, { errors: [] }],
+    ['errors without data and status 503', 503, { errors: [{ message: 'starting' }] }],
+    ['a list', 200, []],
+  ])('%s', async (_case, status, body) => {
+    const { instance } = await serve(response => answerWith(response, status, body));
+    const { ask, breaker, metric } = await routeTo([instance]);
+    for (let count = 0; count < 4; count++) {
+      const answer = await ask();
+      expect(answer.data).toBeNull();
+      expect(answer.errors?.[0]?.message).toContain(`status ${status}`);
+      expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'SUBGRAPH_ERROR', subgraph: 'stock' });
+    }
+    expect(await metric('gateway_subgraph_ejections_total', { subgraph: 'stock' })).toBe(1);
+    expect(await breaker()).toBe('OPEN');
+  });
+
+  test.each([
+    ['data with status 500', 500, { data: { count: 3 } }],
+    ['errors with status 400', 400, { errors: [{ message: 'no such field' }] }],
+    ['data null with its reason', 200, { data: null, errors: [{ message: 'it broke' }] }],
+  ])('but not %s', async (_case, status, body) => {
+    const { instance } = await serve(response => answerWith(response, status, body));
+    const { ask, breaker } = await routeTo([instance]);
+    for (let count = 0; count < 4; count++) expect(await ask()).toEqual(body);
+    expect(await breaker()).toBe('CLOSED');
+  });
+});
+
+describe('a connection that breaks before the answer', () => {
+  test('is made to another instance for a query', async () => {
+    const [bad, well] = [await serve(reset), await serve(good)];
+    const { ask, metric } = await routeTo([bad.instance, well.instance]);
+    for (let count = 0; count < 2; count++) expect(await ask()).toEqual({ data: { count: 3 } });
+    expect(bad.asked).toHaveLength(1);
+    expect(await metric('gateway_subgraph_retries_total', { subgraph: 'stock' })).toBe(1);
+  });
+
+  test('is an error for a mutation that was sent, which nobody else is asked to do again', async () => {
+    const [one, two] = [await serve(reset), await serve(reset)];
+    const { ask, metric } = await routeTo([one.instance, two.instance]);
+    expect(codesOf(await ask('mutation { write }'))).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect([...one.asked, ...two.asked]).toEqual(['mutation { write }']);
+    expect(await metric('gateway_subgraph_retries_total', { subgraph: 'stock' })).toBe(0);
+  });
+
+  test('is made to another instance for a mutation that surely was not sent', async () => {
+    const well = await serve(good);
+    const { ask, metric } = await routeTo([describeInstance({ port: await deadPort() }), well.instance]);
+    for (let count = 0; count < 2; count++)
+      expect(await ask('mutation { write }')).toEqual({ data: { count: 3 } });
+    expect(well.asked).toHaveLength(2);
+    expect(await metric('gateway_subgraph_retries_total', { subgraph: 'stock' })).toBe(1);
+  });
+});
+
+describe('a subgraph of which every instance is dead', () => {
+  test('opens its breaker, which says so as a metric, and costs no retry that could reach nobody', async () => {
+    const dead = describeInstance({ port: await deadPort() });
+    const { ask, breaker, metric } = await routeTo([dead]);
+    for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect(await breaker()).toBe('OPEN');
+    expect(await metric('circuitbreaker_state', { name: 'stock', state: 'OPEN' })).toBe(1);
+    expect(await metric('circuitbreaker_calls_total', { name: 'stock', kind: 'failed' })).toBe(4);
+    expect(await metric('gateway_subgraph_retries_total', { subgraph: 'stock' })).toBe(0);
+    expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect(await metric('circuitbreaker_calls_total', { name: 'stock', kind: 'not_permitted' })).toBe(1);
+  });
+
+  test('opens its breaker too when there are two', async () => {
+    const dead = [describeInstance({ port: await deadPort() }), describeInstance({ port: await deadPort() })];
+    const { ask, breaker } = await routeTo(dead);
+    for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect(await breaker()).toBe('OPEN');
+  });
+
+  test('that nobody has registered opens none', async () => {
+    const { ask, breaker } = await routeTo([]);
+    for (let count = 0; count < 6; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect(await breaker()).toBe('CLOSED');
+  });
+});
+
+test('a breaker that has opened lets one fetch try, and closes when that succeeds', async () => {
+  let isWell = false;
+  const { instance } = await serve(response => (isWell ? good(response) : reset(response)));
+  const { ask, breaker } = await routeTo([instance], { SUBGRAPH_BREAKER_OPEN_MS: '50' });
+  for (let count = 0; count < 4; count++) await ask();
+  expect(await breaker()).toBe('OPEN');
+  isWell = true;
+  await expect.poll(breaker).toBe('HALF_OPEN');
+  expect(await ask()).toEqual({ data: { count: 3 } });
+  expect(await breaker()).toBe('CLOSED');
+});
+
+describe('a subgraph that takes too long', () => {
+  test.each(['CLOSE', 'DISABLE'])(
+    'is told of as that when an operator has set its breaker to %s',
+    async state => {
+      const { instance } = await serve(() => {});
+      const { ask, breaker } = await routeTo([instance], { SUBGRAPH_TIMEOUT_MS: '50' });
+      await breaker(state);
+      const { data, errors } = await ask();
+      expect(data).toBeNull();
+      expect(errors?.[0]?.extensions).toEqual({ code: 'SUBGRAPH_TIMEOUT', subgraph: 'stock' });
+    },
+  );
+
+  test('opens its breaker', async () => {
+    const { instance } = await serve(() => {});
+    const { ask, breaker } = await routeTo([instance], { SUBGRAPH_TIMEOUT_MS: '50' });
+    for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_TIMEOUT']);
+    expect(await breaker()).toBe('OPEN');
+  });
+});
+
+describe('what the client gets may not be kept', () => {
+  const cacheable = (response: ServerResponse, body: unknown) => {
+    response.setHeader('cache-control', 'max-age=60, public');
+    answerWith(response, 200, body);
+  };
+
+  test.each([
+    ['when a subgraph fails beside one that does not', '{ broken }'],
+    ['when a subgraph answers with errors', '{ refused }'],
+  ])('%s', async (_case, query) => {
+    const port = await serveInstance((request, response) => {
+      request.on('data', chunk => {
+        if (String(chunk).includes('broken')) reset(response);
+        else if (String(chunk).includes('refused'))
+          cacheable(response, { data: {}, errors: [{ message: 'no' }] });
+        else cacheable(response, { data: { count: 3 } });
+      });
+    });
+    const { ask } = await routeTo([describeInstance({ port })]);
+    const headers = passHeaders(headerRules, {});
+    await ask('{ count }', headers);
+    expect(headers.response()).toEqual({ 'cache-control': 'max-age=60, public' });
+    await ask(query, headers);
+    expect(headers.response()).toEqual({ 'cache-control': 'no-store' });
+  });
+});
+
+test('an answer that is larger than allowed is an error, and is not read to its end', async () => {
+  const endless = (response: ServerResponse) => {
+    const write = () => {
+      while (!response.destroyed && response.write('x'.repeat(65_536)));
+    };
+    response.writeHead(200, { 'content-type': 'application/json' }).on('drain', write);
+    write();
+  };
+  const { instance } = await serve(endless);
+  const { ask } = await routeTo([instance], { SUBGRAPH_MAX_RESPONSE_BYTES: '100000' });
+  const { errors } = await ask();
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('SUBGRAPH_MAX_RESPONSE_BYTES') as string,
+    extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' },
+  });
+});
+
+test.each([
+  ['{}', 3],
+  ['{"stock":{"connections":1}}', 1],
+])('a subgraph with the limits %s has %d connections for three fetches at once', async (limits, expected) => {
+  const held: ServerResponse[] = [];
+  const { instance, asked } = await serve(response => void held.push(response));
+  const { ask } = await routeTo([instance], { SUBGRAPH_LIMITS: limits });
+  const answers = [ask(), ask(), ask()];
+  for (let answered = 0; answered < 3; answered += expected) {
+    await expect.poll(() => held.length).toBe(expected);
+    expect(asked).toHaveLength(answered + expected);
+    for (const response of held.splice(0)) good(response);
+  }
+  for (const answer of await Promise.all(answers)) expect(answer).toEqual({ data: { count: 3 } });
+});

@@ -1,0 +1,72 @@
+import type { Launch } from './launch-history.ts';
+import type { Offer } from './sdl-reader.ts';
+
+/** Remembers in which order the versions of subgraphs came up: the one that was first seen last is the newest. */
+export interface Sightings {
+  /** Puts the versions of each offer in order, the newest first. Call it with all that is offered. */
+  newestFirst(offers: readonly Offer[]): Offer[];
+}
+
+interface SightingsOptions {
+  /** Launches before a restart: what was served then is older than what comes now. Oldest first. */
+  readonly launches: readonly Launch[];
+  /** A version that nobody has offered for so long counts as new when it comes again, in ms. */
+  readonly forgetAfterMs: number;
+  readonly now?: () => number;
+}
+
+interface Sighting {
+  /** Counts up. */
+  readonly order: number;
+  /** Since when nobody offers the version, in ms since 1970; undefined while somebody does. */
+  goneSinceMs: number | undefined;
+}
+
+/**
+ * Makes the memory. The order in which instances registered would not do: one of the old version that is restarted during
+ * an upgrade registers last.
+ */
+export function rememberSightings(options: SightingsOptions): Sightings {
+  const { launches, forgetAfterMs, now = Date.now } = options;
+  const sightingByKey = new Map<string, Sighting>();
+  let count = 0;
+
+  function see(key: string): Sighting {
+    const known = sightingByKey.get(key);
+    if (known) return known;
+    count += 1;
+    const sighting = { order: count, goneSinceMs: undefined };
+    sightingByKey.set(key, sighting);
+    return sighting;
+  }
+
+  function forgetGone(offered: ReadonlySet<string>): void {
+    for (const [key, sighting] of sightingByKey) {
+      const { goneSinceMs } = sighting;
+      if (goneSinceMs !== undefined && now() - goneSinceMs > forgetAfterMs) sightingByKey.delete(key);
+      else sighting.goneSinceMs = offered.has(key) ? undefined : (goneSinceMs ?? now());
+    }
+  }
+
+  for (const { outcome, subgraphs } of launches)
+    if (outcome === 'served') for (const { name, hash } of subgraphs) see(keyOf(name, hash));
+
+  return {
+    newestFirst(offers) {
+      forgetGone(
+        new Set(offers.flatMap(({ name, versions }) => versions.map(({ hash }) => keyOf(name, hash)))),
+      );
+      return offers.map(offer => {
+        const { name, versions } = offer;
+        // Of those that are seen for the first time together, the one that registered last is the newest.
+        for (const { hash } of [...versions].reverse()) see(keyOf(name, hash));
+        const orderOf = (hash: string) => see(keyOf(name, hash)).order;
+        return { ...offer, versions: [...versions].sort((a, b) => orderOf(b.hash) - orderOf(a.hash)) };
+      });
+    },
+  };
+}
+
+function keyOf(name: string, hash: string): string {
+  return `${name}@${hash}`;
+}

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { silentLog } from '../../platform/log.ts';
+import type { RegistryView } from '../../platform/registry/follower.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { compose } from '../supergraph/compose.ts';
+import type { Composer } from '../supergraph/composer.ts';
+import { rememberHotOperations } from '../supergraph/hot-operations.ts';
+import { openLaunchHistory } from '../supergraph/launch-history.ts';
+import { createLauncher } from '../supergraph/launcher.ts';
+import { followSupergraph, type Supergraph } from '../supergraph/supergraph.ts';
+import { describeInstance, serveInstance } from './instances.ts';
+
+/** Imports that the SDLs of tests need. */
+export const federation =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+
+/** An instance that serves an SDL; `answer` may be changed while it does. */
+export interface SdlServer {
+  /** Undefined lets whoever asks wait. */
+  answer: string | undefined;
+  /** How often it was asked. */
+  readonly asked: number;
+  describe(given?: Partial<ServiceInstance>): ServiceInstance;
+}
+
+/** Serves an SDL until the test ends. */
+export async function serveSdl(sdl: string | undefined): Promise<SdlServer> {
+  const served = { answer: sdl, asked: 0 };
+  const port = await serveInstance((_request, response) => {
+    served.asked += 1;
+    if (served.answer !== undefined)
+      response.end(JSON.stringify({ data: { _service: { sdl: served.answer } } }));
+  });
+  return Object.assign(served, {
+    describe: (given: Partial<ServiceInstance> = {}) => describeInstance({ port, ...given }),
+  });
+}
+
+interface SupergraphOptions {
+  /** @default a folder that goes with the test */
+  readonly folder?: string;
+  /** @default 5000 ms */
+  readonly removalGraceMs?: number;
+  /** @default 60000 ms */
+  readonly sdlPollIntervalMs?: number;
+  /** Composes in the place of Apollo's composition. */
+  readonly compose?: Composer['compose'];
+}
+
+/** Follows a registry as the gateway does, but composes in this thread, until the test ends. */
+export async function startSupergraph(
+  registry: RegistryView,
+  options: SupergraphOptions = {},
+): Promise<Supergraph> {
+  const folder = options.folder ?? (await makeFolder());
+  const history = await openLaunchHistory(folder, silentLog);
+  const composer: Composer = {
+    compose: options.compose ?? (subgraphs => Promise.resolve({ outcome: compose(subgraphs), changes: [] })),
+    close: () => Promise.resolve(),
+  };
+  const launcher = createLauncher({
+    composer,
+    history,
+    hotOperations: rememberHotOperations(),
+    dataSourceOf: () => ({ process: () => Promise.resolve({ data: {} }) }),
+    maxPlans: 10,
+    log: silentLog,
+  });
+  const supergraph = followSupergraph({
+    registry,
+    launcher,
+    history,
+    removalGraceMs: options.removalGraceMs ?? 5_000,
+    sdlPollIntervalMs: options.sdlPollIntervalMs ?? 60_000,
+    log: silentLog,
+  });
+  onTestFinished(() => supergraph.close());
+  return supergraph;
+}
+
+/** Makes a folder that goes with the test. */
+export async function makeFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'portico-supergraph-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
