@@ -145,7 +145,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
         socket.once('close', stop);
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
-        socket.close(closeCodes.forbidden, asReason(error.message));
+        socket.close(error.retryable ? closeCodes.tryAgain : closeCodes.forbidden, asReason(error.message));
       }
       return undefined;
     },
