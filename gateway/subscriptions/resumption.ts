@@ -6,6 +6,7 @@ import {
   type GraphQLSchema,
   GraphQLString,
   getNamedType,
+  getNullableType,
   isInterfaceType,
   isListType,
   isObjectType,
@@ -81,7 +82,7 @@ function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
   const field = schema.getSubscriptionType()?.getFields()[fieldName];
   if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString)) return false;
   const event = getNamedType(field.type);
-  if (isListType(field.type) || !(isObjectType(event) || isInterfaceType(event))) return false;
+  if (isListType(getNullableType(field.type)) || !(isObjectType(event) || isInterfaceType(event))) return false;
   const cursor = event.getFields()[cursorField];
   return cursor !== undefined && String(cursor.type) === 'String!' && cursor.args.length === 0;
 }
