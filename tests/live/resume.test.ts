@@ -119,6 +119,31 @@ describe('a client that goes on after its last cursor', () => {
     await listener.close();
   });
 
+  // One of the two has the subscription.
+  test.each(['notifications-1', 'notifications-2'])(
+    'gets every event once while %s is frozen, and does not notice',
+    async name => {
+      const dora = await shop.client('dora');
+      const listener = await listen('dora', await feedCursorOf(dora));
+      const place = () => placedOrderId(dora, [{ sku: 'COFFEE-HOUSE-250', quantity: 1 }]);
+      const received = () => listener.received.map(({ order }) => order?.id);
+      const before = await place();
+      await expect.poll(received, { timeout: 20_000 }).toEqual([before]);
+      const { pid } = shop.child(name);
+      process.kill(pid, 'SIGSTOP');
+      try {
+        const during = await place();
+        // Its part of the events is consumed by the other one when its session has timed out.
+        await expect.poll(received, { timeout: 40_000 }).toEqual([before, during]);
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+      expect(listener.connections).toHaveLength(1);
+      expect(listener.errors).toEqual([]);
+      await listener.close();
+    },
+  );
+
   test('is told by an event when its cursor is older than what is kept', async () => {
     const bob = await shop.client('bob');
     const after = await feedCursorOf(bob);
