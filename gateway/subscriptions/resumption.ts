@@ -82,7 +82,8 @@ function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
   const field = schema.getSubscriptionType()?.getFields()[fieldName];
   if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString)) return false;
   const event = getNamedType(field.type);
-  if (isListType(getNullableType(field.type)) || !(isObjectType(event) || isInterfaceType(event))) return false;
+  if (isListType(getNullableType(field.type)) || !(isObjectType(event) || isInterfaceType(event)))
+    return false;
   const cursor = event.getFields()[cursorField];
   return cursor !== undefined && String(cursor.type) === 'String!' && cursor.args.length === 0;
 }

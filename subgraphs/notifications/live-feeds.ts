@@ -1,10 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConfig, listenToDatabase } from '../../platform/database.ts';
+import { messageOf } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import { feedChannel, type NotificationRow, type NotificationStore } from './store.ts';
 
 /** Rows read from a feed at once. */
 const readSize = 100;
+/** Time until a read that failed is tried again, in ms. */
+const retryMs = 1_000;
 
 /** Notifications that a reader asked for, and that are not kept any more. */
 export interface MissedNotifications {
@@ -53,6 +57,11 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
   });
   let closed = false;
 
+  /** A reader outlives an outage of the database: it reads on when that is back. */
+  function notRead(error: unknown): undefined {
+    log.warn(`A feed could not be read, and will be tried again: ${messageOf(error)}`);
+  }
+
   function follow(customerId: string, afterPosition?: bigint): FeedReader {
     const bell = createBell();
     const startPosition =
@@ -68,12 +77,13 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
         let position = await startPosition;
         while (!closed && !ended) {
           const rung = bell.next();
-          const events = await readOn(store, customerId, position);
-          for (const event of events) {
+          const events = await readOn(store, customerId, position).catch(notRead);
+          for (const event of events ?? []) {
             yield event;
             position = event.position;
           }
-          if (events.length < readSize) await rung;
+          if (!events) await Promise.race([rung, delay(retryMs)]);
+          else if (events.length < readSize) await rung;
         }
       } finally {
         readers.delete(bell.ring);

@@ -63,6 +63,7 @@ export function useSystem(options: TestSystemOptions = {}): TestSystem {
       settings: isolatedSettings(dataDir, {
         GATEWAY_PORT: String(await freePort()),
         KAFKA_PORT: String(await freePort()),
+        POSTGRES_PORT: String(await freePort()),
       }),
       onLine: logToFiles(dataDir),
       ...options,
