@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PorticoError } from '../platform/errors.ts';
 import type { GatewayConfig } from './config.ts';
 import type { OperationContext } from './operation-context.ts';
-import type { RequestLimit } from './overload.ts';
+import { overloaded, type RequestLimit } from './overload.ts';
 import { passHeaders } from './routing/header-rules.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
@@ -29,6 +29,11 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     toSubgraphs: config.HEADERS_TO_SUBGRAPHS.map(name => name.toLowerCase()),
     toClients: config.HEADERS_TO_CLIENTS.map(name => name.toLowerCase()),
   };
+  const enter = ({ raw }: FastifyReply) => {
+    const leave = limit.enter();
+    if (leave) raw.once('close', leave);
+    return leave !== undefined;
+  };
   let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
 
   app.route({
@@ -36,12 +41,8 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     url: '/graphql',
     onRequest(request, reply, done) {
       // Streams are counted as connections: they are under way for as long as their client listens.
-      if (streamFormatOf(request) || limit.enter(reply.raw)) done();
-      else
-        refuse(
-          reply,
-          new PorticoError('OVERLOADED', 'The gateway has as many requests as it takes; try again'),
-        );
+      if (streamFormatOf(request) || enter(reply)) done();
+      else refuse(reply, overloaded());
     },
     async preHandler(request, reply) {
       try {
@@ -62,6 +63,7 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
       }
+      if (format && !enter(reply)) return refuse(reply, overloaded());
       const server = apollo();
       if (!server)
         return refuse(

@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { PorticoError } from '../platform/errors.ts';
 import type { HealthRegistry } from '../platform/health.ts';
 
 /** How long the gateway says that it is not ready after it has refused a request, in ms. */
@@ -7,8 +7,8 @@ const notReadyMs = 2_000;
 
 /** Bounds the requests under way, so that more of them than can be served keep nobody waiting. */
 export interface RequestLimit {
-  /** Takes a request in, until its response ends. False when there are too many. */
-  enter(response: ServerResponse): boolean;
+  /** Takes a request in. @returns what takes it out again; undefined when there are too many */
+  enter(): (() => void) | undefined;
 }
 
 /** Makes the limit; readiness fails while requests are refused, so that a load balancer sends them elsewhere. */
@@ -37,17 +37,21 @@ export function limitRequests(
     details: { underWay, maxConcurrent },
   }));
   return {
-    enter(response) {
+    enter() {
       if (underWay >= maxConcurrent) {
         refusedAtMs = performance.now();
         refused.inc();
-        return false;
+        return undefined;
       }
       underWay += 1;
-      response.once('close', () => {
+      return () => {
         underWay -= 1;
-      });
-      return true;
+      };
     },
   };
+}
+
+/** What a request is refused with that is one too many. */
+export function overloaded(): PorticoError {
+  return new PorticoError('OVERLOADED', 'The gateway has as many requests as it takes; try again');
 }

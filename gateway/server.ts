@@ -71,6 +71,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       supergraph,
       upstreams,
       apollo: () => apollo.current,
+      limit,
       config,
       metrics: liveMetrics,
       log,

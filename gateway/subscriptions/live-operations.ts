@@ -4,6 +4,7 @@ import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Apollo } from '../graphql-route.ts';
+import { overloaded, type RequestLimit } from '../overload.ts';
 import { noHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
@@ -49,6 +50,8 @@ interface LiveOperationsOptions {
   readonly upstreams: Upstreams;
   /** Runs queries and mutations; undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
+  /** Bounds the queries and mutations that are under way. */
+  readonly limit: RequestLimit;
   readonly config: Pick<GatewayConfig, 'LIVE_BUFFER_EVENTS' | 'LIVE_RESUME_TIMEOUT_MS'>;
   readonly metrics: LiveMetrics;
   readonly log: Logger;
@@ -61,7 +64,7 @@ export function isLive(operation: Operation): operation is LiveOperation {
 
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
-  const { supergraph, upstreams, apollo, config, metrics, log } = options;
+  const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
   const reader = createOperationReader(log);
   /** Those that have the same key bring the same, but may stand at different positions. */
   const streamsByKey = new Map<string, Set<LiveStream>>();
@@ -142,24 +145,36 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     async execute({ request }, caller) {
       const server = apollo();
       if (!server) return { errors: [notReady().toGraphQLError()] };
-      const { query, variables, operationName } = request;
-      const { body } = await server.executeOperation(
-        {
-          query,
-          variables: (variables ?? {}) as Record<string, never>,
-          ...(operationName == null ? {} : { operationName }),
-        },
-        { contextValue: { caller, headers: noHeaders } },
-      );
-      if (body.kind !== 'single')
-        throw new Error('Incremental delivery expected not to be asked for, but was');
-      return body.singleResult as ExecutionResult;
+      const leave = limit.enter();
+      if (!leave) return { errors: [overloaded().toGraphQLError()] };
+      try {
+        return await executeOnce(server, request, caller);
+      } finally {
+        leave();
+      }
     },
     close: closeOnce(async () => {
       unfollow();
       for (const streams of streamsByKey.values()) for (const stream of streams) stream.end();
     }),
   };
+}
+
+async function executeOnce(
+  server: Apollo,
+  { query, variables, operationName }: OperationRequest,
+  caller: OperationCaller,
+): Promise<ExecutionResult> {
+  const { body } = await server.executeOperation(
+    {
+      query,
+      variables: (variables ?? {}) as Record<string, never>,
+      ...(operationName == null ? {} : { operationName }),
+    },
+    { contextValue: { caller, headers: noHeaders } },
+  );
+  if (body.kind !== 'single') throw new Error('Incremental delivery expected not to be asked for, but was');
+  return body.singleResult as ExecutionResult;
 }
 
 function openUpstream(

@@ -50,13 +50,13 @@ describe('a client that reads too slowly', () => {
     await waitForSubgraphs(front, 1);
   });
 
-  /** Publishes large events until the gateway has noticed that they are not read. */
-  async function publishUntilTooSlow(): Promise<void> {
+  /** Publishes large events until the gateway has noticed that so many clients do not read them. */
+  async function publishUntilTooSlow(clients = 1): Promise<void> {
     const before = await metricOf(front.gateway, 'gateway_live_slow_clients_total');
     const note = 'n'.repeat(200 * kilobyte);
     for (
       let count = 0;
-      (await metricOf(front.gateway, 'gateway_live_slow_clients_total')) === before;
+      (await metricOf(front.gateway, 'gateway_live_slow_clients_total')) < before + clients;
       count++
     ) {
       if (count > 500) throw new Error('The gateway expected to notice a client that reads nothing');
@@ -87,6 +87,21 @@ describe('a client that reads too slowly', () => {
     await client.close();
     const all = [...slow.cursors, ...rest].map(Number);
     expect(all).toEqual(Array.from({ length: Number(last) - from }, (_, index) => from + 1 + index));
+  });
+
+  test('costs the gateway no memory, however many of them there are', async () => {
+    const slow = await Promise.all(Array.from({ length: 100 }, () => openRawClient(front.graphUrl)));
+    for (const client of slow) client.subscribe('1');
+    await expect.poll(() => metricOf(front.gateway, 'gateway_live_operations')).toBe(100);
+    for (const { socket } of slow) socket.pause();
+    const before = await metricOf(front.gateway, 'process_resident_memory_bytes');
+    await publishUntilTooSlow(100);
+    const grownMegabytes =
+      ((await metricOf(front.gateway, 'process_resident_memory_bytes')) - before) / 2 ** 20;
+    // All that was published, kept for each client, would be gigabytes.
+    expect(grownMegabytes).toBeLessThan(200);
+    for (const { socket } of slow) socket.terminate();
+    await expect.poll(() => metricOf(front.gateway, 'gateway_live_connections'), { timeout: 5_000 }).toBe(0);
   });
 
   test('keeps its other operations where only the slow one is to end', async () => {
