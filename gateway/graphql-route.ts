@@ -31,7 +31,8 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
   };
   const enter = ({ raw }: FastifyReply) => {
     const leave = limit.enter();
-    if (leave) raw.once('close', leave);
+    if (raw.destroyed) leave?.();
+    else if (leave) raw.once('close', leave);
     return leave !== undefined;
   };
   let handler: ReturnType<typeof fastifyApolloHandler> | undefined;

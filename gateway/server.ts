@@ -20,6 +20,7 @@ import { createConnections } from './subscriptions/connections.ts';
 import { createHttpStreams } from './subscriptions/http-streams.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
+import { maxDocumentTokens } from './subscriptions/operation.ts';
 import { createUpstreams } from './subscriptions/upstream.ts';
 import { serveWebSockets } from './subscriptions/websocket.ts';
 import { createSwappingGateway } from './supergraph/apollo-gateway.ts';
@@ -159,6 +160,7 @@ function startApolloWithFirstGraph(
       gateway: createSwappingGateway(supergraph, hotOperations),
       formatError,
       introspection: true,
+      parseOptions: { maxTokens: maxDocumentTokens },
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
       logger: log,

@@ -78,6 +78,21 @@ interface ListenOptions {
 
 const firstRetryMs = 100;
 const maxRetryMs = 5_000;
+/** How often a listening connection is tried, and how long it may take to answer, in ms. */
+const probeMs = 5_000;
+const goodbyeMs = 1_000;
+
+/** Asks a connection now and then. @returns the error with which it no longer answers */
+async function probe(client: pg.Client, signal: AbortSignal): Promise<Error | undefined> {
+  try {
+    for (;;) {
+      await delay(probeMs, undefined, { signal });
+      await client.query('SELECT 1');
+    }
+  } catch (error) {
+    return error as Error;
+  }
+}
 
 /**
  * Listens on a PostgreSQL channel over a connection of its own, and connects again when that breaks.
@@ -89,7 +104,7 @@ export function listenToDatabase(options: ListenOptions): Closable {
   const stop = new AbortController();
 
   async function listenOnce(): Promise<void> {
-    const client = new pg.Client(connectionOptions(config));
+    const client = new pg.Client({ ...connectionOptions(config), query_timeout: probeMs });
     const broken = new Promise<Error | undefined>(resolve => {
       client.on('error', resolve);
       client.on('end', () => resolve(undefined));
@@ -100,10 +115,11 @@ export function listenToDatabase(options: ListenOptions): Closable {
       client.on('notification', ({ payload }) => onNotification(payload ?? ''));
       await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
       onListening();
-      const error = await broken;
+      const error = await Promise.race([broken, probe(client, stop.signal)]);
       if (!stop.signal.aborted) throw error ?? new Error('the connection ended');
     } finally {
-      await client.end().catch(() => {});
+      // A server that does not answer does not say goodbye either.
+      await Promise.race([client.end().catch(() => {}), delay(goodbyeMs, undefined, { ref: false })]);
     }
   }
 

@@ -6,6 +6,8 @@ import type { LiveMetrics, Transport } from './metrics.ts';
 export interface LiveConnection {
   /** Tells the client to go elsewhere, and ends the connection. */
   leave(): void;
+  /** Ends the connection at once. */
+  cut(): void;
 }
 
 /** All connections of clients, whichever transport they use. Closing sends them away, spread over a window. */
@@ -23,7 +25,7 @@ interface ConnectionsOptions {
 
 /** Time that each connection adds to the window until it is as long as configured, in ms. */
 const drainEachMs = 5;
-/** How long the last connections may take to end, in ms. */
+/** How long the last connections may take to end before they are cut, in ms. */
 const lastWordMs = 1_000;
 
 /** Makes the register of live connections. */
@@ -52,6 +54,7 @@ export function createConnections({ maxConnections, drainMs, metrics }: Connecti
       });
       for (const connection of connections) setTimeout(() => connection.leave(), Math.random() * windowMs);
       await Promise.race([gone, delay(windowMs + lastWordMs, undefined, { ref: false })]);
+      for (const connection of connections) connection.cut();
     }),
   };
 }

@@ -6,8 +6,12 @@ const maxTimerMs = 2 ** 31 - 1;
 /** Calls back when a caller's token expires. @returns what stops that */
 export function atExpiry({ expiresAtMs }: OperationCaller, onExpired: () => void): () => void {
   if (expiresAtMs === undefined) return () => {};
-  const remainingMs = Math.max(0, expiresAtMs - Date.now());
-  if (remainingMs > maxTimerMs) return () => {};
-  const timer = setTimeout(onExpired, remainingMs);
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const remainingMs = expiresAtMs - Date.now();
+    if (remainingMs <= 0) onExpired();
+    else timer = setTimeout(wait, Math.min(remainingMs, maxTimerMs));
+  };
+  timer = setTimeout(wait, 0);
   return () => clearTimeout(timer);
 }

@@ -203,11 +203,12 @@ async function stream(
   const exit = connections.enter(transport, {
     leave: () =>
       endWith('leaving', errorOf('SERVICE_UNAVAILABLE', 'This gateway is shutting down; subscribe again')),
+    cut: () => raw.destroy(),
   });
   if (!exit)
     throw new PorticoError('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
   const destroyLater = () => setTimeout(() => raw.destroy(), lastWordMs).unref();
-  const results = operations.subscribe(operation, { caller, transport }, destroyLater);
+  const results = operations.subscribe(operation, { caller, transport }, { onOverflow: destroyLater });
   const stopExpiry = atExpiry(caller, () =>
     endWith('failed', errorOf('UNAUTHENTICATED', 'The token has expired; subscribe with a new one')),
   );
@@ -220,6 +221,8 @@ async function stream(
     if (!raw.writableNeedDrain) void write(format.heartbeat);
   }, config.LIVE_KEEP_ALIVE_MS);
   raw.once('close', () => void results.return());
+  // It may have gone while its token was looked at.
+  if (raw.destroyed) void results.return();
 
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...streamHeaders(format) });

@@ -21,6 +21,14 @@ export interface LiveClient {
   readonly transport: Transport;
 }
 
+/** What a client's transport is told of a subscription. */
+export interface ClientEvents {
+  /** The client was too slow; nothing more comes. */
+  readonly onOverflow: (error: GraphQLError) => void;
+  /** Nothing more is taken, or nothing more comes. */
+  readonly onEnded?: () => void;
+}
+
 /** Operations that run for as long as their client listens; every transport brings them here. */
 export interface LiveOperations extends Closable {
   /** Whether there is a graph. */
@@ -33,14 +41,8 @@ export interface LiveOperations extends Closable {
   /**
    * Runs a subscription. Clients that ask for the same, on behalf of the same caller, share one subscription of the
    * subgraph and one run of the plan for each event.
-   *
-   * @param onOverflow is told when the client was too slow; nothing more comes then
    */
-  subscribe(
-    operation: LiveOperation,
-    client: LiveClient,
-    onOverflow: (error: GraphQLError) => void,
-  ): LiveResults;
+  subscribe(operation: LiveOperation, client: LiveClient, events: ClientEvents): LiveResults;
   /** Runs a query or mutation the way it goes over plain HTTP. */
   execute(operation: Operation, caller: OperationCaller): Promise<ExecutionResult>;
 }
@@ -88,13 +90,13 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
   };
 
   function joinOrBegin(operation: LiveOperation, caller: OperationCaller): LiveStream {
-    const { resumption } = operation.subscription;
+    const { resumption, isShareable } = operation.subscription;
     const after = resumption?.startOf(operation.variables);
     if (after !== undefined) metrics.replayed();
     const key = keyOf(operation, caller);
     const streams = streamsByKey.get(key) ?? new Set();
     for (const stream of streams)
-      if (after === undefined ? stream.isCurrent : stream.position === after) return stream;
+      if (isShareable && (after === undefined ? stream.isCurrent : stream.position === after)) return stream;
     const stream = new LiveStream({
       operation,
       caller,
@@ -125,7 +127,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       if (!graph) throw notReady();
       return reader.read(graph, request);
     },
-    subscribe(operation, { caller, transport }, onOverflow) {
+    subscribe(operation, { caller, transport }, { onOverflow, onEnded }) {
       const stream = joinOrBegin(operation, caller);
       const { results, listener } = createResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
@@ -136,6 +138,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
         onEnded() {
           metrics.operationEnded(transport);
           stream.remove(listener);
+          onEnded?.();
         },
       });
       metrics.operationBegan(transport);

@@ -1,5 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PorticoError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import { anonymous } from '../security/operation-caller.ts';
@@ -215,6 +216,62 @@ describe('a live stream', () => {
       [null, true],
       ['1', false],
     ]);
+  });
+
+  test('is opened once when the graph changes while it catches up', async () => {
+    const { stream, openings, last, operationOf, completeWith } = open();
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    completeWith(async given => {
+      await held;
+      return { data: given.data ?? null };
+    });
+    for (let amount = 1; amount <= 257; amount++) last().sink.event(event(amount));
+    stream.follow(operationOf('q2'));
+    release();
+    await settle();
+    expect(openings.map(({ after, closed }) => [after, closed])).toEqual([
+      [null, true],
+      ['256', false],
+    ]);
+  });
+
+  test('gives no listeners to a stream that has ended', async () => {
+    const one = open({ after: '2' });
+    const other = open();
+    other.last().sink.event(event(2));
+    other.listener.next = () => other.stream.remove(other.listener);
+    await settle();
+    expect(other.observer.moved).not.toHaveBeenCalled();
+    one.stream.mergeInto(other.stream);
+    expect(one.last().closed).toBe(false);
+    one.last().sink.event(event(3));
+    await settle();
+    expect(one.listener.amounts).toEqual([3]);
+  });
+
+  test('waits for a subgraph that says it is not available now, and ends with any other refusal', async () => {
+    const { openings, last, listener } = open({ resumable: false });
+    last().sink.refused(new PorticoError('SERVICE_UNAVAILABLE', 'The database is away').toGraphQLError());
+    await vi.advanceTimersByTimeAsync(100);
+    expect(openings).toHaveLength(2);
+    last().sink.refused(new PorticoError('FORBIDDEN', 'Not you').toGraphQLError());
+    await settle();
+    expect(listener.endings[0]?.extensions).toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  test('counts a loss after a long quiet time as a new one', async () => {
+    const { openings, last, listener } = open({ after: '1' });
+    for (let count = 0; count < 4; count++) {
+      last().sink.opened();
+      await vi.advanceTimersByTimeAsync(60_000);
+      last().sink.lost({ begun: true, cause: undefined });
+      await vi.advanceTimersByTimeAsync(3_000);
+    }
+    expect(openings).toHaveLength(5);
+    expect(listener.endings).toEqual([]);
   });
 
   test('gives its listeners to a stream that stands where it stands, who can still leave', async () => {

@@ -44,6 +44,8 @@ export interface StreamObserver {
 const maxUnderWay = 256;
 /** How long a subgraph is looked for that a subscription has never reached, in ms. */
 const openTimeoutMs = 2_000;
+/** How long a subscription must have been open for its loss to be a new one, in ms. */
+const steadyMs = 10_000;
 const firstRetryMs = 50;
 const maxRetryMs = 2_000;
 
@@ -65,6 +67,11 @@ export class LiveStream {
   #received: string | undefined;
   #deliveries: Promise<void> = Promise.resolve();
   #underWay = 0;
+  /** Whether any event has come. */
+  #hasBrought = false;
+  /** Counts up with each opening. */
+  #openings = 0;
+  #openedAtMs: number | undefined;
   #lostAtMs: number | undefined;
   #attempts = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -83,8 +90,12 @@ export class LiveStream {
     return this.#operation;
   }
 
-  /** Opens the subscription. */
+  /** Opens the subscription, or opens it again. */
   begin(): void {
+    this.#upstream?.close();
+    clearTimeout(this.#retry);
+    this.#openings += 1;
+    this.#openedAtMs = undefined;
     const { subscription, variables } = this.#operation;
     const own = subscription.resumption ? { [afterVariable]: this.#received ?? null } : {};
     try {
@@ -107,6 +118,7 @@ export class LiveStream {
 
   /** Gives all listeners to a stream that stands at the same position, and ends. */
   mergeInto(other: LiveStream): void {
+    if (this.#ended || other.#ended) return;
     for (const listener of this.#listeners) other.#listeners.add(listener);
     this.#mergedInto = other;
     this.#stop();
@@ -118,7 +130,7 @@ export class LiveStream {
     const { plan } = operation.subscription;
     this.#operation = operation;
     if (plan.subgraph === before.subgraph && plan.query === before.query) return;
-    this.#reopen();
+    this.begin();
   }
 
   /** Ends the stream for all listeners. */
@@ -138,14 +150,11 @@ export class LiveStream {
     this.#options.observer.ended(this);
   }
 
-  #reopen(): void {
-    this.#upstream?.close();
-    clearTimeout(this.#retry);
-    this.begin();
-  }
-
   #sink(): UpstreamSink {
     return {
+      opened: () => {
+        this.#openedAtMs = performance.now();
+      },
       start: cursor => {
         this.#found();
         // Only what the subgraph says first counts; later, the events tell where the stream stands.
@@ -160,7 +169,10 @@ export class LiveStream {
         this.#complete(event);
       },
       completed: () => void this.#deliveries.then(() => this.end()),
-      refused: error => void this.#deliveries.then(() => this.end(error)),
+      refused: error => {
+        if (error.extensions['code'] === 'SERVICE_UNAVAILABLE') this.#lost({ begun: false, cause: error });
+        else void this.#deliveries.then(() => this.end(error));
+      },
       lost: reason => this.#lost(reason),
     };
   }
@@ -181,6 +193,7 @@ export class LiveStream {
     const cursor = subscription.resumption?.cursorOf(event);
     const beganAtMs = performance.now();
     this.#received = cursor ?? this.#received;
+    this.#hasBrought = true;
     this.#underWay += 1;
     observer.eventReceived(subgraph);
     const result = subscription.plan.runEvent(event, { variables, caller }).catch(error => failed(error));
@@ -196,7 +209,7 @@ export class LiveStream {
   #deliver(result: ExecutionResult, cursor: string | undefined): void {
     this.position = cursor ?? this.position;
     for (const listener of this.#listeners) listener.next(result, cursor);
-    if (cursor !== undefined) this.#options.observer.moved(this);
+    if (cursor !== undefined && !this.#ended) this.#options.observer.moved(this);
   }
 
   /** Events come faster than they can be completed: the subscription is closed until those that came are delivered. */
@@ -207,8 +220,10 @@ export class LiveStream {
       this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
       return;
     }
+    const paused = this.#openings;
     void this.#deliveries.then(() => {
-      if (!this.#ended) this.begin();
+      // Another graph may have opened it again meanwhile.
+      if (!this.#ended && this.#openings === paused) this.begin();
     });
   }
 
@@ -216,10 +231,15 @@ export class LiveStream {
     if (this.#ended) return;
     const { observer, resumeTimeoutMs, log } = this.#options;
     const { subgraph } = this.#operation.subscription.plan;
-    this.#lostAtMs ??= performance.now();
+    const now = performance.now();
+    const openMs = this.#openedAtMs === undefined ? 0 : now - this.#openedAtMs;
+    if (openMs > steadyMs) this.#found();
+    this.#lostAtMs ??= now;
     const patienceMs = this.#received === undefined ? openTimeoutMs : resumeTimeoutMs;
-    const mayGoOn = this.#received !== undefined || !begun;
-    if (!mayGoOn || performance.now() - this.#lostAtMs > patienceMs) {
+    // Who asked for what comes from now on, and has got nothing yet, has missed nothing.
+    const hasJustBegun = !this.#hasBrought && openMs < openTimeoutMs;
+    const mayGoOn = this.#received !== undefined || !begun || hasJustBegun;
+    if (!mayGoOn || now - this.#lostAtMs > patienceMs) {
       log.warn({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
       void this.#deliveries.then(() => this.end(lostError(subgraph, cause, this.position)));
       return;
@@ -232,6 +252,7 @@ export class LiveStream {
 }
 
 function lostError(subgraph: string, cause: unknown, cursor: string | undefined): GraphQLError {
+  if (cause instanceof GraphQLError) return cause;
   const message =
     cause instanceof PorticoError ? cause.message : `The connection to the subgraph '${subgraph}' was lost`;
   const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };

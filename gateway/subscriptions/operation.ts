@@ -11,7 +11,7 @@ import {
 import type { Logger } from '../../platform/log.ts';
 import { planSubscription, type SubscriptionPlan } from '../execution/subscription-plan.ts';
 import type { Graph } from '../supergraph/graph.ts';
-import { type Resumption, resumptionOf } from './resumption.ts';
+import { beginsAfter, type Resumption, resumptionOf } from './resumption.ts';
 
 /** What a client asks for, as every transport brings it. */
 export interface OperationRequest {
@@ -38,6 +38,8 @@ export interface PlannedSubscription {
   readonly id: string;
   readonly plan: SubscriptionPlan;
   readonly resumption: Resumption | undefined;
+  /** Whether whoever asks for the same may get what is there already. */
+  readonly isShareable: boolean;
 }
 
 /** Reads operations and checks them against a graph. */
@@ -63,21 +65,33 @@ interface ReadDocument {
   readonly subscription: PlannedSubscription | undefined;
 }
 
-/** Documents that are remembered for each graph, the latest used. */
-const maxRememberedDocuments = 1_000;
+/** Most tokens of a document: more would keep the process busy with reading alone. */
+export const maxDocumentTokens = 10_000;
+/** Text of the subscriptions that are remembered for each graph, in characters; their plans take many times that. */
+const maxRememberedCharacters = 1_000_000;
 
-/** Makes a reader that parses, validates and plans each document once for a graph, however many clients send it. */
+/** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
 export function createOperationReader(log: Logger): OperationReader {
-  const documentsByGraph = new WeakMap<Graph, Map<string, ReadDocument>>();
+  const subscriptionsByGraph = new WeakMap<Graph, Map<string, ReadDocument>>();
+  const charactersByGraph = new WeakMap<Graph, number>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
-    const documents = documentsByGraph.get(graph) ?? new Map<string, ReadDocument>();
-    documentsByGraph.set(graph, documents);
+    const subscriptions = subscriptionsByGraph.get(graph) ?? new Map<string, ReadDocument>();
+    subscriptionsByGraph.set(graph, subscriptions);
     const key = `${request.operationName ?? ''}\n${request.query}`;
-    const read = documents.get(key) ?? parseAndPlan(graph, request, log);
-    documents.delete(key);
-    documents.set(key, read);
-    if (documents.size > maxRememberedDocuments) documents.delete(documents.keys().next().value ?? '');
+    const known = subscriptions.get(key);
+    const read = known ?? parseAndPlan(graph, request, log);
+    // Apollo Server has its own memory of queries and mutations.
+    if (!read.subscription) return read;
+    subscriptions.delete(key);
+    subscriptions.set(key, read);
+    let characters = (charactersByGraph.get(graph) ?? 0) + (known ? 0 : key.length);
+    for (const [oldest] of subscriptions) {
+      if (characters <= maxRememberedCharacters) break;
+      subscriptions.delete(oldest);
+      characters -= oldest.length;
+    }
+    charactersByGraph.set(graph, characters);
     return read;
   }
 
@@ -114,12 +128,13 @@ function parseAndPlan(graph: Graph, { query, operationName }: OperationRequest, 
   const id = createHash('sha256')
     .update(`${operationName ?? ''}\n${query}`)
     .digest('base64');
-  return { document, definition, subscription: { id, plan, resumption } };
+  const isShareable = resumption !== undefined || !beginsAfter(document, definition);
+  return { document, definition, subscription: { id, plan, resumption, isShareable } };
 }
 
 function parseDocument(query: string): DocumentNode {
   try {
-    return parse(query);
+    return parse(query, { maxTokens: maxDocumentTokens });
   } catch (error) {
     throw new RefusedOperation([withCode(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')]);
   }

@@ -54,6 +54,15 @@ describe('a subscription can be resumed', () => {
     expect(read(twice)?.othersOf({ both: '5' })).toEqual({});
   });
 
+  test('with the directives of its field', () => {
+    const resumption = read(
+      'subscription ($on: Boolean!) { changed(after: "1") @include(if: $on) { amount } }',
+    );
+    expect(squeeze(print(resumption?.document ?? parse('{ x }')))).toContain(
+      'changed(after: $portico_after) @include(if: $on) {',
+    );
+  });
+
   test('with an alias, in fragments, with an interface as its event', () => {
     const resumption = read(
       `subscription { ...Root } fragment Root on Subscription { ... on Subscription { seen: happened { ... on Storm { speed } } } }`,
@@ -70,7 +79,7 @@ describe('a subscription can be resumed', () => {
     'subscription { listed { amount } }',
     'subscription { numbered { amount } }',
     'subscription { unmarked { cursor } }',
-    'subscription ($on: Boolean!) { changed @include(if: $on) { amount } }',
+    'subscription ($on: Boolean!) { ... @include(if: $on) { changed { amount } } }',
   ])('not without both names and their types, nor if it may not be there: %s', text => {
     expect(read(text)).toBeUndefined();
   });

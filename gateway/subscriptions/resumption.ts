@@ -47,9 +47,10 @@ export function resumptionOf(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): Resumption | undefined {
-  const fields = rootFields(document, operation);
-  const [field] = fields ?? [];
-  if (!fields || !field || !isResumable(schema, field.name.value)) return undefined;
+  const fields = rootFields(document, operation, { evenConditional: false });
+  const all = rootFields(document, operation, { evenConditional: true });
+  const [field] = fields;
+  if (!field || fields.length < all.length || !isResumable(schema, field.name.value)) return undefined;
   const responseKey = (field.alias ?? field.name).value;
   const after = field.arguments?.find(({ name }) => name.value === afterArgument);
   const resumable: DocumentNode = {
@@ -78,6 +79,13 @@ export function resumptionOf(
   };
 }
 
+/** Whether the subscription says where it begins. */
+export function beginsAfter(document: DocumentNode, operation: OperationDefinitionNode): boolean {
+  return rootFields(document, operation, { evenConditional: true }).some(field =>
+    field.arguments?.some(({ name }) => name.value === afterArgument),
+  );
+}
+
 function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
   const field = schema.getSubscriptionType()?.getFields()[fieldName];
   if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString)) return false;
@@ -88,29 +96,27 @@ function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
   return cursor !== undefined && String(cursor.type) === 'String!' && cursor.args.length === 0;
 }
 
-/** The one field of the subscription, in all its parts; undefined when a directive decides whether it is there. */
+/**
+ * The one field of the subscription, in all its parts. Directives of the field itself go with it; those of a fragment
+ * around it decide whether it is there at all.
+ */
 function rootFields(
   document: DocumentNode,
   { selectionSet }: OperationDefinitionNode,
-): FieldNode[] | undefined {
+  { evenConditional }: { readonly evenConditional: boolean },
+): FieldNode[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const fields: FieldNode[] = [];
 
-  function collect(selections: readonly SelectionNode[]): boolean {
-    return selections.every(selection => {
-      if (selection.directives?.length) return false;
-      if (selection.kind === Kind.FIELD) return fields.push(selection) > 0;
-      const { selectionSet } =
-        selection.kind === Kind.INLINE_FRAGMENT
-          ? selection
-          : (fragments.get(selection.name.value) ?? { selectionSet: undefined });
-      return collect(selectionSet?.selections ?? []);
+  const collect = (selections: readonly SelectionNode[]): FieldNode[] =>
+    selections.flatMap(selection => {
+      if (selection.kind === Kind.FIELD) return [selection];
+      if (selection.directives?.length && !evenConditional) return [];
+      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
+      return collect(inner?.selectionSet.selections ?? []);
     });
-  }
-
-  return collect(selectionSet.selections) ? fields : undefined;
+  return collect(selectionSet.selections);
 }
 
 function variablesOf(document: DocumentNode): ReadonlySet<string> {

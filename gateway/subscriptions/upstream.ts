@@ -27,6 +27,8 @@ export interface UpstreamSubscription {
 
 /** What comes of a subscription. After one of the last three, and after {@link Upstream.close}, nothing comes. */
 export interface UpstreamSink {
+  /** The instance has taken the connection; it may send events from now on. */
+  opened(): void;
   event(event: SubgraphEvent): void;
   /** The events begin after this cursor. */
   start(cursor: string): void;
@@ -67,10 +69,15 @@ class UpstreamSocket extends WebSocket {
   }
 }
 
+interface Subscription {
+  begun: boolean;
+  readonly sink: UpstreamSink;
+}
+
 /** One connection to an instance, with all subscriptions that are open there. */
 interface Connection {
   readonly client: Client;
-  readonly subscriptions: Set<{ begun: boolean }>;
+  readonly subscriptions: Set<Subscription>;
   connected: boolean;
 }
 
@@ -97,7 +104,10 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
         on: {
           connected() {
             connection.connected = true;
-            for (const subscription of connection.subscriptions) subscription.begun = true;
+            for (const subscription of connection.subscriptions) {
+              subscription.begun = true;
+              subscription.sink.opened();
+            }
             endpoint.succeeded();
           },
           ping(received) {
@@ -131,7 +141,7 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
     subscribe({ subgraph, serves, strict, query, operationName, variables, caller, asksForCursor }, sink) {
       const endpoint = instances.pick(subgraph, { serves, strict });
       const connection = connectionTo(endpoint);
-      const subscription = { begun: connection.connected };
+      const subscription: Subscription = { begun: connection.connected, sink };
       let release: (() => void) | undefined;
       let open = true;
       connection.subscriptions.add(subscription);
@@ -146,6 +156,7 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
       }
       function begin(token: string | undefined): void {
         if (!open) return;
+        if (subscription.begun) sink.opened();
         const extensions = {
           ...(token === undefined ? {} : { [callerHeader]: token }),
           ...(asksForCursor ? { [startCursorExtension]: true } : {}),

@@ -20,6 +20,7 @@ import { type FormatError, formatResult, formatted } from './format.ts';
 import { isLive, type LiveOperations } from './live-operations.ts';
 import type { LiveMetrics } from './metrics.ts';
 import { type Operation, RefusedOperation } from './operation.ts';
+import type { LiveResults } from './results.ts';
 
 interface WebSocketOptions {
   readonly server: Server;
@@ -39,6 +40,8 @@ interface WebSocketOptions {
 interface Connection {
   readonly socket: WebSocket;
   caller: OperationCaller;
+  /** What its subscriptions bring: graphql-ws forgets one whose id is used again too early. */
+  readonly results: Set<LiveResults>;
 }
 
 /** What the hooks of one operation share. */
@@ -73,16 +76,20 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
   });
 
   function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // From here on nobody else listens to what breaks; the 'close' that follows is what matters.
+    stream.on('error', () => stream.destroy());
     if (request.url?.split('?', 1)[0] !== '/graphql') {
       stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
     sockets.handleUpgrade(request, stream, head, socket => {
+      socket.on('error', () => {});
       // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
       const exit =
         operations.isReady &&
         connections.enter('websocket', {
           leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
+          cut: () => socket.terminate(),
         });
       if (!exit)
         return socket.close(
@@ -96,8 +103,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
 
   function carry(socket: WebSocket): void {
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
-    // What it throws, the 'close' that follows deals with.
-    socket.on('error', () => {});
+    const connection: Connection = { socket, caller: anonymous, results: new Set() };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -109,16 +115,19 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
         close: (code, reason) => socket.close(code, reason),
         onMessage: handle =>
           socket.on('message', data => {
+            // A client that was told to go may not have heard of it yet.
+            if (socket.readyState !== socket.OPEN) return;
             handle((data as Buffer).toString()).catch((error: unknown) => {
               log.error({ err: error }, 'A message of a client could not be handled');
               socket.close(closeCodes.internalError, 'Internal server error');
             });
           }),
       },
-      { socket, caller: anonymous },
+      connection,
     );
     socket.once('close', (code, reason) => {
       clearInterval(keepAlive);
+      for (const results of connection.results) void results.return();
       void closed(code, String(reason));
     });
   }
@@ -139,6 +148,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       const { socket } = extra;
       try {
         extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
+        if (socket.readyState !== socket.OPEN) return undefined;
         const stop = atExpiry(extra.caller, () =>
           socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
         );
@@ -167,10 +177,19 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       const { operation, connection, id } = contextValue as OperationOfConnection;
       if (!isLive(operation)) throw new Error('A live operation expected a subscription');
       const { socket } = connection;
-      return operations.subscribe(operation, { caller: connection.caller, transport: 'websocket' }, error => {
-        if (config.LIVE_SLOW_CLIENT === 'disconnect')
-          socket.close(closeCodes.slowClient, slowReason(id, error.extensions['cursor']));
-      });
+      const results = operations.subscribe(
+        operation,
+        { caller: connection.caller, transport: 'websocket' },
+        {
+          onOverflow(error) {
+            if (config.LIVE_SLOW_CLIENT === 'disconnect')
+              socket.close(closeCodes.slowClient, slowReason(id, error.extensions['cursor']));
+          },
+          onEnded: () => void connection.results.delete(results),
+        },
+      );
+      connection.results.add(results);
+      return results;
     },
     execute({ contextValue }) {
       const { operation, connection } = contextValue as OperationOfConnection;

@@ -73,7 +73,10 @@ export function serveSubscriptions<C extends SubgraphOperationContext>(
         const context = args.contextValue as C;
         if (!(Symbol.asyncIterator in results) || !context.startCursor || !askedForCursor.has(context))
           return results;
-        return startingWith({ extensions: { cursor: await context.startCursor } }, results);
+        const start = context.startCursor.then(cursor => ({ extensions: { cursor } }));
+        // An error of one operation is told by its first result, and ends only that operation.
+        start.catch(() => {});
+        return startingWith(start, results);
       },
       onError: (_connection, _id, _payload, errors) =>
         errors.map(error => formatError(error.toJSON(), error)),
@@ -115,7 +118,7 @@ function rememberDocuments(schema: GraphQLSchema): (query: string) => DocumentNo
 }
 
 function startingWith(
-  first: ExecutionResult,
+  first: Promise<ExecutionResult>,
   others: AsyncGenerator<ExecutionResult, void, void>,
 ): AsyncIterableIterator<ExecutionResult> {
   let started = false;
@@ -123,7 +126,7 @@ function startingWith(
     next() {
       if (started) return others.next();
       started = true;
-      return Promise.resolve({ done: false, value: first });
+      return first.then(value => ({ done: false, value }));
     },
     async return() {
       await others.return();

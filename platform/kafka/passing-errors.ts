@@ -13,6 +13,8 @@ const lasting = /^(?:22[0-9A-Z]{3}|23502|23514|P2000|P2004|P2011|P2020)$/;
  */
 export function mayPass(error: unknown): boolean {
   if (error instanceof MalformedEventError) return false;
+  // What a handler can't compute, it never can.
+  if (error instanceof RangeError || error instanceof SyntaxError) return false;
   if (error instanceof PorticoError) return error.retryable;
   return !isRefusedValue(error);
 }

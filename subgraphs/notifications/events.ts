@@ -6,7 +6,7 @@ import type { NotificationStore } from './store.ts';
 /** Topic of the events that this service consumes; see docs/events.md. */
 export const orderEventsTopic = 'orders.events';
 
-const money = z.object({ amount: z.int().min(0), currency: z.string().length(3) });
+const money = z.object({ amount: z.int().min(0), currency: z.string().regex(/^[A-Z]{3}$/) });
 const orderPlaced = z.object({
   orderId: z.uuid(),
   customerId: z.string().min(1).max(255),

@@ -9,6 +9,8 @@ import { feedChannel, type NotificationRow, type NotificationStore } from './sto
 const readSize = 100;
 /** Time until a read that failed is tried again, in ms. */
 const retryMs = 1_000;
+/** All readers fail at once; one of them says so in this time, in ms. */
+const warnAgainMs = 10_000;
 
 /** Notifications that a reader asked for, and that are not kept any more. */
 export interface MissedNotifications {
@@ -56,9 +58,13 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
     },
   });
   let closed = false;
+  let warnedAtMs = Number.NEGATIVE_INFINITY;
 
   /** A reader outlives an outage of the database: it reads on when that is back. */
   function notRead(error: unknown): undefined {
+    const now = performance.now();
+    if (now - warnedAtMs < warnAgainMs) return;
+    warnedAtMs = now;
     log.warn(`A feed could not be read, and will be tried again: ${messageOf(error)}`);
   }
 
@@ -82,7 +88,7 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
             yield event;
             position = event.position;
           }
-          if (!events) await Promise.race([rung, delay(retryMs)]);
+          if (!events) await Promise.race([rung, delay(retryMs * (1 + Math.random()))]);
           else if (events.length < readSize) await rung;
         }
       } finally {

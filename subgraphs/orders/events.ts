@@ -14,7 +14,10 @@ const customerId = z.string().min(1).max(255).describe('Who ordered: the `sub` o
 const moment = z.iso.datetime().describe('RFC 3339, in UTC.');
 const money = z.object({
   amount: z.int().min(0).describe("In the currency's minor unit."),
-  currency: z.string().length(3).describe('ISO 4217.'),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .describe('ISO 4217.'),
 });
 const item = z.object({
   sku: z.string().min(1).max(64),

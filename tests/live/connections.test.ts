@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createGraphClient } from '../../dev/graph-client.ts';
@@ -14,12 +16,15 @@ interface Noted {
 }
 
 /** A client that can stop reading, as a phone in a tunnel does. */
-async function openRawClient(graphUrl: string) {
+async function openRawClient(graphUrl: string, token?: string) {
   const socket = new WebSocket(graphUrl.replace('http', 'ws'), 'graphql-transport-ws');
   const cursors: string[] = [];
   const messages: { type: string; payload?: unknown }[] = [];
   socket.on('message', data => {
-    const message = JSON.parse((data as Buffer).toString()) as { type: string; payload: { data?: Noted } };
+    const message = JSON.parse((data as Buffer).toString()) as {
+      type: string;
+      payload?: { data?: Partial<Noted> };
+    };
     messages.push(message);
     if (message.type === 'next' && message.payload.data)
       cursors.push(message.payload.data.priceChanged.cursor);
@@ -29,7 +34,9 @@ async function openRawClient(graphUrl: string) {
     reason: String(reason),
   }));
   await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
+  socket.send(
+    JSON.stringify({ type: 'connection_init', payload: token ? { authorization: `Bearer ${token}` } : {} }),
+  );
   await once(socket, 'message');
   return {
     socket,
@@ -89,17 +96,17 @@ describe('a client that reads too slowly', () => {
     expect(all).toEqual(Array.from({ length: Number(last) - from }, (_, index) => from + 1 + index));
   });
 
-  test('costs the gateway no memory, however many of them there are', async () => {
+  test('does not fill the memory of the gateway, however many of them there are', async () => {
     const slow = await Promise.all(Array.from({ length: 100 }, () => openRawClient(front.graphUrl)));
     for (const client of slow) client.subscribe('1');
     await expect.poll(() => metricOf(front.gateway, 'gateway_live_operations')).toBe(100);
     for (const { socket } of slow) socket.pause();
-    const before = await metricOf(front.gateway, 'process_resident_memory_bytes');
+    const residentBytes = () => metricOf(front.gateway, 'process_resident_memory_bytes');
+    const before = await residentBytes();
+    const from = Number(feed.cursor);
     await publishUntilTooSlow(100);
-    const grownMegabytes =
-      ((await metricOf(front.gateway, 'process_resident_memory_bytes')) - before) / 2 ** 20;
-    // All that was published, kept for each client, would be gigabytes.
-    expect(grownMegabytes).toBeLessThan(200);
+    const published = (Number(feed.cursor) - from) * 200 * kilobyte;
+    expect((await residentBytes()) - before).toBeLessThan((published * slow.length) / 2);
     for (const { socket } of slow) socket.terminate();
     await expect.poll(() => metricOf(front.gateway, 'gateway_live_connections'), { timeout: 5_000 }).toBe(0);
   });
@@ -127,6 +134,76 @@ describe('a client that reads too slowly', () => {
     await expect.poll(() => slow.cursors.length).toBe(cursorsBefore + 1);
     slow.socket.close();
     await slow.closed;
+  });
+});
+
+describe('a client that misbehaves', () => {
+  const front = useFront();
+  const feed = createFeed();
+
+  beforeAll(async () => {
+    await servePrices(front, feed, 'one');
+    await waitForSubgraphs(front, 1);
+  });
+
+  /** Sends what is no proper WebSocket, and waits until the connection is gone. */
+  async function send(text: string, { reset = false } = {}): Promise<string> {
+    const socket = connect(Number(new URL(front.graphUrl).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', chunk => {
+      answer += chunk.toString('latin1');
+      if (reset) socket.resetAndDestroy();
+    });
+    socket.on('error', () => {});
+    const closed = once(socket, 'close');
+    socket.write(text);
+    await closed;
+    return answer;
+  }
+  const upgrade = (path: string) =>
+    [
+      `GET ${path} HTTP/1.1`,
+      'host: gateway',
+      'connection: Upgrade',
+      'upgrade: websocket',
+      'sec-websocket-version: 13',
+      'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==',
+      'sec-websocket-protocol: graphql-transport-ws',
+      '\r\n',
+    ].join('\r\n');
+
+  test('harms nobody: a path that is none, a connection that is reset, a frame that is none', async () => {
+    expect(await send(upgrade('/nothing'))).toMatch(/^HTTP\/1.1 404 /);
+    await send(upgrade('/nothing'), { reset: true });
+    await send(upgrade('/graphql'), { reset: true });
+    expect(await send(`${upgrade('/graphql')}\xff\xff\xff\xff`)).toMatch(/^HTTP\/1.1 101 /);
+    expect((await front.anyone.request<{ changes: number }>('{ changes }')).errors).toBeUndefined();
+    await expect.poll(() => metricOf(front.gateway, 'gateway_live_connections')).toBe(0);
+  });
+
+  test('gets no more operations once its token has expired, even if it does not go', async () => {
+    const token = await front.keys.mintToken('mallory', { lifetime: '1s' });
+    const { socket, messages } = await openRawClient(front.graphUrl, token);
+    const query = (id: number) =>
+      socket.send(JSON.stringify({ id: String(id), type: 'subscribe', payload: { query: '{ changes }' } }));
+    query(1);
+    await expect.poll(() => messages.filter(({ type }) => type === 'next')).toHaveLength(1);
+    socket.pause();
+    await delay(1_500);
+    query(2);
+    query(3);
+    socket.resume();
+    await once(socket, 'close');
+    expect(messages.filter(({ type }) => type === 'next')).toHaveLength(1);
+  });
+
+  test('is told when its document is endless', async () => {
+    const { errors } = await front.anyone.request(`{ ${'changes '.repeat(10_001)} }`);
+    expect(errors?.[0]?.message).toContain('10000 tokens');
+    const client = createGraphClient(front.graphUrl);
+    const refused = client.subscribe(`subscription { ${'ticked { number } '.repeat(4_000)} }`).next();
+    await expect(refused).rejects.toMatchObject([{ message: expect.stringContaining('10000 tokens') }]);
+    await client.close();
   });
 });
 
@@ -164,5 +241,17 @@ describe('a gateway that shuts down', () => {
     expect(clients.filter(({ cursors }) => cursors.length === 1).length).toBeGreaterThan(10);
     // A stream that ends without having been completed is opened again by its client.
     expect(await streamed).not.toContain('event: complete');
+  });
+
+  test('cuts those that do not go', async () => {
+    await front.startGateway();
+    await waitForSubgraphs(front, 1);
+    const deaf = await openRawClient(front.graphUrl);
+    deaf.socket.pause();
+    const beganAtMs = performance.now();
+    await front.gateway.stop();
+    expect(performance.now() - beganAtMs).toBeLessThan(5_000);
+    deaf.socket.resume();
+    expect((await deaf.closed).code).toBeOneOf([1001, 1006]);
   });
 });
