@@ -147,12 +147,23 @@ describe('the client of a service', () => {
     },
   );
 
-  test('counts an answer that is no GraphQL as a failure', async () => {
+  test.each([
+    ['a page', 502, '<html>'],
+    ["a framework's word for its own fault", 500, '{"status":500,"error":"Internal Server Error"}'],
+    ['nothing that is GraphQL', 200, '{"status":"fine"}'],
+    ['no errors', 200, '{"data":null,"errors":[]}'],
+    ['the errors of a proxy', 503, '{"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}}]}'],
+  ])('counts an answer with %s as a failure', async (_name, status, body) => {
     const { client, breaker } = clientOf(
-      (await serve('one', response => response.writeHead(502).end('<html>'))).instance,
+      (await serve('one', response => response.writeHead(status).end(body))).instance,
     );
     for (let count = 0; count < 4; count += 1)
       await expect(run(client)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     expect(breaker.state).toBe('OPEN');
+  });
+
+  test('takes data for what it is, whatever the status', async () => {
+    const one = await serve('one', response => fine(Object.assign(response, { statusCode: 500 })));
+    expect(await run(clientOf(one.instance).client)).toEqual({ fine: true });
   });
 });
