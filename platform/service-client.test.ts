@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { Agent } from 'undici';
@@ -9,6 +9,7 @@ import { PorticoError } from './errors.ts';
 import type { ServiceInstance } from './registry/instance.ts';
 import { BreakerRegistry } from './resilience/circuit-breaker.ts';
 import { createServiceClient, isServiceFailure } from './service-client.ts';
+import { runInTrace } from './trace-context.ts';
 
 const callers = createCallerTokens('a secret of at least thirty-two characters');
 
@@ -165,5 +166,24 @@ describe('the client of a service', () => {
   test('takes data for what it is, whatever the status', async () => {
     const one = await serve('one', response => fine(Object.assign(response, { statusCode: 500 })));
     expect(await run(clientOf(one.instance).client)).toEqual({ fine: true });
+  });
+
+  test('passes the trace on that each call is made in', async () => {
+    const got: IncomingHttpHeaders[] = [];
+    const one = await serve('one', response => {
+      got.push(response.req.headers);
+      fine(response);
+    });
+    const { client } = clientOf(one.instance);
+    const traces = ['a', 'b'].map(digit => ({
+      traceparent: `00-${digit.repeat(32)}-b7ad6b7169203331-01`,
+      tracestate: `vendor=${digit}`,
+    }));
+    for (const trace of traces) await runInTrace(trace, () => run(client));
+    await run(client);
+    expect(got.map(({ traceparent, tracestate }) => ({ traceparent, tracestate }))).toEqual([
+      ...traces,
+      { traceparent: undefined, tracestate: undefined },
+    ]);
   });
 });

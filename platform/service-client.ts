@@ -5,12 +5,14 @@ import { type GraphqlAnswer, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
 import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
 import type { Breaker } from './resilience/circuit-breaker.ts';
+import { currentTrace } from './trace-context.ts';
 
 /** Calls the GraphQL endpoint of another service of the system. */
 export interface ServiceClient {
   /**
-   * Runs one operation, behind the service's breaker, on the instance that has the fewest calls to answer; one that has
-   * just failed to answer comes last. Another instance is tried when the first cannot be connected to.
+   * Runs one operation, as part of the trace that it is called in and behind the service's breaker, on the instance that
+   * has the fewest calls to answer; one that has just failed to answer comes last. Another instance is tried when the
+   * first cannot be connected to.
    *
    * @returns the operation's data
    * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
@@ -94,7 +96,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
             dispatcher: agent,
             method: 'POST',
             signal,
-            headers: { 'content-type': 'application/json', [callerHeader]: token },
+            headers: { 'content-type': 'application/json', [callerHeader]: token, ...currentTrace() },
             body,
           });
           return readGraphqlAnswer(statusCode, await answer.text());
