@@ -28,21 +28,22 @@ function readVersion(): string {
 }
 
 /**
- * Makes the management server of a process: `/actuator`, `/actuator/health` with its `liveness` and `readiness`
- * groups, `/actuator/info`, `/actuator/prometheus`. Paths and shapes are Spring Boot Actuator's. Rooms add their
- * own endpoints below `/actuator` before it listens.
+ * Makes the management server of a process: `/actuator` with links to all others, `/actuator/health` with its `liveness`
+ * and `readiness` groups, `/actuator/info`, `/actuator/prometheus`. Paths and shapes are Spring Boot Actuator's. Rooms
+ * add their own endpoints below `/actuator` before it listens.
  */
 export function createManagementServer({ name, log, health, metrics }: ManagementOptions): FastifyInstance {
   const app = createHttpServer({ log });
   const startedAt = new Date();
 
+  const paths: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    if (method === 'GET' && url.startsWith('/actuator')) paths.push(url);
+  });
   app.get('/actuator', (request, reply) => {
     const base = `${request.protocol}://${request.host}`;
-    const paths = ['health', 'health/liveness', 'health/readiness', 'info', 'prometheus'];
     return reply.send({
-      _links: Object.fromEntries(
-        paths.map(path => [path.replace('/', '-'), { href: `${base}/actuator/${path}` }]),
-      ),
+      _links: Object.fromEntries(paths.map(path => [linkOf(path), { href: `${base}${path}` }])),
     });
   });
 
@@ -71,4 +72,9 @@ export function createManagementServer({ name, log, health, metrics }: Managemen
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
   return app;
+}
+
+/** Name of the link to an endpoint: `/actuator/health/liveness` is `health-liveness`. */
+function linkOf(path: string): string {
+  return path === '/actuator' ? 'self' : path.slice('/actuator/'.length).replaceAll('/', '-');
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { Agent } from 'undici';
@@ -9,6 +9,7 @@ import { PorticoError } from './errors.ts';
 import type { ServiceInstance } from './registry/instance.ts';
 import { BreakerRegistry } from './resilience/circuit-breaker.ts';
 import { createServiceClient, isServiceFailure } from './service-client.ts';
+import { runInTrace } from './trace-context.ts';
 
 const callers = createCallerTokens('a secret of at least thirty-two characters');
 
@@ -147,12 +148,42 @@ describe('the client of a service', () => {
     },
   );
 
-  test('counts an answer that is no GraphQL as a failure', async () => {
+  test.each([
+    ['a page', 502, '<html>'],
+    ["a framework's word for its own fault", 500, '{"status":500,"error":"Internal Server Error"}'],
+    ['nothing that is GraphQL', 200, '{"status":"fine"}'],
+    ['no errors', 200, '{"data":null,"errors":[]}'],
+    ['the errors of a proxy', 503, '{"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}}]}'],
+  ])('counts an answer with %s as a failure', async (_name, status, body) => {
     const { client, breaker } = clientOf(
-      (await serve('one', response => response.writeHead(502).end('<html>'))).instance,
+      (await serve('one', response => response.writeHead(status).end(body))).instance,
     );
     for (let count = 0; count < 4; count += 1)
       await expect(run(client)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     expect(breaker.state).toBe('OPEN');
+  });
+
+  test('takes data for what it is, whatever the status', async () => {
+    const one = await serve('one', response => fine(Object.assign(response, { statusCode: 500 })));
+    expect(await run(clientOf(one.instance).client)).toEqual({ fine: true });
+  });
+
+  test('passes the trace on that each call is made in', async () => {
+    const got: IncomingHttpHeaders[] = [];
+    const one = await serve('one', response => {
+      got.push(response.req.headers);
+      fine(response);
+    });
+    const { client } = clientOf(one.instance);
+    const traces = ['a', 'b'].map(digit => ({
+      traceparent: `00-${digit.repeat(32)}-b7ad6b7169203331-01`,
+      tracestate: `vendor=${digit}`,
+    }));
+    for (const trace of traces) await runInTrace(trace, () => run(client));
+    await run(client);
+    expect(got.map(({ traceparent, tracestate }) => ({ traceparent, tracestate }))).toEqual([
+      ...traces,
+      { traceparent: undefined, tracestate: undefined },
+    ]);
   });
 });

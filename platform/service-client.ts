@@ -1,16 +1,18 @@
 import { type Agent, request } from 'undici';
-import * as z from 'zod';
 import { type CallerTokens, callerHeader } from './caller.ts';
 import { type ErrorCode, errorKinds, messageOf, PorticoError } from './errors.ts';
+import { type GraphqlAnswer, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
 import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
 import type { Breaker } from './resilience/circuit-breaker.ts';
+import { currentTrace } from './trace-context.ts';
 
 /** Calls the GraphQL endpoint of another service of the system. */
 export interface ServiceClient {
   /**
-   * Runs one operation, behind the service's breaker, on the instance that has the fewest calls to answer; one that has
-   * just failed to answer comes last. Another instance is tried when the first cannot be connected to.
+   * Runs one operation, as part of the trace that it is called in and behind the service's breaker, on the instance that
+   * has the fewest calls to answer; one that has just failed to answer comes last. Another instance is tried when the
+   * first cannot be connected to.
    *
    * @returns the operation's data
    * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
@@ -29,18 +31,6 @@ interface ServiceClientOptions {
   readonly callers: CallerTokens;
   readonly agent: Agent;
 }
-
-const graphqlAnswer = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z
-    .array(
-      z.object({
-        message: z.string(),
-        extensions: z.looseObject({ code: z.string().optional() }).optional(),
-      }),
-    )
-    .optional(),
-});
 
 /** Says whether an error of a service call means that the service is unwell, as opposed to refusing what was asked. */
 export function isServiceFailure(error: unknown): boolean {
@@ -96,20 +86,20 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     }
   }
 
-  async function send(body: string, signal: AbortSignal): Promise<unknown> {
+  async function send(body: string, signal: AbortSignal): Promise<GraphqlAnswer> {
     const token = await callers.sign({ kind: 'service', id: self, scopes: [] });
     const failures: string[] = [];
     for (const instance of leastBusyFirst()) {
       try {
         return await counted(instance.id, async () => {
-          const response = await request(graphqlUrlOf(instance), {
+          const { statusCode, body: answer } = await request(graphqlUrlOf(instance), {
             dispatcher: agent,
             method: 'POST',
             signal,
-            headers: { 'content-type': 'application/json', [callerHeader]: token },
+            headers: { 'content-type': 'application/json', [callerHeader]: token, ...currentTrace() },
             body,
           });
-          return response.body.json();
+          return readGraphqlAnswer(statusCode, await answer.text());
         });
       } catch (cause) {
         if (signal.aborted) throw cause;
@@ -131,10 +121,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       const body = JSON.stringify({ query: operation, variables });
       return breaker.run(async breakerSignal => {
         const timeout = AbortSignal.timeout(breaker.settings.timeoutMs);
-        const answer = graphqlAnswer.parse(await send(body, AbortSignal.any([breakerSignal, timeout])));
-        const [error] = answer.errors ?? [];
-        if (error) throw errorOf(service, error.message, error.extensions);
-        return answer.data as T;
+        const { data, errors } = await send(body, AbortSignal.any([breakerSignal, timeout]));
+        const [error] = errors ?? [];
+        if (error) throw errorOf(service, error.message, error['extensions']);
+        return data as T;
       });
     },
   };
@@ -156,8 +146,8 @@ export function isConnectError(error: unknown): boolean {
   );
 }
 
-function errorOf(service: string, message: string, extensions: Record<string, unknown> = {}): PorticoError {
-  const { code, ...details } = extensions;
+function errorOf(service: string, message: string, extensions: unknown): PorticoError {
+  const { code, ...details } = (extensions ?? {}) as Record<string, unknown>;
   const known = typeof code === 'string' && code in errorKinds;
   return new PorticoError(known ? (code as ErrorCode) : 'SERVICE_UNAVAILABLE', `${service}: ${message}`, {
     details: { ...details, service },

@@ -1,7 +1,7 @@
 import { type Dispatcher, errors, request } from 'undici';
-import * as z from 'zod';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
+import { type GraphqlAnswer, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
@@ -31,15 +31,6 @@ export interface SubgraphFetch {
   readonly context: OperationContext;
 }
 
-const answerSchema = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z.array(z.looseObject({ message: z.string() })).optional(),
-  extensions: z.record(z.string(), z.unknown()).optional(),
-});
-
-/** What a subgraph answers. */
-export type SubgraphAnswer = z.infer<typeof answerSchema>;
-
 /** Sends fetches to instances. */
 export interface SubgraphFetcher {
   /**
@@ -47,7 +38,7 @@ export interface SubgraphFetcher {
    * when it surely was not sent.
    * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, SUBGRAPH_TIMEOUT, or SUBGRAPH_ERROR
    */
-  fetch(target: FetchTarget, fetch: SubgraphFetch, signal: AbortSignal): Promise<SubgraphAnswer>;
+  fetch(target: FetchTarget, fetch: SubgraphFetch, signal: AbortSignal): Promise<GraphqlAnswer>;
 }
 
 interface FetcherOptions {
@@ -115,7 +106,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     target: FetchTarget,
     fetch: SubgraphFetch,
     signal: AbortSignal,
-  ): Promise<SubgraphAnswer> {
+  ): Promise<GraphqlAnswer> {
     const { subgraph, serves, isStrict, timeoutMs } = target;
     const tried = new Set<Endpoint>();
     retries.request();
@@ -154,13 +145,9 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   };
 }
 
-function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): SubgraphAnswer {
+function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): GraphqlAnswer {
   try {
-    const answer = answerSchema.parse(JSON.parse(text));
-    const { data, errors = [] } = answer;
-    // What a framework says of its own fault may well be a JSON object, or even a list of errors.
-    if (data || (errors.length > 0 && status < 500)) return answer;
-    throw new Error(errors[0]?.message ?? 'it has neither data nor errors');
+    return readGraphqlAnswer(status, text);
   } catch (cause) {
     throw new PorticoError(
       'SUBGRAPH_ERROR',

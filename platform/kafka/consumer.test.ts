@@ -170,6 +170,51 @@ describe('a consumer', () => {
     expect(await sum('events_consumed_total', { outcome: 'retried' })).toBe(2);
   });
 
+  test('goes on with its other partitions while it tries an event again, and keeps the order in that one', async () => {
+    const got: number[] = [];
+    let isFailing = true;
+    const { sum, liveness } = startConsumer({
+      async handle({ data }) {
+        if (data.n === 1 && isFailing) throw new Error('the database is away');
+        got.push(data.n);
+      },
+    });
+    const sendTo = (partition: number, n: number) => {
+      const event = createEvent({ type, source: '/orders', subject: `order-${n}`, data: { n } });
+      return producer.send({ topic, messages: [{ ...toMessage(event), partition }] });
+    };
+    const retried = () => sum('events_consumed_total', { outcome: 'retried' });
+    await sendTo(0, 1);
+    await sendTo(0, 2);
+    await vi.waitFor(async () => expect(await retried()).toBeGreaterThan(1), wait);
+    await sendTo(1, 3);
+    await vi.waitFor(() => expect(got).toEqual([3]), wait);
+    expect((await liveness())?.status).toBe('UP');
+
+    isFailing = false;
+    await sendTo(0, 4);
+    await vi.waitFor(() => expect(got).toEqual([3, 1, 2, 4]), wait);
+  });
+
+  test('that is closed while it waits to try again has committed nothing of it', async () => {
+    const first = startConsumer({
+      async handle({ data }) {
+        if (data.n === 2) throw new Error('the database is away');
+      },
+    });
+    await send(1);
+    await send(2);
+    await send(3);
+    await vi.waitFor(
+      async () => expect(await first.sum('events_consumed_total', { outcome: 'retried' })).toBeGreaterThan(0),
+      wait,
+    );
+    await first.consumer.close();
+    const got: number[] = [];
+    startConsumer({ handle: async ({ data }) => void got.push(data.n) });
+    await vi.waitFor(() => expect(got).toEqual([2, 3]), wait);
+  });
+
   test('that is closed has committed what it handled, and another goes on from there', async () => {
     const got: number[] = [];
     const handle = async ({ data }: { data: { n: number } }) => void got.push(data.n);

@@ -9,7 +9,8 @@ import type { Logger } from '../log.ts';
 import type { EventProducer } from './client.ts';
 import { measureLag } from './consumer-lag.ts';
 import type { EventHandlers } from './event-handlers.ts';
-import { type HandleOptions, handleMessage } from './handle-message.ts';
+import { createBatchHandler } from './handle-batch.ts';
+import type { HandleOptions } from './handle-message.ts';
 import { followProgress, type Progress } from './progress.ts';
 import type { KafkaConfig } from './settings.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -36,8 +37,8 @@ const maxLagIntervalMs = 10_000;
 
 /**
  * Consumes a topic in a group, as soon as the broker lets it. A message's offset is committed after its handler's effect
- * is durable. A handler that fails for a passing reason is run again until it succeeds; a message that can't be handled
- * goes to the topic's dead-letter topic with the reason.
+ * is durable. A handler that fails for a passing reason is run again until it succeeds, and what is behind that message in
+ * its partition waits; a message that can't be handled goes to the topic's dead-letter topic with the reason.
  *
  * A consumer that crashes is replaced by a new one. One that gets stuck while the broker answers fails liveness.
  */
@@ -83,7 +84,7 @@ export function consume(options: ConsumeOptions): Closable {
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
-      await consumer.run({ eachMessage: payload => handleMessage(payload, handling) });
+      await consumer.run({ eachBatchAutoResolve: false, eachBatch: createBatchHandler(handling) });
       log.debug({ topic, groupId }, 'Consuming');
       await Promise.race([crashed, stopped]);
     } finally {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EachMessagePayload } from 'kafkajs';
 import type { Counter } from 'prom-client';
 import { messageOf } from '../errors.ts';
@@ -23,75 +22,69 @@ export interface HandleOptions {
   readonly signal: AbortSignal;
 }
 
-const firstRetryMs = 100;
-const maxRetryMs = 5_000;
+type Place = Pick<EachMessagePayload, 'topic' | 'partition' | 'message'>;
 
 /**
- * Handles one message. Resolves when its effect is durable, or when it is somebody else's, or a dead letter.
+ * Tries to handle one message. `done` when its effect is durable, or it is somebody else's, or a dead letter; `again` when
+ * it failed for a reason that may pass.
  *
- * @throws when the consumer closes or is not a member of its group any more; the message then comes again
+ * @throws when the consumer closes meanwhile, or the dead letter can't be sent; the message then comes again
  */
-export async function handleMessage(payload: EachMessagePayload, options: HandleOptions): Promise<void> {
-  const { topic, partition, message } = payload;
+export async function handleMessage(place: Place, options: HandleOptions): Promise<'done' | 'again'> {
+  const { topic, partition, message } = place;
   const log = options.log.child({ topic, partition, offset: message.offset });
   let read: ReadEvent;
   try {
     read = readEvent(message, options.handlers);
   } catch (error) {
-    await putAside(payload, 'unknown', error, { ...options, log });
-    return;
+    return putAside(place, 'unknown', error, { ...options, log });
   }
   const { event } = read;
-  await runInTrace(event.trace, () =>
-    handleEvent(payload, read, { ...options, log: log.child({ eventId: event.id, type: event.type }) }),
+  return runInTrace(event.trace, () =>
+    handleEvent(place, read, { ...options, log: log.child({ eventId: event.id, type: event.type }) }),
   );
 }
 
 async function handleEvent(
-  payload: EachMessagePayload,
+  place: Place,
   { event, handler }: ReadEvent,
   options: HandleOptions,
-): Promise<void> {
+): Promise<'done' | 'again'> {
   const { log, handled, onTry, signal } = options;
-  const { topic } = payload;
+  const { topic } = place;
   if (!handler) {
     handled.inc({ topic, type: 'other', outcome: 'skipped' });
-    return;
+    return 'done';
   }
-  for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, maxRetryMs)) {
-    const tried = onTry();
-    try {
-      await handler.handle(event);
-      handled.inc({ topic, type: event.type, outcome: 'handled' });
-      log.debug('Handled');
-      return;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      if (!mayPass(error)) {
-        await putAside(payload, event.type, error, options);
-        return;
-      }
-      handled.inc({ topic, type: event.type, outcome: 'retried' });
-      log.warn({ err: error, retryMs }, 'Handling an event failed; trying again');
-    } finally {
-      tried();
-    }
-    await delay(retryMs, undefined, { signal });
-    await payload.heartbeat();
+  const tried = onTry();
+  try {
+    await handler.handle(event);
+    handled.inc({ topic, type: event.type, outcome: 'handled' });
+    log.debug('Handled');
+    return 'done';
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (!mayPass(error)) return await putAside(place, event.type, error, options);
+    handled.inc({ topic, type: event.type, outcome: 'retried' });
+    log.warn({ err: error }, 'Handling an event failed; trying again');
+    return 'again';
+  } finally {
+    tried();
   }
 }
 
 async function putAside(
-  payload: EachMessagePayload,
+  place: Place,
   type: string,
   error: unknown,
   { groupId, deadLetters, handled, log }: HandleOptions,
-): Promise<void> {
+): Promise<'done'> {
   const reason = messageOf(error).trim();
   await deadLetters.send({
-    topic: deadLetterTopicOf(payload.topic),
-    messages: [toDeadLetter(payload, { reason, group: groupId })],
+    topic: deadLetterTopicOf(place.topic),
+    messages: [toDeadLetter(place, { reason, group: groupId })],
   });
-  handled.inc({ topic: payload.topic, type, outcome: 'dead_letter' });
+  handled.inc({ topic: place.topic, type, outcome: 'dead_letter' });
   log.error({ reason }, 'A message went to the dead-letter topic');
+  return 'done';
 }

@@ -4,7 +4,7 @@ import { createLogger } from '../log.ts';
 import { graphqlUrlOf } from '../service-client.ts';
 import { createEurekaClient } from './eureka-client.ts';
 import { followRegistry } from './follower.ts';
-import { parseInstance, takesRequests } from './instance.ts';
+import { parseApplications, parseInstance, takesRequests } from './instance.ts';
 
 const wire = (hostName: string, path?: string) => ({
   instanceId: 'a',
@@ -45,7 +45,13 @@ describe('the address that an instance names', () => {
   });
 });
 
-test('an instance that is asked by nobody is warned of once, and the others are followed', async () => {
+test.each([
+  ['leads elsewhere', wire('stock', '@evil.example.com/'), 'STOCK/a'],
+  ['has no host', { ...wire('stock'), hostName: undefined }, 'STOCK/a'],
+  ['has a port that is none', { ...wire('stock'), port: { $: 'none' } }, 'STOCK/a'],
+  ['has no application', { ...wire('stock'), app: null }, 'UNKNOWN/a'],
+  ['is nothing at all', null, 'UNKNOWN/unknown'],
+])('an instance that %s is warned of once, and the others are followed', async (_case, bad, named) => {
   const lines: string[] = [];
   const destination = new Writable({
     write(chunk, _encoding, done) {
@@ -53,12 +59,11 @@ test('an instance that is asked by nobody is warned of once, and the others are 
       done();
     },
   });
-  const bad = parseInstance(wire('stock', '@evil.example.com/'));
-  const good = { ...parseInstance(wire('stock')), id: 'b' };
+  const application = [{ name: 'STOCK', instance: [bad, { ...wire('stock'), instanceId: 'b' }] }];
   const client = {
     ...createEurekaClient({ urls: [] }),
     openChanges: () => Promise.resolve(undefined),
-    fetchAll: () => Promise.resolve([bad, good]),
+    fetchAll: async () => parseApplications({ applications: { application } }),
     fetchDelta: () => Promise.resolve(undefined),
   };
   const view = followRegistry({ client, log: createLogger('test', { destination }), pollIntervalMs: 5 });
@@ -69,5 +74,5 @@ test('an instance that is asked by nobody is warned of once, and the others are 
   });
   await expect.poll(() => polls).toBeGreaterThan(2);
   expect(view.up('stock').map(({ id }) => id)).toEqual(['b']);
-  expect(lines.filter(line => line.includes('STOCK/a is passed by'))).toHaveLength(1);
+  expect(lines.filter(line => line.includes(`${named} is passed by`))).toHaveLength(1);
 });

@@ -20,7 +20,7 @@ export interface ServiceInstance {
   readonly metadata: Readonly<Record<string, string>>;
   /** When the instance last changed what it says of itself, in ms since 1970. */
   readonly lastDirtyTimestampMs: number;
-  /** Why no request may be sent to the address that it names, where that is so. */
+  /** Why no request may be sent to it, where that is so: it can't be read, or its address leads elsewhere. */
   readonly addressFault?: string;
 }
 
@@ -59,9 +59,16 @@ const wireInstance = z.object({
   lastDirtyTimestamp: z.coerce.number().catch(0),
 });
 
-/** Reads `{ instance: … }`'s inside as Netflix's and our server write it. @throws ZodError */
+/**
+ * Reads `{ instance: … }`'s inside as Netflix's and our server write it. One that can't be read has an `addressFault`: it
+ * counts for the registry's hash, and does not keep the others from being read.
+ */
 export function parseInstance(wire: unknown): ServiceInstance {
-  const read = wireInstance.parse(wire);
+  const { success, data, error } = wireInstance.safeParse(wire);
+  return success ? readInstance(data) : unreadableInstance(wire, error);
+}
+
+function readInstance(read: z.infer<typeof wireInstance>): ServiceInstance {
   const secure = isEnabled(read.securePort) && !isEnabled(read.port);
   const metadata = readMetadata(read.metadata ?? {});
   const addressFault = addressFaultOf(read.hostName, metadata[metadataKeys.graphqlPath]);
@@ -75,6 +82,30 @@ export function parseInstance(wire: unknown): ServiceInstance {
     metadata,
     lastDirtyTimestampMs: read.lastDirtyTimestamp,
     ...(addressFault === undefined ? {} : { addressFault }),
+  };
+}
+
+/** What names an instance, whatever else is wrong with it. */
+const wireNames = z
+  .object({
+    instanceId: z.string().catch('unknown'),
+    app: z.string().catch('unknown'),
+    status: wireInstance.shape.status,
+  })
+  .catch({ instanceId: 'unknown', app: 'unknown', status: 'UNKNOWN' });
+
+function unreadableInstance(wire: unknown, error: z.ZodError): ServiceInstance {
+  const { instanceId, app, status } = wireNames.parse(wire);
+  return {
+    id: instanceId,
+    app: app.toUpperCase(),
+    host: '',
+    port: 0,
+    secure: false,
+    status,
+    metadata: {},
+    lastDirtyTimestampMs: 0,
+    addressFault: error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
   };
 }
 
@@ -159,10 +190,11 @@ const wireLease = z.object({
   }),
 });
 
-/** Reads an instance with its `actionType`. @throws ZodError */
+/** Reads an instance with its `actionType`. */
 export function parseChange(wire: unknown): InstanceChange {
   const instance = parseInstance(wire);
-  if ((wire as { actionType?: unknown }).actionType !== 'DELETED') return { instance, deleted: false };
+  if ((wire as { actionType?: unknown } | null)?.actionType !== 'DELETED')
+    return { instance, deleted: false };
   return { instance, deleted: true, departure: departureOf(wire) };
 }
 

@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import * as z from 'zod';
 import { type Caller, requireScope, requireService } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
-import { parseInput } from '../../platform/graphql/input.ts';
+import { parseInput, storableText } from '../../platform/graphql/input.ts';
 import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Resolvers } from './generated/graphql.ts';
@@ -28,13 +28,14 @@ export function createOperationContext(
   return { caller, store, catalogue, availableBySku: new DataLoader(skus => store.findMany(skus)) };
 }
 
+const sku = storableText.min(1).max(64);
 const quantity = z.number().int().min(1).max(1_000_000);
-const restockInput = z.object({ quantity, idempotencyKey: z.string().min(1).max(128).nullish() });
+const restockInput = z.object({ sku, quantity, idempotencyKey: storableText.min(1).max(128).nullish() });
 const orderId = z.uuid();
 const reserveInput = z.object({
   orderId,
   lines: z
-    .array(z.object({ sku: z.string().min(1).max(64), quantity }))
+    .array(z.object({ sku, quantity }))
     .min(1)
     .max(100)
     .refine(lines => new Set(lines.map(line => line.sku)).size === lines.length, 'each sku may come once'),
@@ -45,11 +46,10 @@ export const resolvers: Resolvers<OperationContext> = {
   Mutation: {
     async restock(_root, args, { caller, store, catalogue }) {
       const admin = requireScope(caller, 'admin');
-      const { sku } = args;
-      const { quantity, idempotencyKey = null } = parseInput(restockInput, args);
+      const { sku, quantity, idempotencyKey = null } = parseInput(restockInput, args);
       const [known] = await store.findMany([sku]);
       if (known === null && !(await catalogue.has(sku)))
-        throw new PorticoError('BAD_USER_INPUT', `There is no product with the sku '${sku.slice(0, 80)}'`, {
+        throw new PorticoError('BAD_USER_INPUT', `There is no product with the sku '${sku}'`, {
           details: { field: 'sku' },
         });
       await store.restock({ sku, quantity, requestedBy: admin.id, idempotencyKey });
@@ -75,7 +75,7 @@ export const resolvers: Resolvers<OperationContext> = {
     },
   },
   Product: {
-    __resolveReference: reference => ({ sku: reference.sku }),
+    __resolveReference: reference => (sku.safeParse(reference.sku).success ? { sku: reference.sku } : null),
     availableQuantity: async ({ sku }, _args, { availableBySku }) => (await availableBySku.load(sku)) ?? 0,
     inStock: async ({ sku }, _args, { availableBySku }) => ((await availableBySku.load(sku)) ?? 0) > 0,
   },

@@ -130,6 +130,20 @@ describe('the same key', () => {
   });
 });
 
+describe('an input that no database can hold', () => {
+  test.each([
+    ['sku', { items: [{ sku: 'MUG\0', quantity: 1 }] }, 'items.0.sku'],
+    ['key', { idempotencyKey: 'once\0' }, 'idempotencyKey'],
+  ])('is refused, and its %s named', async (_name, wrong, field) => {
+    const input = { ...inputFor(await stockOf(10)), ...wrong };
+    await expect(placeOrder(deskWith(), alice, input)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      details: { fields: [field] },
+    });
+    expect(await deliverEvents()).toEqual([]);
+  });
+});
+
 describe('an order that is not placed', () => {
   test('gives back what it had reserved before a crash, also when the breaker is open at the next try', async () => {
     const sku = await stockOf(10);

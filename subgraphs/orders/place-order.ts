@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import * as z from 'zod';
 import type { Caller } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
-import { parseInput } from '../../platform/graphql/input.ts';
+import { parseInput, storableText } from '../../platform/graphql/input.ts';
 import type { Catalogue } from './catalogue.ts';
 import { givenUp, type Inventory, type ReserveOutcome } from './inventory.ts';
 import type { OrderRow, OrderStore, PlacedOrder } from './store.ts';
@@ -21,11 +21,11 @@ export type PlaceOrderOutcome =
   | Exclude<ReserveOutcome, { kind: 'reserved' }>;
 
 const inputSchema = z.object({
-  idempotencyKey: z.string().min(1).max(128),
+  idempotencyKey: storableText.min(1).max(128),
   items: z
     .array(
       z.object({
-        sku: z.string().min(1).max(64),
+        sku: storableText.min(1).max(64),
         quantity: z.number().int().min(1).max(1_000),
       }),
     )

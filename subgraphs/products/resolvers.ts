@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type Caller, requireScope } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { readPage, toConnection } from '../../platform/graphql/connection.ts';
-import { parseInput } from '../../platform/graphql/input.ts';
+import { parseInput, storableText } from '../../platform/graphql/input.ts';
 import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
 import type { Resolvers } from './generated/graphql.ts';
 import type { ProductRow, ProductStore } from './store.ts';
@@ -26,17 +26,15 @@ const price = z.object({
   amount: z.number().int().min(0).max(1_000_000_000),
   currency: z.string().regex(/^[A-Z]{3}$/, 'expected three capital letters, as in ISO 4217'),
 });
-/** Text that PostgreSQL can hold. */
-const text = z.string().regex(/^[^\0]*$/, 'expected no NUL character');
-const name = text.trim().min(1).max(200);
-const description = text.max(5_000);
+const name = storableText.trim().min(1).max(200);
+const description = storableText.max(5_000);
 const newProduct = z.object({ sku, name, description, price });
 const productChange = z.object({
   name: name.nullish(),
   description: description.nullish(),
   price: price.nullish(),
 });
-const searchArgument = z.object({ search: text.max(200).nullish() });
+const searchArgument = z.object({ search: storableText.max(200).nullish() });
 
 /** Resolvers of the catalogue. */
 export const resolvers: Resolvers<OperationContext> = {
