@@ -120,7 +120,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
 
   return {
     get isReady() {
-      return supergraph.graph !== undefined;
+      return supergraph.graph !== undefined && apollo() !== undefined;
     },
     read(request) {
       const { graph } = supergraph;

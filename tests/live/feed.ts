@@ -187,5 +187,8 @@ export async function serveCatalogue(front: Front, resolvers: object, more = '')
 
 /** Waits, before the tests of a file, until the graph has that many subgraphs. */
 export async function waitForSubgraphs(front: Front, count: number): Promise<void> {
-  await vi.waitFor(async () => expect((await front.supergraph()).subgraphs).toHaveLength(count), 10_000);
+  await vi.waitFor(async () => {
+    expect((await front.supergraph()).subgraphs).toHaveLength(count);
+    expect((await front.anyone.request('{ __typename }')).errors).toBeUndefined();
+  }, 10_000);
 }

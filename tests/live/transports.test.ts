@@ -146,7 +146,7 @@ describe('live operations reach', () => {
     });
 
     test('until its token expires, and says so', async () => {
-      const token = await front.keys.mintToken('alice', { lifetime: '2s' });
+      const token = await front.keys.mintToken('alice', { lifetime: '3s' });
       const listening = listen(changes, {}, token);
       await expect.poll(() => feed.readers).toBe(1);
       feed.change(4);
