@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { build } from '../../dev/build.ts';
 import { type Figures, measureFanOut, measureIdle, measureThroughput, mintTokens } from './measures.ts';
+import { measureOrders } from './orders.ts';
 import { type Stand, startStand, type Target } from './targets.ts';
 
 type Measure = (stand: Stand, target: Target) => Promise<Figures>;
@@ -26,10 +27,13 @@ const measures: Readonly<Record<string, { readonly title: string; readonly measu
   },
 };
 
+/** Has the whole system, and nothing to compare it with. */
+const ordersPart = 'orders';
+
 const { values } = parseArgs({
   options: {
     targets: { type: 'string', default: 'portico,direct,hive' },
-    parts: { type: 'string', default: Object.keys(measures).join() },
+    parts: { type: 'string', default: [...Object.keys(measures), ordersPart].join() },
   },
 });
 
@@ -57,17 +61,23 @@ function isAble(part: string, { name }: Target): boolean {
 
 await build();
 console.log(`Node ${process.versions.node}, ${availableParallelism()} cores, everything on loopback`);
+const parts = values.parts.split(',');
+const known = [...Object.keys(measures), ordersPart];
+const unknown = parts.filter(part => !known.includes(part));
+if (unknown.length > 0)
+  throw new Error(`--parts expected some of ${known.join()}, but got ${unknown.join()}`);
+
 const stand = await startStand(values.targets.split(','));
 try {
-  for (const part of values.parts.split(',')) {
-    const found = measures[part];
-    if (!found)
-      throw new Error(`--parts expected some of ${Object.keys(measures).join()}, but got '${part}'`);
+  for (const [part, { title, measure }] of Object.entries(measures)) {
+    if (!parts.includes(part)) continue;
     const columns = new Map<string, Figures>();
     for (const target of stand.targets)
-      if (isAble(part, target)) columns.set(target.name, await found.measure(stand, target));
-    print(found.title, columns);
+      if (isAble(part, target)) columns.set(target.name, await measure(stand, target));
+    print(title, columns);
   }
 } finally {
   await stand.close();
 }
+if (parts.includes(ordersPart))
+  print('the whole system, 100 orders a second', new Map([['Portico', await measureOrders()]]));
