@@ -28,7 +28,9 @@ const placeOrder = `mutation ($input: PlaceOrderInput!) {
 }`;
 
 interface Notified {
-  readonly notificationReceived: { readonly order: { readonly id: string; readonly placedAt: string } };
+  readonly notificationReceived: {
+    readonly order: { readonly id: string; readonly placedAt: string } | null;
+  };
 }
 
 /** A customer, who orders and listens. */
@@ -36,6 +38,8 @@ interface Customer {
   readonly client: GraphClient;
   /** Time from the commit of each order to its delivery since it was last forgotten, in ms. */
   latenciesMs: number[];
+  /** Results without an order. */
+  failures: unknown[];
 }
 
 /**
@@ -54,12 +58,20 @@ export async function measureOrders(): Promise<Figures> {
     for (let count = 0; count < customers; count++) people.push(await becomeCustomer(system, count));
     await orderFor(warmUpMs, people);
     for (const person of people) person.latenciesMs = [];
+    report(
+      'results without an order while warming up',
+      people.flatMap(person => person.failures.splice(0)),
+    );
     const { sent, ratePerSecond, failures, p50Ms, p99Ms } = await orderFor(measuredMs, people);
     if (failures.length > 0)
       console.log(`${failures.length} of ${sent} orders were not placed:`, failures[0]);
     const delivered = () => people.flatMap(({ latenciesMs }) => latenciesMs);
     const deadlineMs = performance.now() + lastDeliveriesMs;
     while (delivered().length < sent - failures.length && performance.now() < deadlineMs) await delay(50);
+    report(
+      'results without an order',
+      people.flatMap(person => person.failures),
+    );
     return {
       'orders placed a second': ratePerSecond,
       'deliveries that are missing': sent - failures.length - delivered().length,
@@ -73,6 +85,10 @@ export async function measureOrders(): Promise<Figures> {
     await system.close();
     await rm(dataDir, { recursive: true, force: true });
   }
+}
+
+function report(what: string, failures: readonly unknown[]): void {
+  if (failures.length > 0) console.log(`${failures.length} ${what}, such as`, JSON.stringify(failures[0]));
 }
 
 function settingsIn(dataDir: string) {
@@ -93,13 +109,14 @@ async function becomeCustomer({ graphUrl, keys }: System, index: number): Promis
   const { notifications } = await answerOf<{ notifications: { feedCursor: string } }>(
     client.request(feedEnd),
   );
-  const customer: Customer = { client, latenciesMs: [] };
+  const customer: Customer = { client, latenciesMs: [], failures: [] };
   const listen = async () => {
     for await (const { data, errors } of client.subscribe<Notified>(notified, {
       after: notifications.feedCursor,
     })) {
-      if (!data) throw new Error(`A notification expected data, but got ${JSON.stringify(errors)}`);
-      customer.latenciesMs.push(Date.now() - Date.parse(data.notificationReceived.order.placedAt));
+      const order = data?.notificationReceived.order;
+      if (order) customer.latenciesMs.push(Date.now() - Date.parse(order.placedAt));
+      else customer.failures.push(errors);
     }
   };
   void listen();

@@ -55,9 +55,9 @@ export async function startStand(names: readonly string[]): Promise<Stand> {
       started(startMeasuredServer({ program: 'bench/live/subgraph.ts', args: ['ticks', registryUrl] })),
       started(startBenchProcess('subgraph.ts', 'catalogue', registryUrl)),
     ];
-    const [{ url: ticksUrl }] = (await Promise.all(
+    const [{ url: ticksUrl }, { url: catalogueUrl }] = (await Promise.all(
       [ticks, catalogue].map(subgraph => subgraph.next<ReadyMessage>('ready')),
-    )) as [ReadyMessage];
+    )) as [ReadyMessage, ReadyMessage];
     const gateway = started(
       startMeasuredServer({
         program: 'dist/gateway/main.js',
@@ -72,7 +72,10 @@ export async function startStand(names: readonly string[]): Promise<Stand> {
       }),
     );
     const { ports } = await gateway.next<ReadyMessage>('ready');
-    const sdl = await supergraphOf(ports.management);
+    const sdl = withAddresses(await supergraphOf(ports.management), {
+      ticks: ticksUrl,
+      catalogue: catalogueUrl,
+    });
     const all: Record<string, () => Promise<Target | undefined>> = {
       portico: async () => ({
         name: 'Portico',
@@ -113,6 +116,14 @@ async function supergraphOf(managementPort: number): Promise<string> {
     return subgraphs.length === 2;
   });
   return (await fetch(`${url}/sdl`)).text();
+}
+
+/** Our gateway finds instances by the registry, and composes no addresses. */
+function withAddresses(sdl: string, urls: Readonly<Record<string, string>>): string {
+  return sdl.replaceAll(
+    /@join__graph\(name: "(\w+)", url: "[^"]*"\)/g,
+    (_graph, name: string) => `@join__graph(name: "${name}", url: "${urls[name]}")`,
+  );
 }
 
 /** Installs the newest Hive Gateway and starts it with the supergraph that ours has composed. */
