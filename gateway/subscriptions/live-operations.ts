@@ -11,7 +11,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
-import { createResults, type LiveResults } from './results.ts';
+import { LiveResults } from './results.ts';
 import type { Upstreams } from './upstream.ts';
 
 /** Who runs an operation, and how its results go there. */
@@ -124,7 +124,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     },
     subscribe(operation, { caller, transport }, onOverflow) {
       const stream = joinOrBegin(operation, caller);
-      const { results, listener } = createResults({
+      const results = new LiveResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
         onOverflow(error) {
           metrics.slowClient();
@@ -132,11 +132,11 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
         },
         onEnded() {
           metrics.operationEnded(transport);
-          stream.remove(listener);
+          stream.remove(results);
         },
       });
       metrics.operationBegan(transport);
-      stream.add(listener);
+      stream.add(results);
       return results;
     },
     async execute({ request }, caller) {
