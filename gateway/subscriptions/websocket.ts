@@ -39,6 +39,8 @@ interface WebSocketOptions {
 interface Connection {
   readonly socket: WebSocket;
   caller: OperationCaller;
+  /** Ends the wait for the caller's token to expire. */
+  stopExpiry: (() => void) | undefined;
 }
 
 /** What the hooks of one operation share. */
@@ -89,12 +91,12 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      socket.once('close', exit);
-      carry(socket);
+      carry(socket, exit);
     });
   }
 
-  function carry(socket: WebSocket): void {
+  function carry(socket: WebSocket, exit: () => void): void {
+    const connection: Connection = { socket, caller: anonymous, stopExpiry: undefined };
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
     // What it throws, the 'close' that follows deals with.
     socket.on('error', () => {});
@@ -115,10 +117,13 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
             });
           }),
       },
-      { socket, caller: anonymous },
+      connection,
     );
-    socket.once('close', (code, reason) => {
+    // One listener for all that ends then: ten thousand sockets have it.
+    socket.on('close', (code, reason) => {
+      exit();
       clearInterval(keepAlive);
+      connection.stopExpiry?.();
       void closed(code, String(reason));
     });
   }
@@ -139,10 +144,9 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       const { socket } = extra;
       try {
         extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
-        const stop = atExpiry(extra.caller, () =>
+        extra.stopExpiry = atExpiry(extra.caller, () =>
           socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
         );
-        socket.once('close', stop);
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         socket.close(closeCodes.forbidden, asReason(error.message));
