@@ -12,7 +12,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
-import { createResults, type LiveResults } from './results.ts';
+import { LiveResults } from './results.ts';
 import type { Upstreams } from './upstream.ts';
 
 /** Who runs an operation, and how its results go there. */
@@ -129,7 +129,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     },
     subscribe(operation, { caller, transport }, { onOverflow, onEnded }) {
       const stream = joinOrBegin(operation, caller);
-      const { results, listener } = createResults({
+      const results = new LiveResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
         onOverflow(error) {
           metrics.slowClient();
@@ -137,12 +137,12 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
         },
         onEnded() {
           metrics.operationEnded(transport);
-          stream.remove(listener);
+          stream.remove(results);
           onEnded?.();
         },
       });
       metrics.operationBegan(transport);
-      stream.add(listener);
+      stream.add(results);
       return results;
     },
     async execute({ request }, caller) {

@@ -30,7 +30,7 @@ function receiver(): Received {
   return {
     ...received,
     start: cursor => void received.started.push(cursor),
-    next: ({ data, errors }) => void received.amounts.push(errors?.[0]?.message ?? data?.['amount']),
+    put: ({ data, errors }) => void received.amounts.push(errors?.[0]?.message ?? data?.['amount']),
     end: error => void received.endings.push(error),
   };
 }
@@ -242,7 +242,7 @@ describe('a live stream', () => {
     const one = open({ after: '2' });
     const other = open();
     other.last().sink.event(event(2));
-    other.listener.next = () => other.stream.remove(other.listener);
+    other.listener.put = () => other.stream.remove(other.listener);
     await settle();
     expect(other.observer.moved).not.toHaveBeenCalled();
     one.stream.mergeInto(other.stream);

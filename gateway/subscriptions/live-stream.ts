@@ -208,7 +208,7 @@ export class LiveStream {
 
   #deliver(result: ExecutionResult, cursor: string | undefined): void {
     this.position = cursor ?? this.position;
-    for (const listener of this.#listeners) listener.next(result, cursor);
+    for (const listener of this.#listeners) listener.put(result, cursor);
     if (cursor !== undefined && !this.#ended) this.#options.observer.moved(this);
   }
 

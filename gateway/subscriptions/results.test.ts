@@ -1,11 +1,12 @@
 import { GraphQLError } from 'graphql';
 import { describe, expect, test, vi } from 'vitest';
-import { createResults } from './results.ts';
+import { LiveResults } from './results.ts';
 
 function start(maxWaiting = 2) {
   const onOverflow = vi.fn<(error: GraphQLError) => void>();
   const onEnded = vi.fn<() => void>();
-  return { ...createResults({ maxWaiting, onOverflow, onEnded }), onOverflow, onEnded };
+  const results = new LiveResults({ maxWaiting, onOverflow, onEnded });
+  return { results, listener: results, onOverflow, onEnded };
 }
 const result = (amount: number) => ({ data: { amount } });
 const done = { done: true, value: undefined };
@@ -14,17 +15,17 @@ describe('the results of one client', () => {
   test('are taken in the order in which they came, also by who waits already', async () => {
     const { listener, results } = start();
     const first = results.next();
-    listener.next(result(1), 'a');
-    listener.next(result(2), 'b');
+    listener.put(result(1), 'a');
+    listener.put(result(2), 'b');
     expect(await first).toEqual({ done: false, value: result(1) });
     expect(await results.next()).toEqual({ done: false, value: result(2) });
   });
 
   test('end after those that came, once', async () => {
     const { listener, results, onEnded } = start();
-    listener.next(result(1), 'a');
+    listener.put(result(1), 'a');
     listener.end();
-    listener.next(result(2), 'b');
+    listener.put(result(2), 'b');
     expect(onEnded).toHaveBeenCalledOnce();
     expect(await results.next()).toEqual({ done: false, value: result(1) });
     expect(await results.next()).toEqual(done);
@@ -46,11 +47,11 @@ describe('the results of one client', () => {
       [1, 'a'],
       [2, 'b'],
     ] as const)
-      listener.next(result(amount), cursor);
+      listener.put(result(amount), cursor);
     await results.next();
-    listener.next(result(3), 'c');
+    listener.put(result(3), 'c');
     expect(onOverflow).not.toHaveBeenCalled();
-    listener.next(result(4), 'd');
+    listener.put(result(4), 'd');
     expect(onEnded).toHaveBeenCalledOnce();
     expect(onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT', cursor: 'a' });
     await expect(results.next()).rejects.toThrow('more than 2 events were waiting');
@@ -59,10 +60,10 @@ describe('the results of one client', () => {
   test('name the cursor that they began after when nothing was taken, and none when there is none', () => {
     const resumable = start(0);
     resumable.listener.start('7');
-    resumable.listener.next(result(1), 'a');
+    resumable.listener.put(result(1), 'a');
     expect(resumable.onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT', cursor: '7' });
     const other = start(0);
-    other.listener.next(result(1), undefined);
+    other.listener.put(result(1), undefined);
     expect(other.onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT' });
   });
 
@@ -71,7 +72,7 @@ describe('the results of one client', () => {
     const waiting = results.next();
     expect(await results.return()).toEqual(done);
     expect(await waiting).toEqual(done);
-    listener.next(result(1), 'a');
+    listener.put(result(1), 'a');
     expect(await results.next()).toEqual(done);
     expect(onEnded).toHaveBeenCalledOnce();
   });

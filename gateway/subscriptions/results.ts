@@ -1,16 +1,11 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 
-/** What a client's subscription brings, in order: taken by its transport as fast as the client reads. */
-export interface LiveResults extends AsyncIterableIterator<ExecutionResult> {
-  return(): Promise<IteratorResult<ExecutionResult>>;
-}
-
 /** Where a stream puts what it has for one client. */
 export interface StreamListener {
   /** The stream stands after `cursor`, and nothing has been put yet. */
   start(cursor: string): void;
-  next(result: ExecutionResult, cursor: string | undefined): void;
+  put(result: ExecutionResult, cursor: string | undefined): void;
   /** Nothing more comes; with an error, because of it. */
   end(error?: GraphQLError): void;
 }
@@ -29,71 +24,91 @@ interface Waiting {
   readonly cursor: string | undefined;
 }
 
-/** Makes a bounded buffer between a stream and one client. The iterator throws the error that the stream ends with. */
-export function createResults(options: ResultsOptions): { results: LiveResults; listener: StreamListener } {
-  const { maxWaiting, onOverflow, onEnded } = options;
-  let waiting: Waiting[] = [];
-  let taken: string | undefined;
-  let ending: { readonly error: GraphQLError | undefined } | undefined;
-  let wake: (() => void) | undefined;
+type Step = IteratorResult<ExecutionResult>;
 
-  function put(change: () => void): void {
-    if (ending) return;
-    change();
-    wake?.();
-    wake = undefined;
+/**
+ * What a client's subscription brings, in order: a bounded buffer between a stream, which puts, and the client's
+ * transport, which takes one after another as fast as the client reads. The iterator throws the error that the stream
+ * ends with. Every subscriber has one, so it holds little while nothing comes.
+ */
+export class LiveResults implements StreamListener, AsyncIterableIterator<ExecutionResult> {
+  readonly #options: ResultsOptions;
+  #waiting: Waiting[] = [];
+  /** Cursor of the last result that was taken, or of where the results begin. */
+  #taken: string | undefined;
+  /** Hands the next result to the one who waits for it. */
+  #handOver: ((step: Step | Promise<Step>) => void) | undefined;
+  #hasEnded = false;
+  #error: GraphQLError | undefined;
+
+  constructor(options: ResultsOptions) {
+    this.#options = options;
   }
 
-  function end(error: GraphQLError | undefined): void {
-    ending = { error };
-    onEnded();
+  start(cursor: string): void {
+    this.#taken ??= cursor;
   }
 
-  function overflow(): void {
-    waiting = [];
+  put(result: ExecutionResult, cursor: string | undefined): void {
+    if (this.#hasEnded) return;
+    if (this.#handOver) {
+      this.#handOver(this.#take({ result, cursor }));
+      this.#handOver = undefined;
+    } else if (this.#waiting.length < this.#options.maxWaiting) this.#waiting.push({ result, cursor });
+    else this.#overflow();
+  }
+
+  end(error?: GraphQLError): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#error = error;
+    this.#options.onEnded();
+    this.#handOver?.(this.#last());
+    this.#handOver = undefined;
+  }
+
+  next(): Promise<Step> {
+    const first = this.#waiting.shift();
+    if (first) return Promise.resolve(this.#take(first));
+    if (this.#hasEnded) return this.#last();
+    return new Promise(resolve => {
+      this.#handOver = resolve;
+    });
+  }
+
+  async return(): Promise<Step> {
+    this.#waiting = [];
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take({ result, cursor }: Waiting): Step {
+    this.#taken = cursor ?? this.#taken;
+    return { done: false, value: result };
+  }
+
+  /** The step after all results; the error is thrown once. */
+  async #last(): Promise<Step> {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error) throw error;
+    return { done: true, value: undefined };
+  }
+
+  #overflow(): void {
+    this.#waiting = [];
+    const { maxWaiting, onOverflow } = this.#options;
     const error = new PorticoError(
       'SLOW_CLIENT',
       `This client reads too slowly: more than ${maxWaiting} events were waiting for it. ` +
         'Subscribe again, after the cursor of the last event, and nothing is missed.',
-      { details: taken === undefined ? {} : { cursor: taken } },
+      { details: this.#taken === undefined ? {} : { cursor: this.#taken } },
     ).toGraphQLError();
-    end(error);
+    this.end(error);
     onOverflow(error);
   }
-
-  const listener: StreamListener = {
-    start(cursor) {
-      taken ??= cursor;
-    },
-    next: (result, cursor) =>
-      put(() => {
-        if (waiting.length < maxWaiting) waiting.push({ result, cursor });
-        else overflow();
-      }),
-    end: error => put(() => end(error)),
-  };
-  const results: LiveResults = {
-    async next() {
-      while (waiting.length === 0 && !ending)
-        await new Promise<void>(resolve => {
-          wake = resolve;
-        });
-      const first = waiting.shift();
-      if (first) {
-        taken = first.cursor ?? taken;
-        return { done: false, value: first.result };
-      }
-      const error = ending?.error;
-      ending = { error: undefined };
-      if (error) throw error;
-      return { done: true, value: undefined };
-    },
-    async return() {
-      waiting = [];
-      put(() => end(undefined));
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => results,
-  };
-  return { results, listener };
 }

@@ -42,6 +42,8 @@ interface Connection {
   caller: OperationCaller;
   /** What its subscriptions bring: graphql-ws forgets one whose id is used again too early. */
   readonly results: Set<LiveResults>;
+  /** Ends the wait for the caller's token to expire. */
+  stopExpiry: (() => void) | undefined;
 }
 
 /** What the hooks of one operation share. */
@@ -96,14 +98,13 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      socket.once('close', exit);
-      carry(socket);
+      carry(socket, exit);
     });
   }
 
-  function carry(socket: WebSocket): void {
+  function carry(socket: WebSocket, exit: () => void): void {
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
-    const connection: Connection = { socket, caller: anonymous, results: new Set() };
+    const connection: Connection = { socket, caller: anonymous, results: new Set(), stopExpiry: undefined };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -125,9 +126,12 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       },
       connection,
     );
-    socket.once('close', (code, reason) => {
+    // One listener for all that ends then: ten thousand sockets have it.
+    socket.on('close', (code, reason) => {
+      exit();
       clearInterval(keepAlive);
       for (const results of connection.results) void results.return();
+      connection.stopExpiry?.();
       void closed(code, String(reason));
     });
   }
@@ -149,10 +153,9 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       try {
         extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
         if (socket.readyState !== socket.OPEN) return undefined;
-        const stop = atExpiry(extra.caller, () =>
+        extra.stopExpiry = atExpiry(extra.caller, () =>
           socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
         );
-        socket.once('close', stop);
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         socket.close(error.retryable ? closeCodes.tryAgain : closeCodes.forbidden, asReason(error.message));

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
+import { logToFiles } from '../../dev/logs.ts';
+import { loadSystemSettings } from '../../dev/settings.ts';
+import { type System, startSystem } from '../../dev/system.ts';
+import { assortment } from '../../prisma/assortment.ts';
+import { loadWhile } from '../../tests/helpers/load.ts';
+import { percentile } from './clock.ts';
+import type { Figures } from './measures.ts';
+
+const ordersPerSecond = 100;
+const customers = 10;
+const warmUpMs = 10_000;
+const measuredMs = 30_000;
+const lastDeliveriesMs = 10_000;
+const enough = 1_000_000;
+
+const restock = `mutation ($sku: ID!, $quantity: Int!) { restock(sku: $sku, quantity: $quantity) { sku } }`;
+const feedEnd = '{ notifications(first: 1) { feedCursor } }';
+const notified =
+  'subscription ($after: String!) { notificationReceived(after: $after) { order { id placedAt } } }';
+const placeOrder = `mutation ($input: PlaceOrderInput!) {
+  placeOrder(input: $input) { __typename ... on OrderPlaced { order { id } } }
+}`;
+
+interface Notified {
+  readonly notificationReceived: {
+    readonly order: { readonly id: string; readonly placedAt: string } | null;
+  };
+}
+
+/** A customer, who orders and listens. */
+interface Customer {
+  readonly client: GraphClient;
+  /** Time from the commit of each order to its delivery since it was last forgotten, in ms. */
+  latenciesMs: number[];
+  /** Results without an order. */
+  failures: unknown[];
+}
+
+/**
+ * Time from the commit of an order to its delivery at its customer, over graphql-ws at the gateway, with the whole
+ * system on this machine and a hundred orders a second. An order bears the time at which its transaction was about to be
+ * committed, in whole ms.
+ */
+export async function measureOrders(): Promise<Figures> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'portico-bench-'));
+  // PostgreSQL does not run as root, and must be able to pass through the folder.
+  await chmod(dataDir, 0o755);
+  const system = await startSystem({ settings: settingsIn(dataDir), onLine: logToFiles(dataDir) });
+  const people: Customer[] = [];
+  try {
+    await fillStock(system);
+    for (let count = 0; count < customers; count++) people.push(await becomeCustomer(system, count));
+    await orderFor(warmUpMs, people);
+    for (const person of people) person.latenciesMs = [];
+    report(
+      'results without an order while warming up',
+      people.flatMap(person => person.failures.splice(0)),
+    );
+    const { sent, ratePerSecond, failures, p50Ms, p99Ms } = await orderFor(measuredMs, people);
+    if (failures.length > 0)
+      console.log(`${failures.length} of ${sent} orders were not placed:`, failures[0]);
+    const delivered = () => people.flatMap(({ latenciesMs }) => latenciesMs);
+    const deadlineMs = performance.now() + lastDeliveriesMs;
+    while (delivered().length < sent - failures.length && performance.now() < deadlineMs) await delay(50);
+    report(
+      'results without an order',
+      people.flatMap(person => person.failures),
+    );
+    return {
+      'orders placed a second': ratePerSecond,
+      'deliveries that are missing': sent - failures.length - delivered().length,
+      'commit to delivery, p50, ms': percentile(delivered(), 0.5),
+      'commit to delivery, p99, ms': percentile(delivered(), 0.99),
+      'answer to the order, p50, ms': p50Ms,
+      'answer to the order, p99, ms': p99Ms,
+    };
+  } finally {
+    await Promise.all(people.map(({ client }) => client.close()));
+    await system.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function report(what: string, failures: readonly unknown[]): void {
+  if (failures.length > 0) console.log(`${failures.length} ${what}, such as`, JSON.stringify(failures[0]));
+}
+
+function settingsIn(dataDir: string) {
+  const free = ['GATEWAY', 'DISCOVERY', 'POSTGRES', 'KAFKA', 'SUBGRAPH_BASE', 'MANAGEMENT_BASE'];
+  return loadSystemSettings({
+    ...Object.fromEntries(free.map(name => [`${name}_PORT`, '0'])),
+    PORTICO_DATA_DIR: dataDir,
+  });
+}
+
+async function fillStock({ graphUrl, keys }: System): Promise<void> {
+  const admin = createGraphClient(graphUrl, await keys.mintToken('admin', { scopes: ['admin'] }));
+  for (const { sku } of assortment) await answerOf(admin.request(restock, { sku, quantity: enough }));
+}
+
+async function becomeCustomer({ graphUrl, keys }: System, index: number): Promise<Customer> {
+  const client = createGraphClient(graphUrl, await keys.mintToken(`customer-${index}`));
+  const { notifications } = await answerOf<{ notifications: { feedCursor: string } }>(
+    client.request(feedEnd),
+  );
+  const customer: Customer = { client, latenciesMs: [], failures: [] };
+  const listen = async () => {
+    for await (const { data, errors } of client.subscribe<Notified>(notified, {
+      after: notifications.feedCursor,
+    })) {
+      const order = data?.notificationReceived.order;
+      if (order) customer.latenciesMs.push(Date.now() - Date.parse(order.placedAt));
+      else customer.failures.push(errors);
+    }
+  };
+  void listen();
+  return customer;
+}
+
+/** Places orders for some time, each customer in turn. */
+function orderFor(ms: number, people: readonly Customer[]) {
+  let count = 0;
+  const send = async () => {
+    count += 1;
+    const { sku } = assortment[count % assortment.length] ?? {};
+    const input = { items: [{ sku, quantity: 1 }], idempotencyKey: randomUUID() };
+    const client = people[count % people.length]?.client;
+    const { data, errors } =
+      (await client?.request<{ placeOrder: { __typename: string } }>(placeOrder, { input })) ?? {};
+    return data?.placeOrder.__typename === 'OrderPlaced' ? undefined : (errors ?? data);
+  };
+  return loadWhile({ ratePerSecond: ordersPerSecond, send }, () => delay(ms));
+}
+
+async function answerOf<T>(answer: ReturnType<GraphClient['request']>): Promise<T> {
+  const { data, errors } = await answer;
+  if (errors || !data) throw new Error(`The system expected to answer, but got ${JSON.stringify(errors)}`);
+  return data as T;
+}
