@@ -5,11 +5,13 @@ import { findViolations } from '../../dev/chaos/check.ts';
 import { figuresOf } from '../../dev/chaos/figures.ts';
 import { query, readEvidence } from '../../dev/chaos/read-evidence.ts';
 import { type ChaosResult, runChaos } from '../../dev/chaos/run.ts';
+import { planFaults } from '../../dev/chaos/schedule.ts';
 import { logToFiles } from '../../dev/logs.ts';
 import { makeDataDir } from '../helpers/system.ts';
 
 const seconds = 30;
-const seed = 5;
+// Its schedule kills each kind of process that keeps something, and pauses several.
+const seed = 13;
 
 describe('customers order while processes are killed and paused', () => {
   let result: ChaosResult;
@@ -32,6 +34,14 @@ describe('customers order while processes are killed and paused', () => {
     else await rm(dataDir, { recursive: true, force: true });
   });
 
+  /** The services, or what they stand on, that the schedule kills. */
+  function plannedKills(): string[] {
+    const targets = [...result.system.children.keys()].sort();
+    return planFaults({ seed, seconds, targets })
+      .filter(({ kind }) => kind === 'kill')
+      .map(({ target }) => target.replace(/-\d$/, ''));
+  }
+
   test('and all four guarantees hold', () => {
     expect(result.violations).toEqual([]);
   });
@@ -40,6 +50,9 @@ describe('customers order while processes are killed and paused', () => {
     const { ledger, evidence, faults, repeated } = result;
     expect(repeated).toBeGreaterThan(0);
     expect(faults.killed).toBeGreaterThan(4);
+    expect(plannedKills()).toEqual(
+      expect.arrayContaining(['gateway', 'inventory', 'notifications', 'orders', 'postgres']),
+    );
     expect(ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length).toBeGreaterThan(10);
     expect(ledger.orders.filter(({ cancel }) => cancel === 'cancelled').length).toBeGreaterThan(0);
     expect(ledger.orders.filter(({ unknown }) => unknown > 0).length).toBeGreaterThan(0);
