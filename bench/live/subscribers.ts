@@ -58,7 +58,8 @@ async function openOne({ url, query }: OpenMessage, token: string | undefined): 
   const payload = token === undefined ? {} : { authorization: `Bearer ${token}` };
   socket.send(JSON.stringify({ type: 'connection_init', payload }));
   const [ack] = (await once(socket, 'message')) as [Buffer];
-  if (!ack.includes('connection_ack')) throw new Error(`A subscriber expected an ack, but got ${ack}`);
+  if (!ack.includes('connection_ack'))
+    throw new Error(`A subscriber expected an ack, but got ${ack.toString()}`);
   socket.on('message', (data: Buffer) => {
     const text = data.toString();
     if (text.includes('"type":"next"')) onResult(text);
@@ -68,7 +69,7 @@ async function openOne({ url, query }: OpenMessage, token: string | undefined): 
   });
   socket.on('close', (code, reason) => {
     if (sockets.has(socket))
-      throw new Error(`A subscriber expected to stay, but was closed: ${code} ${reason}`);
+      throw new Error(`A subscriber expected to stay, but was closed: ${code} ${reason.toString()}`);
   });
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
 }
@@ -84,7 +85,7 @@ async function open(message: OpenMessage): Promise<void> {
 
 async function close(): Promise<void> {
   const closing = [...sockets].map(socket => once(socket, 'close'));
-  for (const socket of [...sockets]) {
+  for (const socket of sockets) {
     sockets.delete(socket);
     socket.close();
   }
@@ -108,12 +109,14 @@ function forget(): void {
   lastMsByEvent.clear();
 }
 
-process.on('message', async (message: { type: string }) => {
+async function handle(message: { type: string }): Promise<void> {
   if (message.type === 'open') await open(message as OpenMessage);
   if (message.type === 'close') await close();
   if (message.type === 'forget') forget();
   const summary = message.type === 'summarize' ? summarize() : {};
   process.send?.({ type: `${message.type}:done`, ...summary });
-});
+}
+
+process.on('message', (message: { type: string }) => void handle(message));
 process.on('disconnect', () => process.exit());
 process.send?.({ type: 'ready' });
