@@ -29,6 +29,7 @@ const measures: Readonly<Record<string, { readonly title: string; readonly measu
 
 /** Has the whole system, and nothing to compare it with. */
 const ordersPart = 'orders';
+const orderRates = [100, 25];
 
 const { values } = parseArgs({
   options: {
@@ -81,5 +82,8 @@ try {
 } finally {
   await stand.close();
 }
-if (parts.includes(ordersPart))
-  print('the whole system, 100 orders a second', new Map([['Portico', await measureOrders()]]));
+if (parts.includes(ordersPart)) {
+  const columns = new Map<string, Figures>();
+  for (const rate of orderRates) columns.set(`${rate} a second`, await measureOrders(rate));
+  print('the whole system, orders', columns);
+}

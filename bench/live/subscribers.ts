@@ -59,7 +59,7 @@ async function openOne({ url, query }: OpenMessage, token: string | undefined): 
   socket.send(JSON.stringify({ type: 'connection_init', payload }));
   const [ack] = (await once(socket, 'message')) as [Buffer];
   if (!ack.includes('connection_ack'))
-    throw new Error(`A subscriber expected an ack, but got ${String(ack)}`);
+    throw new Error(`A subscriber expected an ack, but got ${ack.toString()}`);
   socket.on('message', (data: Buffer) => {
     const text = data.toString();
     if (text.includes('"type":"next"')) onResult(text);
@@ -69,7 +69,7 @@ async function openOne({ url, query }: OpenMessage, token: string | undefined): 
   });
   socket.on('close', (code, reason) => {
     if (sockets.has(socket))
-      throw new Error(`A subscriber expected to stay, but was closed: ${code} ${String(reason)}`);
+      throw new Error(`A subscriber expected to stay, but was closed: ${code} ${reason.toString()}`);
   });
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
 }
@@ -109,7 +109,7 @@ function forget(): void {
   lastMsByEvent.clear();
 }
 
-async function answer(message: { type: string }): Promise<void> {
+async function handle(message: { type: string }): Promise<void> {
   if (message.type === 'open') await open(message as OpenMessage);
   if (message.type === 'close') await close();
   if (message.type === 'forget') forget();
@@ -117,6 +117,6 @@ async function answer(message: { type: string }): Promise<void> {
   process.send?.({ type: `${message.type}:done`, ...summary });
 }
 
-process.on('message', (message: { type: string }) => void answer(message));
+process.on('message', (message: { type: string }) => void handle(message));
 process.on('disconnect', () => process.exit());
 process.send?.({ type: 'ready' });
