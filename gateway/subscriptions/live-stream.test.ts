@@ -66,6 +66,7 @@ function open({
     eventReceived: vi.fn<(subgraph: string) => void>(),
     eventCompleted: vi.fn<(subgraph: string, seconds: number) => void>(),
     resumed: vi.fn<(subgraph: string) => void>(),
+    abandoned: vi.fn<(subgraph: string) => void>(),
     moved: vi.fn<(stream: LiveStream) => void>(),
     ended: vi.fn<(stream: LiveStream) => void>(),
   };

@@ -35,6 +35,8 @@ export interface StreamObserver {
   eventReceived(subgraph: string): void;
   eventCompleted(subgraph: string, seconds: number): void;
   resumed(subgraph: string): void;
+  /** The subgraph was lost, and the stream ends. */
+  abandoned(subgraph: string): void;
   /** The stream stands after another cursor. */
   moved(stream: LiveStream): void;
   ended(stream: LiveStream): void;
@@ -240,7 +242,8 @@ export class LiveStream {
     const hasJustBegun = !this.#hasBrought && openMs < openTimeoutMs;
     const mayGoOn = this.#received !== undefined || !begun || hasJustBegun;
     if (!mayGoOn || now - this.#lostAtMs > patienceMs) {
-      log.warn({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
+      observer.abandoned(subgraph);
+      log.debug({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
       void this.#deliveries.then(() => this.end(lostError(subgraph, cause, this.position)));
       return;
     }

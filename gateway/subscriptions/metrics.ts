@@ -14,6 +14,7 @@ export interface LiveMetrics {
   eventReceived(subgraph: string): void;
   eventCompleted(subgraph: string, seconds: number): void;
   resumed(subgraph: string): void;
+  abandoned(subgraph: string): void;
   replayed(): void;
   slowClient(): void;
 }
@@ -61,6 +62,12 @@ export function createLiveMetrics(
     labelNames: ['subgraph'],
     registers,
   });
+  const abandoned = new Counter({
+    name: 'gateway_live_upstream_abandoned_total',
+    help: 'Times that a subscription of a subgraph was lost and ended with an error.',
+    labelNames: ['subgraph'],
+    registers,
+  });
   const replays = new Counter({
     name: 'gateway_live_replays_total',
     help: 'Subscriptions that began after a cursor.',
@@ -90,6 +97,7 @@ export function createLiveMetrics(
     eventReceived: subgraph => events.inc({ subgraph }),
     eventCompleted: (subgraph, seconds) => duration.observe({ subgraph }, seconds),
     resumed: subgraph => resumes.inc({ subgraph }),
+    abandoned: subgraph => abandoned.inc({ subgraph }),
     replayed: () => replays.inc(),
     slowClient: () => slow.inc(),
   };

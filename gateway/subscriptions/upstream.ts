@@ -89,6 +89,7 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
   function connectionTo(endpoint: Endpoint): Connection {
     const known = connections.get(endpoint);
     if (known) return known;
+    const { subgraph, id } = endpoint;
     let unanswered: NodeJS.Timeout | undefined;
     const connection: Connection = {
       connected: false,
@@ -113,10 +114,7 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
           ping(received) {
             if (!received)
               unanswered = setTimeout(() => {
-                log.warn(
-                  { subgraph: endpoint.subgraph, instance: endpoint.id },
-                  'A subgraph no longer answers',
-                );
+                log.warn({ subgraph, instance: id }, 'A subgraph no longer answers');
                 connection.client.terminate();
               }, keepAliveMs);
           },
@@ -125,6 +123,9 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
           },
           closed() {
             clearTimeout(unanswered);
+            const subscriptions = connection.subscriptions.size;
+            if (subscriptions > 0)
+              log.warn({ subgraph, instance: id, subscriptions }, 'A connection with subscriptions was lost');
             // A connection that was never made says as much of the instance as a request that failed.
             if (!connection.connected) endpoint.failed();
             if (connections.get(endpoint) === connection) connections.delete(endpoint);
@@ -177,10 +178,7 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
           error(cause) {
             if (!close()) return;
             if (Array.isArray(cause)) sink.refused(refusalOf(subgraph, cause));
-            else {
-              log.info({ subgraph, instance: endpoint.id }, 'The connection of a subscription was lost');
-              sink.lost({ begun: subscription.begun, cause });
-            }
+            else sink.lost({ begun: subscription.begun, cause });
           },
           complete() {
             if (close()) sink.completed();
