@@ -42,3 +42,8 @@ function porticoErrorIn(error: unknown): PorticoError | undefined {
     if (inner instanceof PorticoError) return inner;
   return undefined;
 }
+
+/** What is answered until there is a graph. */
+export function graphNotReady(): PorticoError {
+  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
+}

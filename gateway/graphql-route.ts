@@ -3,6 +3,7 @@ import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PorticoError } from '../platform/errors.ts';
 import type { GatewayConfig } from './config.ts';
+import { graphNotReady } from './errors.ts';
 import type { OperationContext } from './operation-context.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { passHeaders } from './routing/header-rules.ts';
@@ -66,11 +67,7 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
       }
       if (format && !enter(reply)) return refuse(reply, overloaded());
       const server = apollo();
-      if (!server)
-        return refuse(
-          reply,
-          new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again'),
-        );
+      if (!server) return refuse(reply, graphNotReady());
       handler ??= fastifyApolloHandler(server, {
         context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
       });

@@ -3,6 +3,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
+import { graphNotReady } from '../errors.ts';
 import type { Apollo } from '../graphql-route.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
 import { noHeaders } from '../routing/header-rules.ts';
@@ -68,24 +69,21 @@ export function isLive(operation: Operation): operation is LiveOperation {
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
   const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
   const reader = createOperationReader(log);
-  /** Those that have the same key bring the same, but may stand at different positions. */
   const streamsByKey = new Map<string, Set<LiveStream>>();
-  const keys = new WeakMap<LiveStream, string>();
 
   const observer: StreamObserver = {
     ...metrics,
     moved(stream) {
-      for (const other of streamsByKey.get(keys.get(stream) ?? '') ?? []) {
+      for (const other of streamsByKey.get(stream.key) ?? []) {
         if (other === stream || other.position !== stream.position) continue;
         if (stream.isCurrent) other.mergeInto(stream);
         else return stream.mergeInto(other);
       }
     },
     ended(stream) {
-      const key = keys.get(stream) ?? '';
-      const streams = streamsByKey.get(key);
+      const streams = streamsByKey.get(stream.key);
       streams?.delete(stream);
-      if (streams?.size === 0) streamsByKey.delete(key);
+      if (streams?.size === 0) streamsByKey.delete(stream.key);
     },
   };
 
@@ -98,6 +96,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     for (const stream of streams)
       if (isShareable && (after === undefined ? stream.isCurrent : stream.position === after)) return stream;
     const stream = new LiveStream({
+      key,
       operation,
       caller,
       after,
@@ -107,7 +106,6 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       observer,
       log,
     });
-    keys.set(stream, key);
     streamsByKey.set(key, streams.add(stream));
     stream.begin();
     return stream;
@@ -124,7 +122,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     },
     read(request) {
       const { graph } = supergraph;
-      if (!graph) throw notReady();
+      if (!graph) throw graphNotReady();
       return reader.read(graph, request);
     },
     subscribe(operation, { caller, transport }, { onOverflow, onEnded }) {
@@ -147,7 +145,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     },
     async execute({ request }, caller) {
       const server = apollo();
-      if (!server) return { errors: [notReady().toGraphQLError()] };
+      if (!server) return { errors: [graphNotReady().toGraphQLError()] };
       const leave = limit.enter();
       if (!leave) return { errors: [overloaded().toGraphQLError()] };
       try {
@@ -228,8 +226,4 @@ function keyOf({ subscription, variables }: LiveOperation, { caller }: Operation
   const others = subscription.resumption?.othersOf(variables) ?? variables;
   const who = caller && [caller.kind, caller.id, [...caller.scopes].sort()];
   return JSON.stringify([subscription.id, others, who ?? null]);
-}
-
-function notReady(): PorticoError {
-  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
 }

@@ -71,6 +71,7 @@ function open({
     ended: vi.fn<(stream: LiveStream) => void>(),
   };
   const stream = new LiveStream({
+    key: 'key',
     operation: operationOf(query),
     caller: anonymous,
     after,
@@ -99,6 +100,18 @@ function open({
     last: () => openings.at(-1) as Opening,
     completeWith(how: typeof complete) {
       complete = how;
+    },
+    /** Completes no event until what it returns is called. */
+    hold() {
+      let release = () => {};
+      const held = new Promise<void>(resolve => {
+        release = resolve;
+      });
+      complete = async given => {
+        await held;
+        return { data: given.data ?? null };
+      };
+      return () => release();
     },
   };
 }
@@ -190,15 +203,8 @@ describe('a live stream', () => {
   });
 
   test('closes its subscription when too many events are under way, and reads the rest after them', async () => {
-    const { openings, last, listener, completeWith } = open();
-    let release = () => {};
-    const held = new Promise<void>(resolve => {
-      release = resolve;
-    });
-    completeWith(async given => {
-      await held;
-      return { data: given.data ?? null };
-    });
+    const { openings, last, listener, hold } = open();
+    const release = hold();
     for (let amount = 1; amount <= 257; amount++) last().sink.event(event(amount));
     expect(openings[0]?.closed).toBe(true);
     release();
@@ -220,15 +226,8 @@ describe('a live stream', () => {
   });
 
   test('is opened once when the graph changes while it catches up', async () => {
-    const { stream, openings, last, operationOf, completeWith } = open();
-    let release = () => {};
-    const held = new Promise<void>(resolve => {
-      release = resolve;
-    });
-    completeWith(async given => {
-      await held;
-      return { data: given.data ?? null };
-    });
+    const { stream, openings, last, operationOf, hold } = open();
+    const release = hold();
     for (let amount = 1; amount <= 257; amount++) last().sink.event(event(amount));
     stream.follow(operationOf('q2'));
     release();

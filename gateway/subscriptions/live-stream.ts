@@ -14,6 +14,8 @@ export type LiveOperation = Operation & { readonly subscription: PlannedSubscrip
 
 /** What a stream needs of the gateway. */
 export interface LiveStreamOptions {
+  /** Streams with the same key bring the same, but may stand at different positions. */
+  readonly key: string;
   readonly operation: LiveOperation;
   readonly caller: OperationCaller;
   /** Cursor after which the events begin; undefined for those that come from now on. */
@@ -61,6 +63,7 @@ export class LiveStream {
   position: string | undefined;
   /** Whether it brings what comes from now on, so that a client which asks for that may join. */
   readonly isCurrent: boolean;
+  readonly key: string;
   readonly #options: LiveStreamOptions;
   readonly #listeners = new Set<StreamListener>();
   #operation: LiveOperation;
@@ -82,6 +85,7 @@ export class LiveStream {
 
   constructor(options: LiveStreamOptions) {
     this.#options = options;
+    this.key = options.key;
     this.#operation = options.operation;
     this.position = options.after;
     this.#received = options.after;

@@ -65,6 +65,13 @@ interface ReadDocument {
   readonly subscription: PlannedSubscription | undefined;
 }
 
+/** The subscriptions of one graph by their text, the latest used last. */
+interface Remembered {
+  readonly subscriptions: Map<string, ReadDocument>;
+  /** Length of all texts. */
+  characters: number;
+}
+
 /** Most tokens of a document: more would keep the process busy with reading alone. */
 export const maxDocumentTokens = 10_000;
 /** Text of the subscriptions that are remembered for each graph, in characters; their plans take many times that. */
@@ -72,26 +79,25 @@ const maxRememberedCharacters = 1_000_000;
 
 /** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
 export function createOperationReader(log: Logger): OperationReader {
-  const subscriptionsByGraph = new WeakMap<Graph, Map<string, ReadDocument>>();
-  const charactersByGraph = new WeakMap<Graph, number>();
+  const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
-    const subscriptions = subscriptionsByGraph.get(graph) ?? new Map<string, ReadDocument>();
-    subscriptionsByGraph.set(graph, subscriptions);
-    const key = `${request.operationName ?? ''}\n${request.query}`;
+    const remembered = rememberedByGraph.get(graph) ?? { subscriptions: new Map(), characters: 0 };
+    rememberedByGraph.set(graph, remembered);
+    const { subscriptions } = remembered;
+    const key = textOf(request);
     const known = subscriptions.get(key);
     const read = known ?? parseAndPlan(graph, request, log);
     // Apollo Server has its own memory of queries and mutations.
     if (!read.subscription) return read;
     subscriptions.delete(key);
     subscriptions.set(key, read);
-    let characters = (charactersByGraph.get(graph) ?? 0) + (known ? 0 : key.length);
-    for (const [oldest] of subscriptions) {
-      if (characters <= maxRememberedCharacters) break;
+    if (!known) remembered.characters += key.length;
+    for (const oldest of subscriptions.keys()) {
+      if (remembered.characters <= maxRememberedCharacters) break;
       subscriptions.delete(oldest);
-      characters -= oldest.length;
+      remembered.characters -= oldest.length;
     }
-    charactersByGraph.set(graph, characters);
     return read;
   }
 
@@ -109,7 +115,8 @@ export function createOperationReader(log: Logger): OperationReader {
   };
 }
 
-function parseAndPlan(graph: Graph, { query, operationName }: OperationRequest, log: Logger): ReadDocument {
+function parseAndPlan(graph: Graph, request: OperationRequest, log: Logger): ReadDocument {
+  const { query, operationName } = request;
   const document = parseDocument(query);
   const invalid = validate(graph.schema, document);
   if (invalid.length > 0)
@@ -125,11 +132,14 @@ function parseAndPlan(graph: Graph, { query, operationName }: OperationRequest, 
   const resumption = resumptionOf(graph.schema, document, definition);
   const planned = resumption?.document ?? document;
   const plan = planSubscription({ graph, document, operation: definition, planned, log });
-  const id = createHash('sha256')
-    .update(`${operationName ?? ''}\n${query}`)
-    .digest('base64');
+  const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   return { document, definition, subscription: { id, plan, resumption, isShareable } };
+}
+
+/** What tells one operation from another, whatever its variables. */
+function textOf({ operationName, query }: OperationRequest): string {
+  return `${operationName ?? ''}\n${query}`;
 }
 
 function parseDocument(query: string): DocumentNode {
