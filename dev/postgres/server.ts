@@ -1,6 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
+import { freePort } from '../ports.ts';
 import { chooseAccount } from './account.ts';
 import { findPostgresBinaries } from './binaries.ts';
 import { initialiseCluster } from './cluster.ts';
@@ -78,7 +78,8 @@ async function launchOnFreePort(
   launch: (port: number) => Promise<ServerProcess>,
 ): Promise<{ server: ServerProcess; port: number }> {
   for (let attempt = 1; ; attempt++) {
-    const port = await findFreePort();
+    // PostgreSQL itself cannot listen on "any".
+    const port = await freePort();
     try {
       return { server: await launch(port), port };
     } catch (error) {
@@ -87,16 +88,4 @@ async function launchOnFreePort(
       }
     }
   }
-}
-
-/** Asks the operating system for a port that nothing listens on now. PostgreSQL itself cannot listen on "any". */
-async function findFreePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, '127.0.0.1', done));
-  const address = probe.address();
-  await new Promise(done => probe.close(done));
-  if (address === null || typeof address === 'string') {
-    throw new Error(`PostgreSQL expected a free port, but got ${address}`);
-  }
-  return address.port;
 }

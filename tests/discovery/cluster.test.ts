@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../dev/ports.ts';
 import { openCuttableLink } from './cuttable-link.ts';
 import {
   type DiscoveryProcess,
   eventually,
   follow,
-  freePort,
   getJson,
   listedAt,
   registerService,

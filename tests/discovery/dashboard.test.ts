@@ -1,13 +1,8 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { useFront } from '../helpers/front.ts';
-import {
-  type DiscoveryProcess,
-  eventually,
-  findProgram,
-  registerService,
-  startDiscoveryProcess,
-} from './helpers.ts';
+import { findProgram } from '../helpers/programs.ts';
+import { type DiscoveryProcess, eventually, registerService, startDiscoveryProcess } from './helpers.ts';
 
 const executablePath = findProgram('chromium');
 if (!executablePath)

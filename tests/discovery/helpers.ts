@@ -1,6 +1,3 @@
-import { accessSync, constants } from 'node:fs';
-import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Child, startChild } from '../../dev/child.ts';
 import { silentLog } from '../../platform/log.ts';
@@ -41,15 +38,6 @@ export async function startDiscoveryProcess(env: Record<string, string> = {}): P
     eureka: `${url}/eureka`,
     managementUrl: `http://127.0.0.1:${management}`,
   };
-}
-
-/** A port that was free a moment ago, for a process that has to come back on the same one. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }
 
 interface ServiceOptions {
@@ -120,17 +108,4 @@ export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 10_
       await new Promise(resolve => setTimeout(resolve, 25));
     }
   }
-}
-
-/** Path of a program, undefined where it is not installed. */
-export function findProgram(name: string): string | undefined {
-  const paths = (process.env['PATH'] ?? '').split(delimiter).map(folder => join(folder, name));
-  return paths.find(path => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type DiscoveryProcess, findProgram, startDiscoveryProcess } from './helpers.ts';
+import { findProgram } from '../helpers/programs.ts';
+import { type DiscoveryProcess, startDiscoveryProcess } from './helpers.ts';
 
 const curl = findProgram('curl');
 if (!curl)

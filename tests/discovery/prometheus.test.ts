@@ -5,14 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  eventually,
-  findProgram,
-  freePort,
-  getJson,
-  registerService,
-  startDiscoveryProcess,
-} from './helpers.ts';
+import { freePort } from '../../dev/ports.ts';
+import { findProgram } from '../helpers/programs.ts';
+import { eventually, getJson, registerService, startDiscoveryProcess } from './helpers.ts';
 
 const prometheus = findProgram('prometheus');
 const promtool = findProgram('promtool');

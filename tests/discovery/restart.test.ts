@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  eventually,
-  follow,
-  freePort,
-  getJson,
-  listedAt,
-  registerService,
-  startDiscoveryProcess,
-} from './helpers.ts';
+import { freePort } from '../../dev/ports.ts';
+import { eventually, follow, getJson, listedAt, registerService, startDiscoveryProcess } from './helpers.ts';
 
 const renewalIntervalMs = 1_000;
 

@@ -6,7 +6,8 @@ import { type Child, startChild } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
 import { logToFiles } from '../../dev/logs.ts';
-import { freePort } from './ports.ts';
+import { freePort } from '../../dev/ports.ts';
+import { metricsOf } from './metrics.ts';
 import { serveTestSubgraph, type TestSubgraph, type TestSubgraphOptions } from './subgraph.ts';
 import { makeDataDir } from './system.ts';
 
@@ -143,10 +144,7 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
     },
     actuator,
     supergraph: async () => (await actuator<SupergraphView>('supergraph')).body,
-    async metrics() {
-      const port = running(gateway).ready.ports?.['management'];
-      return (await fetch(`http://127.0.0.1:${port}/actuator/prometheus`)).text();
-    },
+    metrics: () => metricsOf(running(gateway)),
     log: name => readFileSync(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     startGateway,
     get discovery() {

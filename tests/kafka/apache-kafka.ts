@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
+import { freePort } from '../../dev/ports.ts';
 import {
   describeSecureListener,
   prepareSecureListener,
@@ -89,11 +89,7 @@ function describeProject(version: string): string {
  */
 export async function startApacheKafka(libraries: string): Promise<ApacheKafka> {
   const dir = await mkdtemp(join(tmpdir(), 'apache-kafka-'));
-  const [port, securePort, controllerPort] = [
-    await findFreePort(),
-    await findFreePort(),
-    await findFreePort(),
-  ];
+  const [port, securePort, controllerPort] = [await freePort(), await freePort(), await freePort()];
   const address = `127.0.0.1:${port}`;
   const secure = await prepareSecureListener(dir, `127.0.0.1:${securePort}`).catch((cause: Error) => {
     throw new NotAvailableError(`openssl cannot make certificates: ${cause.message}`, { cause });
@@ -169,13 +165,4 @@ async function waitUntilItAnswers(address: string): Promise<string | undefined> 
     }
   }
   return `it did not answer within ${START_TIMEOUT_MS} ms`;
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { vi } from 'vitest';
+import { freePort } from '../../dev/ports.ts';
+import { findProgram } from '../helpers/programs.ts';
 import { prometheusDir } from './expressions.ts';
 
 /** Path of Prometheus; undefined where it is not installed. */
@@ -109,19 +109,4 @@ function clientOf(url: string): Omit<RunningPrometheus, 'close'> {
       (await ask<{ groups: { rules: EvaluatedRule[] }[] }>('rules')).groups.flatMap(({ rules }) => rules),
     describedMetrics: async () => new Set(Object.keys(await ask<Record<string, unknown>>('metadata'))),
   };
-}
-
-function findProgram(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return folders.map(folder => join(folder, name)).find(path => existsSync(path));
-}
-
-/** A port that was free a moment ago: Prometheus does not tell which one it took. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
