@@ -1,4 +1,3 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
@@ -9,7 +8,6 @@ import { joinSystem } from '../../platform/system.ts';
 import { createCatalogue } from './catalogue.ts';
 import type { InventoryConfig } from './config.ts';
 import { createEventHandlers, orderEventsTopic } from './events.ts';
-import { PrismaClient } from './generated/prisma/client.ts';
 import { createOperationContext, resolvers } from './resolvers.ts';
 import { createStockStore } from './store.ts';
 
@@ -17,8 +15,7 @@ import { createStockStore } from './store.ts';
 export async function startInventory(context: ProcessContext<InventoryConfig>): Promise<Ports> {
   const { name, config, health, log, metrics, scope } = context;
   const { pool } = scope.use('database', await openDatabase(config, health, log));
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-  const store = createStockStore(prisma);
+  const store = createStockStore(pool);
   const system = joinSystem(context);
   const catalogue = createCatalogue(system.clientOf('products'));
 

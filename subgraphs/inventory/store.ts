@@ -1,6 +1,9 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { PorticoError } from '../../platform/errors.ts';
-import type { Prisma, PrismaClient } from './generated/prisma/client.ts';
+import { inTransaction, prepare, type Queryable } from '../../platform/statement.ts';
+import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 
 /** How much of a sku an order wants. */
 export interface ReservationLine {
@@ -46,18 +49,55 @@ export interface StockStore {
 
 type Transaction = Prisma.TransactionClient;
 
-/** Makes the store of the stock. */
-export function createStockStore(prisma: PrismaClient): StockStore {
+const selectAvailable = prepare<{ sku: string; available: number }, [skus: readonly string[]]>(
+  'SELECT sku, available FROM stock WHERE sku = ANY($1)',
+);
+
+const selectReservation = prepare<{ status: 'RESERVED' | 'RELEASED' }, [orderId: string]>(
+  'SELECT status FROM reservations WHERE order_id = $1',
+);
+
+/**
+ * Takes the lines, unless the order has a reservation, or one of them is short. The rows of the stock are locked in one
+ * order everywhere, so that two orders never wait for each other, and only once the reservation is ours.
+ *
+ * A row for each line; none when the order has a reservation already.
+ */
+const insertReservation = prepare<
+  Shortage,
+  [orderId: string, skus: readonly string[], quantities: readonly number[]]
+>(`
+  WITH reservation AS (
+    INSERT INTO reservations (order_id, status, updated_at) VALUES ($1, 'RESERVED', now())
+    ON CONFLICT (order_id) DO NOTHING RETURNING order_id
+  ), locked AS (
+    SELECT sku, available FROM stock
+    WHERE sku = ANY($2) AND EXISTS (SELECT FROM reservation) ORDER BY sku FOR UPDATE
+  ), line AS (
+    SELECT sku, quantity, coalesce(available, 0) AS available
+    FROM unnest($2::text[], $3::int[]) AS wanted (sku, quantity) LEFT JOIN locked USING (sku)
+    WHERE EXISTS (SELECT FROM reservation)
+  ), taken AS (
+    UPDATE stock SET available = stock.available - quantity, updated_at = now()
+    FROM line WHERE stock.sku = line.sku AND NOT EXISTS (SELECT FROM line WHERE quantity > available)
+  ), kept AS (
+    INSERT INTO reservation_lines (order_id, sku, quantity) SELECT order_id, sku, quantity FROM reservation, line
+  )
+  SELECT sku, quantity AS requested, available FROM line`);
+
+/** Makes the store of the stock: what every order needs is SQL of our own, the rest is Prisma's. */
+export function createStockStore(pool: Pool): StockStore {
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     async findMany(skus) {
-      const rows = await prisma.stock.findMany({ where: { sku: { in: [...skus] } } });
+      const rows = await selectAvailable(pool, [skus]);
       const availableBySku = new Map(rows.map(row => [row.sku, row.available]));
       return skus.map(sku => availableBySku.get(sku) ?? null);
     },
     restock: restock => prisma.$transaction(tx => restockIn(tx, restock)),
     async reserve(orderId, lines) {
       try {
-        return await prisma.$transaction(tx => reserveIn(tx, orderId, lines));
+        return await inTransaction(pool, connection => reserveIn(connection, orderId, lines));
       } catch (error) {
         if (error instanceof ShortageError) return { kind: 'shortage', shortages: error.shortages };
         throw error;
@@ -102,34 +142,21 @@ class ShortageError extends Error {
 }
 
 async function reserveIn(
-  tx: Transaction,
+  connection: Queryable,
   orderId: string,
   lines: readonly ReservationLine[],
 ): Promise<ReserveOutcome> {
-  const inserted = await tx.$executeRaw`
-    INSERT INTO reservations (order_id, status, updated_at) VALUES (${orderId}::uuid, 'RESERVED', now())
-    ON CONFLICT (order_id) DO NOTHING`;
-  if (inserted === 0) {
-    const { status } = await tx.reservation.findUniqueOrThrow({ where: { orderId } });
-    return { kind: status === 'RESERVED' ? 'reserved' : 'released' };
+  const wanted = await insertReservation(connection, [
+    orderId,
+    lines.map(line => line.sku),
+    lines.map(line => line.quantity),
+  ]);
+  if (wanted.length === 0) {
+    const [known] = await selectReservation(connection, [orderId]);
+    return { kind: known?.status === 'RELEASED' ? 'released' : 'reserved' };
   }
-  const skus = lines.map(line => line.sku);
-  // Locked in one order everywhere, so that two orders never wait for each other.
-  const rows = await tx.$queryRaw<{ sku: string; available: number }[]>`
-    SELECT sku, available FROM stock WHERE sku = ANY(${skus}) ORDER BY sku FOR UPDATE`;
-  const availableBySku = new Map(rows.map(row => [row.sku, row.available]));
-  const shortages = lines
-    .map(({ sku, quantity }) => ({ sku, requested: quantity, available: availableBySku.get(sku) ?? 0 }))
-    .filter(({ requested, available }) => requested > available);
+  const shortages = wanted.filter(({ requested, available }) => requested > available);
   if (shortages.length > 0) throw new ShortageError(shortages);
-
-  await tx.$executeRaw`
-    UPDATE stock SET available = available - line.quantity, updated_at = now()
-    FROM unnest(${skus}::text[], ${lines.map(line => line.quantity)}::int[]) AS line (sku, quantity)
-    WHERE stock.sku = line.sku`;
-  await tx.reservationLine.createMany({
-    data: lines.map(({ sku, quantity }) => ({ orderId, sku, quantity })),
-  });
   return { kind: 'reserved' };
 }
 

@@ -1,4 +1,3 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
@@ -7,7 +6,6 @@ import { deadLetterTopicOf } from '../../platform/kafka/dead-letters.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import type { NotificationsConfig } from './config.ts';
 import { createEventHandlers, orderEventsTopic } from './events.ts';
-import { PrismaClient } from './generated/prisma/client.ts';
 import { createLiveFeeds } from './live-feeds.ts';
 import { createOperationContext, resolvers } from './resolvers.ts';
 import { removeOldNotifications } from './retention.ts';
@@ -17,7 +15,7 @@ import { createNotificationStore } from './store.ts';
 export async function startNotifications(context: ProcessContext<NotificationsConfig>): Promise<Ports> {
   const { name, config, health, log, metrics, scope } = context;
   const { pool } = scope.use('database', await openDatabase(config, health, log));
-  const store = createNotificationStore(new PrismaClient({ adapter: new PrismaPg(pool) }));
+  const store = createNotificationStore(pool);
   const feeds = scope.use('live feeds', createLiveFeeds({ store, config, log }));
 
   scope.use('retention', removeOldNotifications({ store, days: config.NOTIFICATION_RETENTION_DAYS, log }));

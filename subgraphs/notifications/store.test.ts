@@ -1,25 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startServiceDatabases } from '../../prisma/testing.ts';
-import { PrismaClient } from './generated/prisma/client.ts';
 import { createNotificationStore, type NewNotification, type NotificationStore } from './store.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let databases: Awaited<ReturnType<typeof startServiceDatabases<'notifications'>>>;
-let prisma: PrismaClient;
+let pool: pg.Pool;
 let store: NotificationStore;
 
 beforeAll(async () => {
   databases = await startServiceDatabases('notifications');
-  prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: databases.urls.notifications, max: 20 }),
-  });
-  store = createNotificationStore(prisma);
+  pool = new pg.Pool({ connectionString: databases.urls.notifications, max: 20 });
+  store = createNotificationStore(pool);
 });
 afterAll(async () => {
-  await prisma.$disconnect();
+  await pool.end();
   await databases.close();
 });
 

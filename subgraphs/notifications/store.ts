@@ -1,6 +1,9 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { DatabaseError, Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { PageRequest } from '../../platform/graphql/connection.ts';
-import type { Prisma, PrismaClient } from './generated/prisma/client.ts';
+import { prepare } from '../../platform/statement.ts';
+import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 
 /** A notification as the database has it. */
 export type NotificationRow = Prisma.NotificationModel;
@@ -39,20 +42,62 @@ export interface NotificationStore {
   removeBefore(time: Date, limit: number): Promise<number>;
 }
 
-/** Makes the store of the notifications. */
-export function createNotificationStore(prisma: PrismaClient): NotificationStore {
+/**
+ * Adds a notification at the feed's end, unless the event has one. The feed's row stays locked until the commit, so that
+ * positions are gapless, and become visible in their order.
+ */
+const insertNotification = prepare<
+  never,
+  [
+    id: string,
+    customerId: string,
+    kind: NotificationRow['kind'],
+    message: string,
+    orderId: string,
+    eventId: string,
+    eventTime: Date,
+  ]
+>(`
+  WITH feed AS (
+    INSERT INTO feeds (customer_id, last_position)
+    SELECT $2::text, 1 WHERE NOT EXISTS (SELECT FROM notifications WHERE event_id = $6 AND customer_id = $2::text)
+    ON CONFLICT (customer_id) DO UPDATE SET last_position = feeds.last_position + 1
+    RETURNING customer_id, last_position
+  ), added AS (
+    INSERT INTO notifications (id, customer_id, position, kind, message, order_id, event_id, event_time)
+    SELECT $1, customer_id, last_position, $3, $4, $5, $6, $7 FROM feed RETURNING customer_id
+  )
+  SELECT pg_notify('${feedChannel}', customer_id) FROM added`);
+
+const selectFeed = prepare<
+  Omit<NotificationRow, 'position'> & { readonly position: string },
+  [customerId: string, afterPosition: bigint, limit: number]
+>(`
+  SELECT id, customer_id AS "customerId", position, kind, message, order_id AS "orderId", event_id AS "eventId",
+    event_time AS "eventTime", created_at AS "createdAt", read_at AS "readAt"
+  FROM notifications WHERE customer_id = $1 AND position > $2 ORDER BY position LIMIT $3`);
+
+/** Makes the store of the notifications: what every order needs is SQL of our own, the rest is Prisma's. */
+export function createNotificationStore(pool: Pool): NotificationStore {
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
-    add: notification => prisma.$transaction(tx => addToFeed(tx, notification)),
+    async add({ customerId, kind, message, orderId, eventId, eventTime }) {
+      try {
+        const id = uuidv7();
+        await insertNotification(pool, [id, customerId, kind, message, orderId, eventId, eventTime]);
+      } catch (error) {
+        // Another instance added it meanwhile.
+        if ((error as DatabaseError).constraint !== 'notifications_event_id_customer_id_key') throw error;
+      }
+    },
     async lastPosition(customerId) {
       const feed = await prisma.feed.findUnique({ where: { customerId } });
       return feed?.lastPosition ?? 0n;
     },
-    readFeed: (customerId, afterPosition, limit) =>
-      prisma.notification.findMany({
-        where: { customerId, position: { gt: afterPosition } },
-        orderBy: { position: 'asc' },
-        take: limit,
-      }),
+    async readFeed(customerId, afterPosition, limit) {
+      const rows = await selectFeed(pool, [customerId, afterPosition, limit]);
+      return rows.map(row => ({ ...row, position: BigInt(row.position) }));
+    },
     page: (customerId, { first, afterKey, unreadOnly }) =>
       prisma.notification.findMany({
         where: {
@@ -83,21 +128,4 @@ export function createNotificationStore(prisma: PrismaClient): NotificationStore
           SELECT id FROM notifications WHERE id < ${first}::uuid ORDER BY id LIMIT ${limit})`;
     },
   };
-}
-
-async function addToFeed(tx: Prisma.TransactionClient, notification: NewNotification): Promise<void> {
-  const { customerId, kind, message, orderId, eventId, eventTime } = notification;
-  await tx.$executeRaw`INSERT INTO feeds (customer_id) VALUES (${customerId}) ON CONFLICT DO NOTHING`;
-  // The lock on the feed's row makes positions gapless, and visible in their order.
-  const [feed] = await tx.$queryRaw<{ last_position: bigint }[]>`
-    SELECT last_position FROM feeds WHERE customer_id = ${customerId} FOR UPDATE`;
-  const position = (feed?.last_position ?? 0n) + 1n;
-  const added = await tx.$executeRaw`
-    INSERT INTO notifications (id, customer_id, position, kind, message, order_id, event_id, event_time)
-    VALUES (${uuidv7()}::uuid, ${customerId}, ${position}, ${kind}::notification_kind, ${message},
-      ${orderId}::uuid, ${eventId}, ${eventTime})
-    ON CONFLICT (event_id, customer_id) DO NOTHING`;
-  if (added === 0) return;
-  await tx.$executeRaw`UPDATE feeds SET last_position = ${position} WHERE customer_id = ${customerId}`;
-  await tx.$executeRaw`SELECT pg_notify(${feedChannel}, ${customerId})`;
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PorticoError } from '../../platform/errors.ts';
 import { startServiceDatabases } from '../../prisma/testing.ts';
-import { PrismaClient as InventoryClient } from '../inventory/generated/prisma/client.ts';
 import { createStockStore, type StockStore } from '../inventory/store.ts';
 import { PrismaClient } from './generated/prisma/client.ts';
 import type { Inventory, ReserveOutcome } from './inventory.ts';
@@ -14,22 +14,21 @@ vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let databases: Awaited<ReturnType<typeof startServiceDatabases<'orders' | 'inventory'>>>;
 let prisma: PrismaClient;
-let inventoryPrisma: InventoryClient;
+let pools: [orders: pg.Pool, inventory: pg.Pool];
 let store: OrderStore;
 let stock: StockStore;
 
 beforeAll(async () => {
   databases = await startServiceDatabases('orders', 'inventory');
-  prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: databases.urls.orders, max: 20 }) });
-  inventoryPrisma = new InventoryClient({
-    adapter: new PrismaPg({ connectionString: databases.urls.inventory, max: 20 }),
-  });
-  store = createOrderStore(prisma);
-  stock = createStockStore(inventoryPrisma);
+  pools = [databases.urls.orders, databases.urls.inventory].map(
+    connectionString => new pg.Pool({ connectionString, max: 20 }),
+  ) as typeof pools;
+  prisma = new PrismaClient({ adapter: new PrismaPg(pools[0]) });
+  store = createOrderStore(pools[0]);
+  stock = createStockStore(pools[1]);
 });
 afterAll(async () => {
-  await prisma.$disconnect();
-  await inventoryPrisma.$disconnect();
+  await Promise.all(pools.map(pool => pool.end()));
   await databases.close();
 });
 

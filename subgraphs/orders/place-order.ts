@@ -55,7 +55,7 @@ export async function placeOrder(
 
   const outcome = await reserve(desk, order);
   if (outcome.kind === 'reserved') {
-    const placed = await desk.store.place(order.id);
+    const placed = await desk.store.place(order);
     return placed ? { kind: 'placed', order: placed } : givenUp;
   }
   // Never only forgotten: a request under the same key, of now or before a crash, may have reserved for this order.
@@ -84,15 +84,16 @@ async function findOrBegin(
   if (known) return sameInput(known, inputHash);
 
   const priced = await priceItems(catalogue, input);
-  await store.begin({ id: uuidv7(), customerId, idempotencyKey, inputHash, ...priced });
-  // Whoever wrote first under this key, this request goes on with that order.
-  const begun = await store.findByKey(customerId, idempotencyKey);
-  if (!begun)
+  const begun = await store.begin({ id: uuidv7(), customerId, idempotencyKey, inputHash, ...priced });
+  if (begun) return begun;
+  // Another request wrote first under this key: this one goes on with that order.
+  const others = await store.findByKey(customerId, idempotencyKey);
+  if (!others)
     throw new PorticoError(
       'SERVICE_UNAVAILABLE',
       'Another request under the same key was just given up; please try again',
     );
-  return sameInput(begun, inputHash);
+  return sameInput(others, inputHash);
 }
 
 function sameInput(order: OrderRow, inputHash: string): OrderRow {

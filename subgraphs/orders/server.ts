@@ -1,4 +1,3 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
@@ -8,7 +7,6 @@ import { joinSystem } from '../../platform/system.ts';
 import { createCatalogue } from './catalogue.ts';
 import type { OrdersConfig } from './config.ts';
 import { orderEventsTopic } from './events.ts';
-import { PrismaClient } from './generated/prisma/client.ts';
 import { createInventory } from './inventory.ts';
 import { createOperationContext, resolvers } from './resolvers.ts';
 import { createOrderStore } from './store.ts';
@@ -18,7 +16,7 @@ import { giveUpUndecidedOrders } from './undecided-orders.ts';
 export async function startOrders(context: ProcessContext<OrdersConfig>): Promise<Ports> {
   const { name, config, health, log, metrics, scope } = context;
   const { pool } = scope.use('database', await openDatabase(config, health, log));
-  const store = createOrderStore(new PrismaClient({ adapter: new PrismaPg(pool) }));
+  const store = createOrderStore(pool);
   const system = joinSystem(context);
   const desk = {
     store,

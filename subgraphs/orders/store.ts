@@ -1,11 +1,28 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Pool } from 'pg';
 import type { PageRequest } from '../../platform/graphql/connection.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
 import { outboxRow } from '../../platform/kafka/outbox.ts';
+import { prepare } from '../../platform/statement.ts';
 import { orderAbandoned, orderCancelled, orderEventsTopic, orderPlaced } from './events.ts';
-import { Prisma, type PrismaClient } from './generated/prisma/client.ts';
+import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 
 /** An order and its lines as the database has them. */
-export type OrderRow = Prisma.OrderGetPayload<{ include: { lines: true } }>;
+export type OrderRow = Pick<
+  Prisma.OrderModel,
+  | 'id'
+  | 'customerId'
+  | 'status'
+  | 'currency'
+  | 'totalAmount'
+  | 'idempotencyKey'
+  | 'inputHash'
+  | 'placedAt'
+  | 'cancelledAt'
+> & { readonly lines: readonly OrderLine[] };
+
+/** One product of an order, at the price it was ordered for. */
+export type OrderLine = Pick<Prisma.OrderLineModel, 'sku' | 'quantity' | 'unitPriceAmount'>;
 
 /** An order that was placed, and perhaps cancelled since: the only ones that anybody is told of. */
 export type PlacedOrder = OrderRow & { readonly status: 'PLACED' | 'CANCELLED'; readonly placedAt: Date };
@@ -17,11 +34,7 @@ export interface NewOrder {
   readonly idempotencyKey: string;
   readonly inputHash: string;
   readonly currency: string;
-  readonly lines: readonly {
-    readonly sku: string;
-    readonly quantity: number;
-    readonly unitPriceAmount: number;
-  }[];
+  readonly lines: readonly OrderLine[];
 }
 
 interface OrderPage extends PageRequest {
@@ -32,10 +45,10 @@ interface OrderPage extends PageRequest {
 export interface OrderStore {
   /** The order that the customer's key stands for, of any status. */
   findByKey(customerId: string, idempotencyKey: string): Promise<OrderRow | null>;
-  /** Writes an undecided order. False when the customer's key stands for another one already. */
-  begin(order: NewOrder): Promise<boolean>;
+  /** Writes an undecided order. Undefined when the customer's key stands for another one already. */
+  begin(order: NewOrder): Promise<OrderRow | undefined>;
   /** PENDING to PLACED. Undefined when the order was given up meanwhile; an order that is placed stays so. */
-  place(id: string): Promise<PlacedOrder | undefined>;
+  place(order: OrderRow): Promise<PlacedOrder | undefined>;
   /**
    * Gives an undecided order up, and frees its key; what it may have reserved is given back by an event. An order that
    * was placed meanwhile stays so, and is returned.
@@ -55,24 +68,79 @@ type Transaction = Prisma.TransactionClient;
 
 const withLines = { lines: { orderBy: { position: 'asc' } } } as const;
 
-/** Makes the store of the orders. */
-export function createOrderStore(prisma: PrismaClient): OrderStore {
+const selectOrder = `
+  SELECT id, customer_id AS "customerId", status, currency, total_amount AS "totalAmount",
+    idempotency_key AS "idempotencyKey", input_hash AS "inputHash", placed_at AS "placedAt", cancelled_at AS "cancelledAt",
+    (SELECT json_agg(json_build_object('sku', sku, 'quantity', quantity, 'unitPriceAmount', unit_price_amount)
+       ORDER BY position) FROM order_lines WHERE order_id = orders.id) AS lines
+  FROM orders`;
+
+const selectByKey = prepare<OrderRow, [customerId: string, idempotencyKey: string]>(
+  `${selectOrder} WHERE customer_id = $1 AND idempotency_key = $2`,
+);
+
+const selectById = prepare<OrderRow, [id: string]>(`${selectOrder} WHERE id = $1`);
+
+const selectPlaced = prepare<PlacedOrder, [customerId: string, ids: readonly string[]]>(
+  `${selectOrder} WHERE customer_id = $1 AND id = ANY($2::uuid[]) AND placed_at IS NOT NULL`,
+);
+
+const insertUndecided = prepare<
+  { id: string },
+  [
+    id: string,
+    customerId: string,
+    idempotencyKey: string,
+    inputHash: string,
+    currency: string,
+    totalAmount: number,
+    skus: readonly string[],
+    quantities: readonly number[],
+    unitPriceAmounts: readonly number[],
+  ]
+>(`
+  WITH begun AS (
+    INSERT INTO orders (id, customer_id, status, idempotency_key, input_hash, currency, total_amount)
+    VALUES ($1, $2, 'PENDING', $3, $4, $5, $6)
+    ON CONFLICT (customer_id, idempotency_key) DO NOTHING RETURNING id
+  )
+  INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_amount)
+  SELECT begun.id, position - 1, sku, quantity, unit_price_amount
+  FROM begun, unnest($7::text[], $8::int[], $9::int[]) WITH ORDINALITY
+    AS line (sku, quantity, unit_price_amount, position)
+  RETURNING order_id AS id`);
+
+const placeUndecided = prepare<
+  { id: string },
+  [
+    id: string,
+    placedAt: Date,
+    eventId: string,
+    topic: string,
+    key: string,
+    headers: Readonly<Record<string, string>>,
+    value: string,
+  ]
+>(`
+  WITH placed AS (
+    UPDATE orders SET status = 'PLACED', placed_at = $2, updated_at = now()
+    WHERE id = $1 AND status = 'PENDING' RETURNING id
+  )
+  INSERT INTO outbox_events (id, topic, key, headers, value) SELECT $3, $4, $5, $6, $7 FROM placed RETURNING id`);
+
+/** Makes the store of the orders: what every order needs is SQL of our own, the rest is Prisma's. */
+export function createOrderStore(pool: Pool): OrderStore {
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
-    findByKey: (customerId, idempotencyKey) =>
-      prisma.order.findUnique({
-        where: { customerId_idempotencyKey: { customerId, idempotencyKey } },
-        include: withLines,
-      }),
-    begin: order => begin(prisma, order),
-    place: id => prisma.$transaction(tx => place(tx, id)),
+    findByKey: async (customerId, idempotencyKey) =>
+      (await selectByKey(pool, [customerId, idempotencyKey]))[0] ?? null,
+    begin: order => begin(pool, order),
+    place: order => place(pool, order),
     giveUp: id => prisma.$transaction(tx => giveUp(tx, id)),
     cancel: (customerId, id) => prisma.$transaction(tx => cancel(tx, customerId, id)),
     async findMany(customerId, ids) {
-      const rows = await prisma.order.findMany({
-        where: { id: { in: [...ids] }, customerId, placedAt: { not: null } },
-        include: withLines,
-      });
-      const rowsById = new Map(rows.map(row => [row.id, row as PlacedOrder]));
+      const rows = await selectPlaced(pool, [customerId, ids]);
+      const rowsById = new Map(rows.map(row => [row.id, row]));
       return ids.map(id => rowsById.get(id) ?? null);
     },
     page: (customerId, page) => findPage(prisma, customerId, page),
@@ -88,23 +156,31 @@ export function createOrderStore(prisma: PrismaClient): OrderStore {
   };
 }
 
-async function begin(prisma: PrismaClient, { lines, ...order }: NewOrder): Promise<boolean> {
+async function begin(pool: Pool, order: NewOrder): Promise<OrderRow | undefined> {
+  const { id, customerId, idempotencyKey, inputHash, currency, lines } = order;
   const totalAmount = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
-  try {
-    await prisma.order.create({
-      data: {
-        ...order,
-        status: 'PENDING',
-        totalAmount,
-        lines: { create: lines.map((line, position) => ({ ...line, position })) },
-      },
-    });
-    return true;
-  } catch (error) {
-    const keyTaken = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
-    if (keyTaken) return false;
-    throw error;
-  }
+  const inserted = await insertUndecided(pool, [
+    id,
+    customerId,
+    idempotencyKey,
+    inputHash,
+    currency,
+    totalAmount,
+    lines.map(line => line.sku),
+    lines.map(line => line.quantity),
+    lines.map(line => line.unitPriceAmount),
+  ]);
+  if (inserted.length === 0) return undefined;
+  return { ...order, status: 'PENDING', totalAmount, placedAt: null, cancelledAt: null };
+}
+
+async function place(pool: Pool, order: OrderRow): Promise<PlacedOrder | undefined> {
+  const placedAt = new Date();
+  const { id, topic, key, headers, value } = outboxRow(orderEventsTopic, orderPlaced(order, placedAt));
+  const placed = await placeUndecided(pool, [order.id, placedAt, id, topic, key, headers, value]);
+  if (placed.length > 0) return { ...order, status: 'PLACED', placedAt };
+  const [decided] = await selectById(pool, [order.id]);
+  return decided?.placedAt ? (decided as PlacedOrder) : undefined;
 }
 
 async function lockOrder(tx: Transaction, id: string): Promise<OrderRow | null> {
@@ -114,16 +190,6 @@ async function lockOrder(tx: Transaction, id: string): Promise<OrderRow | null> 
 
 async function publish(tx: Transaction, event: DomainEvent): Promise<void> {
   await tx.outboxEvent.create({ data: outboxRow(orderEventsTopic, event) });
-}
-
-async function place(tx: Transaction, id: string): Promise<PlacedOrder | undefined> {
-  const order = await lockOrder(tx, id);
-  if (order?.status === 'PLACED') return order as PlacedOrder;
-  if (order?.status !== 'PENDING') return undefined;
-  const placedAt = new Date();
-  await tx.order.update({ where: { id }, data: { status: 'PLACED', placedAt } });
-  await publish(tx, orderPlaced(order, placedAt));
-  return { ...order, status: 'PLACED', placedAt };
 }
 
 async function giveUp(tx: Transaction, id: string): Promise<PlacedOrder | undefined> {

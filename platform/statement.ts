@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
+
+/** Whatever runs SQL: a pool, or one of its connections in a transaction. */
+export type Queryable = Pick<PoolClient, 'query'>;
+
+/**
+ * Makes a statement that each connection parses once and then only runs, for what every request needs.
+ *
+ * @param text SQL, with `$1`, `$2`, … for the values; its columns are named as the rows' fields
+ * @returns runs it with values, and gives its rows
+ * @see https://www.postgresql.org/docs/current/sql-prepare.html
+ */
+export function prepare<Row extends QueryResultRow, Values extends readonly unknown[]>(text: string) {
+  const name = createHash('sha256').update(text).digest('base64url');
+  return async (on: Queryable, values: Values): Promise<Row[]> => {
+    const { rows } = await on.query<Row>({ name, text, values: [...values] });
+    return rows;
+  };
+}
+
+/** Runs something in a transaction: committed when it resolves, rolled back when it throws. @throws what it throws */
+export async function inTransaction<T>(pool: Pool, run: (connection: Queryable) => Promise<T>): Promise<T> {
+  const connection = await pool.connect();
+  let broken = false;
+  try {
+    await connection.query('BEGIN');
+    const result = await run(connection);
+    await connection.query('COMMIT');
+    return result;
+  } catch (error) {
+    await connection.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
