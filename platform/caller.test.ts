@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import {
   callerTokenLifetimeSeconds,
   createCallerTokens,
+  createTokenSource,
   requireCustomer,
   requireScope,
   requireService,
@@ -30,12 +31,27 @@ describe('a caller token', () => {
     vi.useFakeTimers();
     try {
       const token = await tokens.sign(alice);
+      expect(await tokens.verify(token)).toEqual(alice);
       vi.advanceTimersByTime((callerTokenLifetimeSeconds + 1) * 1000);
       await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     } finally {
       vi.useRealTimers();
     }
   });
+});
+
+test('a caller who asks often gets a new token after half the lifetime of the last', async () => {
+  vi.useFakeTimers();
+  try {
+    const tokenOf = createTokenSource(tokens, orders);
+    const first = await tokenOf();
+    vi.advanceTimersByTime((callerTokenLifetimeSeconds / 2) * 1000);
+    expect(await tokenOf()).toBe(first);
+    vi.advanceTimersByTime(1000);
+    expect(await tokenOf()).not.toBe(first);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a customer, a scope and a service are each asked for by name', () => {

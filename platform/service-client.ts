@@ -1,5 +1,5 @@
 import { type Agent, request } from 'undici';
-import { type CallerTokens, callerHeader } from './caller.ts';
+import { type CallerTokens, callerHeader, createTokenSource } from './caller.ts';
 import { type ErrorCode, errorKinds, messageOf, PorticoError } from './errors.ts';
 import { type GraphqlAnswer, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
@@ -45,6 +45,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   const { service, self, registry, breaker, callers, agent } = options;
   const outstandingById = new Map<string, number>();
   const failedAtMsById = new Map<string, number>();
+  const tokenOf = createTokenSource(callers, { kind: 'service', id: self, scopes: [] });
   let turn = 0;
 
   function leastBusyFirst(): readonly ServiceInstance[] {
@@ -87,7 +88,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   async function send(body: string, signal: AbortSignal): Promise<GraphqlAnswer> {
-    const token = await callers.sign({ kind: 'service', id: self, scopes: [] });
+    const token = await tokenOf();
     const failures: string[] = [];
     for (const instance of leastBusyFirst()) {
       try {

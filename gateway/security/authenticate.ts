@@ -8,6 +8,7 @@ import {
   jwtVerify,
 } from 'jose';
 import * as z from 'zod';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import type { CallerTokens } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -39,7 +40,7 @@ export async function createAuthenticator(
   callers: CallerTokens,
 ): Promise<Authenticator> {
   const keys = config.JWT_JWKS_URL ? await openKeys(new URL(config.JWT_JWKS_URL)) : undefined;
-  const remembered = new Map<string, OperationCaller>();
+  const remembered = new BoundedMap<string, OperationCaller>(maxRememberedTokens);
 
   async function verify(token: string): Promise<OperationCaller> {
     if (!keys) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
@@ -67,7 +68,6 @@ export async function createAuthenticator(
       remembered.delete(token);
       try {
         const verified = await verify(token);
-        if (remembered.size >= maxRememberedTokens) remembered.delete(remembered.keys().next().value ?? '');
         remembered.set(token, verified);
         return verified;
       } catch (cause) {

@@ -1,4 +1,4 @@
-import { type Caller, type CallerTokens, callerTokenLifetimeSeconds } from '../../platform/caller.ts';
+import { type Caller, type CallerTokens, createTokenSource } from '../../platform/caller.ts';
 
 /** Who an operation is run for, with the token by which subgraphs know. */
 export interface OperationCaller {
@@ -12,24 +12,11 @@ export interface OperationCaller {
 /** An operation that nobody in particular asks for. */
 export const anonymous: OperationCaller = { caller: undefined, token: () => Promise.resolve(undefined) };
 
-/** Makes the caller of operations; its token is signed once in half a lifetime, however many fetches need it. */
+/** Makes the caller of operations. */
 export function createOperationCaller(
   caller: Caller,
   tokens: CallerTokens,
   expiresAtMs: number,
 ): OperationCaller {
-  let signed: Promise<string> | undefined;
-  let signedAtMs = 0;
-  return {
-    caller,
-    expiresAtMs,
-    token() {
-      const now = Date.now();
-      if (!signed || now - signedAtMs > (callerTokenLifetimeSeconds * 1000) / 2) {
-        signed = tokens.sign(caller);
-        signedAtMs = now;
-      }
-      return signed;
-    },
-  };
+  return { caller, expiresAtMs, token: createTokenSource(tokens, caller) };
 }

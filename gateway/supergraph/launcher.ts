@@ -1,4 +1,5 @@
 import type { GraphQLDataSource } from '@apollo/gateway';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -51,19 +52,13 @@ const maxRememberedFailures = 100;
 /** Makes the launcher. */
 export function createLauncher(options: LauncherOptions): Launcher {
   const { composer, history, hotOperations, dataSourceOf, maxPlans, log } = options;
-  const failureBySet = new Map<string, Composition>();
+  const failureBySet = new BoundedMap<string, Composition>(maxRememberedFailures);
   let lastFailure = '';
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
     if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
     const { supergraphSdl } = outcome;
     return createGraph({ supergraphSdl, subgraphs, dataSourceOf, maxPlans, log });
-  }
-
-  function remember(key: string, failed: Composition): void {
-    failureBySet.set(key, failed);
-    if (failureBySet.size > maxRememberedFailures)
-      failureBySet.delete(failureBySet.keys().next().value ?? '');
   }
 
   return {
@@ -73,7 +68,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       if (known) return known;
       try {
         const composition = await composer.compose(subgraphs, served?.supergraphSdl);
-        if (composition.outcome.kind === 'failed') remember(key, composition);
+        if (composition.outcome.kind === 'failed') failureBySet.set(key, composition);
         return composition;
       } catch (error) {
         return interruptedComposition(error);

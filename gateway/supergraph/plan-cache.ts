@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { QueryPlan, QueryPlanCache } from '@apollo/query-planner';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 
 /** Makes a cache of the plans of one graph that forgets those that were not used for the longest. */
 export function createPlanCache(maxPlans: number): QueryPlanCache {
-  const plans = new Map<string, QueryPlan>();
+  const plans = new BoundedMap<string, QueryPlan>(maxPlans);
   return {
     get(key) {
       const plan = plans.get(key);
@@ -15,7 +16,6 @@ export function createPlanCache(maxPlans: number): QueryPlanCache {
     },
     set(key, plan) {
       plans.set(key, plan);
-      if (plans.size > maxPlans) plans.delete(plans.keys().next().value ?? '');
       return Promise.resolve();
     },
     delete: key => Promise.resolve(plans.delete(key)),

@@ -14,6 +14,7 @@ import {
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
+import { BoundedMap } from '../bounded-map.ts';
 import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
 import { PorticoError } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
@@ -100,7 +101,7 @@ export function serveSubscriptions<C extends SubgraphOperationContext>(
 
 /** Parses and validates each document once. */
 function rememberDocuments(schema: GraphQLSchema): (query: string) => DocumentNode | readonly GraphQLError[] {
-  const documents = new Map<string, DocumentNode>();
+  const documents = new BoundedMap<string, DocumentNode>(maxRememberedDocuments);
   return query => {
     const known = documents.get(query);
     if (known) return known;
@@ -109,7 +110,6 @@ function rememberDocuments(schema: GraphQLSchema): (query: string) => DocumentNo
       const invalid = validate(schema, document);
       if (invalid.length > 0) return invalid;
       documents.set(query, document);
-      if (documents.size > maxRememberedDocuments) documents.delete(documents.keys().next().value ?? '');
       return document;
     } catch (error) {
       return [error as GraphQLError];

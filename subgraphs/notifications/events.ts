@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import { type EventHandlers, eventHandler } from '../../platform/kafka/event-handlers.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
 import type { NotificationStore } from './store.ts';
@@ -40,8 +41,19 @@ function commonOf({ id, time, data }: DomainEvent<{ customerId: string }>) {
   return { customerId: data.customerId, eventId: id, eventTime: new Date(time) };
 }
 
-function textOf({ amount, currency }: z.infer<typeof money>): string {
+/** An amount of money as English writes it; making one costs more than using it. */
+const formatByCurrency = new BoundedMap<string, Intl.NumberFormat>(100);
+
+function formatOf(currency: string): Intl.NumberFormat {
+  const known = formatByCurrency.get(currency);
+  if (known) return known;
   const format = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });
+  formatByCurrency.set(currency, format);
+  return format;
+}
+
+function textOf({ amount, currency }: z.infer<typeof money>): string {
+  const format = formatOf(currency);
   const { maximumFractionDigits = 2 } = format.resolvedOptions();
   return format.format(amount / 10 ** maximumFractionDigits).replace(/\s/g, ' ');
 }
