@@ -13,7 +13,7 @@ import { outboxRow, startOutboxRelay } from './outbox.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
-/** How long a test waits for what has to happen, in ms: less than the time after which a relay looks by itself. */
+/** How long a test waits for what has to happen, in ms. */
 const wait = { timeout: 4_000, interval: 10 };
 const topic = 'orders.events';
 
@@ -73,17 +73,10 @@ function createRecorder() {
   return recorder;
 }
 
-const databaseConfig = () => ({
-  DATABASE_URL: databaseUrl,
-  DATABASE_POOL_SIZE: 2,
-  DATABASE_QUERY_TIMEOUT_MS: 30_000,
-  DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: 30_000,
-});
-
-function startRelay(producer: EventProducer, metrics = new Registry()) {
+function startRelay(producer: EventProducer, options: { metrics?: Registry; lookAgainMs?: number } = {}) {
   return scope.use(
     'relay',
-    startOutboxRelay({ pool, config: databaseConfig(), producer, log: silentLog, metrics }),
+    startOutboxRelay({ pool, producer, log: silentLog, metrics: new Registry(), ...options }),
   );
 }
 
@@ -110,18 +103,27 @@ const numbersOf = (sent: readonly Sent[], key: string) =>
   sent.filter(each => each.key === key).map(({ n }) => n);
 
 describe('the relay of the outbox', () => {
-  test('publishes what was committed as soon as it is, and nothing else', async () => {
+  test('publishes what was committed as soon as it is woken, and nothing else', async () => {
     const { sent, producer } = createRecorder();
-    startRelay(producer);
+    const relay = startRelay(producer, { lookAgainMs: 60_000 });
     await add([eventOf('a', 1)]);
+    relay.wake();
     await vi.waitFor(() => expect(sent).toEqual([{ key: 'a', n: 1 }]), wait);
     await add([eventOf('a', 2)], 'ROLLBACK');
-    await add([eventOf('a', 3)]);
-    await vi.waitFor(() => expect(numbersOf(sent, 'a')).toEqual([1, 3]), wait);
+    await add([eventOf('a', 3), eventOf('a', 4)]);
+    relay.wake();
+    await vi.waitFor(() => expect(numbersOf(sent, 'a')).toEqual([1, 3, 4]), wait);
     await vi.waitFor(
       async () => expect((await pool.query('SELECT 1 FROM outbox_events')).rowCount).toBe(0),
       wait,
     );
+  });
+
+  test('finds by itself what an instance has left that has ended since', async () => {
+    const { sent, producer } = createRecorder();
+    startRelay(producer, { lookAgainMs: 100 });
+    await add([eventOf('a', 1)]);
+    await vi.waitFor(() => expect(sent).toEqual([{ key: 'a', n: 1 }]), wait);
   });
 
   test('publishes each event once and the events of each key in order, however many relays there are', async () => {
@@ -154,7 +156,7 @@ describe('the metrics of the outbox', () => {
     const metrics = new Registry();
     const recorder = createRecorder();
     recorder.failing = true;
-    startRelay(recorder.producer, metrics);
+    startRelay(recorder.producer, { metrics });
     await add([eventOf('a', 1), eventOf('b', 1)]);
     expect(await metrics.metrics()).toMatch(/^outbox_events_pending 2$/m);
     recorder.failing = false;
@@ -170,10 +172,7 @@ describe('the metrics of the outbox', () => {
     const metrics = new Registry();
     const { sent, producer } = createRecorder();
     const away = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 1_000 });
-    scope.use(
-      'relay',
-      startOutboxRelay({ pool: away, config: databaseConfig(), producer, log: silentLog, metrics }),
-    );
+    scope.use('relay', startOutboxRelay({ pool: away, producer, log: silentLog, metrics }));
     await add([eventOf('a', 1)]);
     await vi.waitFor(() => expect(sent).toHaveLength(1), wait);
     await away.end();
@@ -188,7 +187,7 @@ describe('the metrics of the outbox', () => {
     const locker = await openPool().connect();
     await locker.query('BEGIN');
     await locker.query('LOCK TABLE outbox_events IN ACCESS EXCLUSIVE MODE');
-    startRelay(createRecorder().producer, metrics);
+    startRelay(createRecorder().producer, { metrics });
     const text = await metrics.metrics();
     expect(text).not.toMatch(/^outbox_events_pending \d/m);
     expect(text).toContain('outbox_events_published_total 0');

@@ -1,6 +1,5 @@
 import type { Pool, QueryResult } from 'pg';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type DatabaseConfig, listenToDatabase } from '../database.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
@@ -8,12 +7,8 @@ import type { EventProducer } from './client.ts';
 import { type DomainEvent, toMessage } from './events.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/** Channel that the table's trigger notifies. */
-const channel = 'outbox';
 /** Most events in one transaction of the relay. */
 const batchSize = 100;
-/** Longest time between two looks at the table, in case a notification was missed. */
-const lookAgainMs = 5_000;
 /** Longest time that the database may take to count the outbox for the metrics, in ms. */
 const countTimeoutMs = 1_000;
 
@@ -50,20 +45,28 @@ export function outboxRow(topic: string, event: DomainEvent) {
 
 interface RelayOptions {
   readonly pool: Pool;
-  readonly config: DatabaseConfig;
   readonly producer: EventProducer;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Longest time between two looks for events that another instance has left, in ms. @default 1000 */
+  readonly lookAgainMs?: number;
+}
+
+/** Publishes what an outbox holds. */
+export interface OutboxRelay extends Closable {
+  /** Looks for events now: to be called by who has committed some. */
+  wake(): void;
 }
 
 /**
  * Starts the relay of a transactional outbox: it publishes what `outbox_events` holds and deletes what the broker has
- * acknowledged, so that an event is published at least once if and only if its transaction was committed. A
- * notification of the database wakes it.
+ * acknowledged, so that an event is published at least once if and only if its transaction was committed. Whoever adds an
+ * event wakes the relay of its own process; relays of other instances find by themselves what that one leaves.
  *
  * @see https://microservices.io/patterns/data/transactional-outbox.html
  */
-export function startOutboxRelay({ pool, config, producer, log, metrics }: RelayOptions): Closable {
+export function startOutboxRelay(options: RelayOptions): OutboxRelay {
+  const { pool, producer, log, metrics, lookAgainMs = 1_000 } = options;
   const published = new Counter({
     name: 'outbox_events_published_total',
     help: 'Events that the broker has acknowledged.',
@@ -93,7 +96,6 @@ export function startOutboxRelay({ pool, config, producer, log, metrics }: Relay
       try {
         const rows = await publishBatch(pool, producer);
         published.inc(rows.length);
-        // Whatever is committed from now on rings.
         if (rows.length === batchSize || rows.some(({ hasNext }) => hasNext)) continue;
       } catch (error) {
         log.warn(`Publishing from the outbox failed and will be tried again: ${messageOf(error)}`);
@@ -102,17 +104,10 @@ export function startOutboxRelay({ pool, config, producer, log, metrics }: Relay
     }
   }
 
-  const listener = listenToDatabase({
-    config,
-    channel,
-    log,
-    onNotification: wakeUp.ring,
-    onListening: wakeUp.ring,
-  });
   const running = run();
   return {
+    wake: wakeUp.ring,
     close: closeOnce(async () => {
-      await listener.close();
       stopped = true;
       wakeUp.ring();
       await running;

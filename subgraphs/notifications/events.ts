@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BoundedMap } from '../../platform/bounded-map.ts';
 import { type EventHandlers, eventHandler } from '../../platform/kafka/event-handlers.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
-import type { NotificationStore } from './store.ts';
+import type { LiveFeeds } from './live-feeds.ts';
 
 /** Topic of the events that this service consumes; see docs/events.md. */
 export const orderEventsTopic = 'orders.events';
@@ -17,17 +17,17 @@ const orderPlaced = z.object({
 const orderCancelled = z.object({ orderId: z.uuid(), customerId: z.string().min(1).max(255) });
 
 /** Makes a notification of each event that concerns a customer. */
-export function createEventHandlers(store: Pick<NotificationStore, 'add'>): EventHandlers {
+export function createEventHandlers(feeds: Pick<LiveFeeds, 'add'>): EventHandlers {
   return {
     'dev.portico.order.placed.v1': eventHandler(orderPlaced, async event => {
       const { orderId, items, total } = event.data;
       const pieces = items.reduce((sum, item) => sum + item.quantity, 0);
       const message = `Your order of ${pieces} ${pieces === 1 ? 'piece' : 'pieces'} for ${textOf(total)} was placed.`;
-      await store.add({ ...commonOf(event), kind: 'ORDER_PLACED', message, orderId });
+      await feeds.add({ ...commonOf(event), kind: 'ORDER_PLACED', message, orderId });
     }),
     'dev.portico.order.cancelled.v1': eventHandler(orderCancelled, async event => {
       const { orderId } = event.data;
-      await store.add({
+      await feeds.add({
         ...commonOf(event),
         kind: 'ORDER_CANCELLED',
         message: 'Your order was cancelled.',

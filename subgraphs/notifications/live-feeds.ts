@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConfig, listenToDatabase } from '../../platform/database.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
-import { feedChannel, type NotificationRow, type NotificationStore } from './store.ts';
+import { feedChannel, type NewNotification, type NotificationRow, type NotificationStore } from './store.ts';
 
 /** Rows read from a feed at once. */
 const readSize = 100;
@@ -23,8 +24,13 @@ export interface MissedNotifications {
 /** What a reader of a feed gets. */
 export type FeedEvent = NotificationRow | MissedNotifications;
 
-/** Live reading of customers' feeds. */
+/** Customers' feeds, to be added to and read live. */
 export interface LiveFeeds extends Closable {
+  /**
+   * Adds a notification to the customer's feed, once for an event, and wakes its readers at every instance. Whoever was not
+   * told that it succeeded adds it again.
+   */
+  add(notification: NewNotification): Promise<void>;
   /** Opens a feed after a position, by default after its end. */
   follow(customerId: string, afterPosition?: bigint): FeedReader;
 }
@@ -42,17 +48,20 @@ interface LiveFeedsOptions {
 }
 
 /**
- * Follows feeds through the database: it wakes every instance of this service when a feed has grown, whichever instance
- * consumed the event, and each reader then reads on from its own position. A wake-up that was lost costs time, never a
- * notification: all readers are woken when the connection is back.
+ * Follows feeds: the instance that consumed an event wakes its own readers, and through the database those of all others;
+ * each reader then reads on from its own position. A wake-up that was lost costs time, never a notification: all readers
+ * are woken when the connection is back.
  */
 export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveFeeds {
+  const self = randomUUID();
   const readersByCustomer = new Map<string, Set<() => void>>();
   const listener = listenToDatabase({
     config,
     channel: feedChannel,
     log,
-    onNotification: customerId => wake(readersByCustomer.get(customerId)),
+    onNotification(payload) {
+      if (!payload.startsWith(self)) wake(readersByCustomer.get(payload.slice(self.length + 1)));
+    },
     onListening: () => {
       for (const readers of readersByCustomer.values()) wake(readers);
     },
@@ -114,6 +123,12 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
   }
 
   return {
+    async add(notification) {
+      const { customerId } = notification;
+      await store.add(notification);
+      wake(readersByCustomer.get(customerId));
+      await store.announce(`${self} ${customerId}`);
+    },
     follow,
     close: closeOnce(async () => {
       closed = true;

@@ -32,7 +32,7 @@ export async function startNotifications(context: ProcessContext<NotificationsCo
       config,
       groupId: name,
       topic: orderEventsTopic,
-      handlers: createEventHandlers(store),
+      handlers: createEventHandlers(feeds),
       deadLetters,
       log,
       metrics,

@@ -18,7 +18,7 @@ interface NotificationPage extends PageRequest {
   readonly unreadOnly: boolean;
 }
 
-/** Channel on which the database says whose feed has grown; the payload is the customer's id. */
+/** Channel on which one instance tells the others that a feed has grown. */
 export const feedChannel = 'feed';
 
 /**
@@ -28,6 +28,8 @@ export const feedChannel = 'feed';
 export interface NotificationStore {
   /** Adds a notification to the customer's feed, once for an event. */
   add(notification: NewNotification): Promise<void>;
+  /** Says something on {@link feedChannel} to whoever listens now. */
+  announce(payload: string): Promise<void>;
   /** Position of the newest notification in a feed; 0 when it is empty. */
   lastPosition(customerId: string): Promise<bigint>;
   /** What follows a position in a feed, oldest first, at most `limit`. */
@@ -63,11 +65,17 @@ const insertNotification = prepare<
     SELECT $2::text, 1 WHERE NOT EXISTS (SELECT FROM notifications WHERE event_id = $6 AND customer_id = $2::text)
     ON CONFLICT (customer_id) DO UPDATE SET last_position = feeds.last_position + 1
     RETURNING customer_id, last_position
-  ), added AS (
-    INSERT INTO notifications (id, customer_id, position, kind, message, order_id, event_id, event_time)
-    SELECT $1, customer_id, last_position, $3, $4, $5, $6, $7 FROM feed RETURNING customer_id
   )
-  SELECT pg_notify('${feedChannel}', customer_id) FROM added`);
+  INSERT INTO notifications (id, customer_id, position, kind, message, order_id, event_id, event_time)
+  SELECT $1, customer_id, last_position, $3, $4, $5, $6, $7 FROM feed`);
+
+/**
+ * A NOTIFY in the transaction of each notification would make their commits wait for each other: PostgreSQL holds one lock
+ * of the whole database from it until the commit is on disk. This one waits for no disk.
+ */
+const notifyFeed = prepare<never, [payload: string]>(
+  `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${feedChannel}', $1)`,
+);
 
 const selectFeed = prepare<
   Omit<NotificationRow, 'position'> & { readonly position: string },
@@ -89,6 +97,9 @@ export function createNotificationStore(pool: Pool): NotificationStore {
         // Another instance added it meanwhile.
         if ((error as DatabaseError).constraint !== 'notifications_event_id_customer_id_key') throw error;
       }
+    },
+    async announce(payload) {
+      await notifyFeed(pool, [payload]);
     },
     async lastPosition(customerId) {
       const feed = await prisma.feed.findUnique({ where: { customerId } });

@@ -24,7 +24,7 @@ beforeAll(async () => {
     connectionString => new pg.Pool({ connectionString, max: 20 }),
   ) as typeof pools;
   prisma = new PrismaClient({ adapter: new PrismaPg(pools[0]) });
-  store = createOrderStore(pools[0]);
+  store = createOrderStore({ pool: pools[0], onChange: () => {} });
   stock = createStockStore(pools[1]);
 });
 afterAll(async () => {

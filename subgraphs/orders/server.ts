@@ -16,20 +16,20 @@ import { giveUpUndecidedOrders } from './undecided-orders.ts';
 export async function startOrders(context: ProcessContext<OrdersConfig>): Promise<Ports> {
   const { name, config, health, log, metrics, scope } = context;
   const { pool } = scope.use('database', await openDatabase(config, health, log));
-  const store = createOrderStore(pool);
+  const kafka = createKafka(config, name, log);
+  const producer = scope.use(
+    'event producer',
+    createProducer({ kafka, topics: [orderEventsTopic], config, log }),
+  );
+  const relay = scope.use('outbox relay', startOutboxRelay({ pool, producer, log, metrics }));
+
+  const store = createOrderStore({ pool, onChange: relay.wake });
   const system = joinSystem(context);
   const desk = {
     store,
     catalogue: createCatalogue(system.clientOf('products')),
     inventory: createInventory(system.clientOf('inventory', inventoryBreaker(config))),
   };
-
-  const kafka = createKafka(config, name, log);
-  const producer = scope.use(
-    'event producer',
-    createProducer({ kafka, topics: [orderEventsTopic], config, log }),
-  );
-  scope.use('outbox relay', startOutboxRelay({ pool, config, producer, log, metrics }));
   scope.use(
     'undecided orders',
     giveUpUndecidedOrders({ store, timeoutMs: config.UNDECIDED_ORDER_TIMEOUT_MS, log }),

@@ -125,16 +125,22 @@ const placeUndecided = prepare<
   )
   INSERT INTO outbox_events (id, topic, key, headers, value) SELECT $3, $4, $5, $6, $7 FROM placed RETURNING id`);
 
+interface OrderStoreOptions {
+  readonly pool: Pool;
+  /** Called when a change that has an event was tried: whether it was committed, only the database may know. */
+  readonly onChange: () => void;
+}
+
 /** Makes the store of the orders: what every order needs is SQL of our own, the rest is Prisma's. */
-export function createOrderStore(pool: Pool): OrderStore {
+export function createOrderStore({ pool, onChange }: OrderStoreOptions): OrderStore {
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     findByKey: async (customerId, idempotencyKey) =>
       (await selectByKey(pool, [customerId, idempotencyKey]))[0] ?? null,
     begin: order => begin(pool, order),
-    place: order => place(pool, order),
-    giveUp: id => prisma.$transaction(tx => giveUp(tx, id)),
-    cancel: (customerId, id) => prisma.$transaction(tx => cancel(tx, customerId, id)),
+    place: order => place(pool, order).finally(onChange),
+    giveUp: id => prisma.$transaction(tx => giveUp(tx, id)).finally(onChange),
+    cancel: (customerId, id) => prisma.$transaction(tx => cancel(tx, customerId, id)).finally(onChange),
     async findMany(customerId, ids) {
       const rows = await selectByIds(pool, [ids]);
       const theirs = rows.filter(row => row.customerId === customerId && row.placedAt) as PlacedOrder[];
