@@ -95,6 +95,11 @@ function send(n: number, { subject = 'order-1', as = type } = {}) {
   });
 }
 
+function sendTo(partition: number, n: number) {
+  const event = createEvent({ type, source: '/orders', subject: `order-${n}`, data: { n } });
+  return producer.send({ topic, messages: [{ ...toMessage(event), partition }] });
+}
+
 /** The dead letters so far. */
 async function readDeadLetters() {
   const consumer = kafka.consumer({ groupId: 'reader', maxWaitTimeInMs: 100 });
@@ -179,10 +184,6 @@ describe('a consumer', () => {
         got.push(data.n);
       },
     });
-    const sendTo = (partition: number, n: number) => {
-      const event = createEvent({ type, source: '/orders', subject: `order-${n}`, data: { n } });
-      return producer.send({ topic, messages: [{ ...toMessage(event), partition }] });
-    };
     const retried = () => sum('events_consumed_total', { outcome: 'retried' });
     await sendTo(0, 1);
     await sendTo(0, 2);
@@ -194,6 +195,24 @@ describe('a consumer', () => {
     isFailing = false;
     await sendTo(0, 4);
     await vi.waitFor(() => expect(got).toEqual([3, 1, 2, 4]), wait);
+  });
+
+  test('handles what it fetched of several partitions at the same time', async () => {
+    const got: number[] = [];
+    let release = () => {};
+    const released = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    await sendTo(0, 1);
+    await sendTo(1, 2);
+    startConsumer({
+      async handle({ data }) {
+        if (data.n === 1) await released;
+        got.push(data.n);
+        if (data.n === 2) release();
+      },
+    });
+    await vi.waitFor(() => expect(got).toEqual([2, 1]), wait);
   });
 
   test('that is closed while it waits to try again has committed nothing of it', async () => {

@@ -28,6 +28,8 @@ interface ConsumeOptions {
   readonly health: HealthRegistry;
 }
 
+/** Partitions whose messages are handled at the same time; fewer than a service's connections to its database. */
+const concurrentPartitions = 4;
 const firstRestartMs = 200;
 const maxRestartMs = 5_000;
 /** Longest wait at the close for handlers and the broker, in ms; what was not committed then comes again. */
@@ -84,7 +86,11 @@ export function consume(options: ConsumeOptions): Closable {
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
-      await consumer.run({ eachBatchAutoResolve: false, eachBatch: createBatchHandler(handling) });
+      await consumer.run({
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: concurrentPartitions,
+        eachBatch: createBatchHandler(handling),
+      });
       log.debug({ topic, groupId }, 'Consuming');
       await Promise.race([crashed, stopped]);
     } finally {
