@@ -132,20 +132,28 @@ describe('the events of orders', () => {
   test('are shared by the instances of a service, and taken over from one that is killed', async () => {
     const countOf = (name: string) =>
       metricOf(shop, name, 'events_consumed_total', { outcome: 'handled', topic: 'orders.events' });
-    const before = await Promise.all(['notifications-1', 'notifications-2'].map(countOf));
+    const instances = ['notifications-1', 'notifications-2'];
+    for (const name of instances)
+      await vi.waitFor(async () => {
+        const health = await (await fetch(shop.actuator(name, 'health'))).json();
+        expect(health).toMatchObject({ components: { kafka: { details: { phase: 'consuming' } } } });
+      }, wait);
+    const before = await Promise.all(instances.map(countOf));
     const many = Array.from({ length: 60 }, () => placedEvent('erin'));
     await publish(shop, many);
     await vi.waitFor(async () => expect(await notificationsOf(shop, 'erin')).toHaveLength(60), wait);
-    const after = await Promise.all(['notifications-1', 'notifications-2'].map(countOf));
+    const after = await Promise.all(instances.map(countOf));
     for (const [index, count] of after.entries()) expect(count).toBeGreaterThan(before[index] ?? 0);
-    const metrics = await (await fetch(shop.actuator('notifications-1', 'prometheus'))).text();
-    for (const partition of [0, 1, 2])
-      expect(metrics).toMatch(
-        new RegExp(
-          `^events_consumer_lag\\{topic="orders.events",partition="${partition}",group="notifications"\\} \\d+$`,
-          'm',
-        ),
-      );
+    await vi.waitFor(async () => {
+      const metrics = await (await fetch(shop.actuator('notifications-1', 'prometheus'))).text();
+      for (const partition of [0, 1, 2])
+        expect(metrics).toMatch(
+          new RegExp(
+            `^events_consumer_lag\\{topic="orders.events",partition="${partition}",group="notifications"\\} \\d+$`,
+            'm',
+          ),
+        );
+    }, wait);
 
     const more = Array.from({ length: 60 }, () => placedEvent('erin'));
     await publish(shop, more.slice(0, 30));
