@@ -10,11 +10,11 @@ import { noHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
+import { type LiveOperation, LiveStream, type StreamHost, type StreamObserver } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
 import { LiveResults } from './results.ts';
-import type { Upstreams } from './upstream.ts';
+import type { UpstreamSink, Upstreams } from './upstream.ts';
 
 /** Who runs an operation, and how its results go there. */
 export interface LiveClient {
@@ -69,7 +69,7 @@ export function isLive(operation: Operation): operation is LiveOperation {
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
   const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
   const reader = createOperationReader(log);
-  const streamsByKey = new Map<string, Set<LiveStream>>();
+  const streamsByKey = new Map<string, readonly LiveStream[]>();
 
   const observer: StreamObserver = {
     ...metrics,
@@ -81,10 +81,16 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       }
     },
     ended(stream) {
-      const streams = streamsByKey.get(stream.key);
-      streams?.delete(stream);
-      if (streams?.size === 0) streamsByKey.delete(stream.key);
+      const others = streamsByKey.get(stream.key)?.filter(other => other !== stream) ?? [];
+      if (others.length > 0) streamsByKey.set(stream.key, others);
+      else streamsByKey.delete(stream.key);
     },
+  };
+  const host: StreamHost = {
+    open: (operation, given, sink) => openUpstream({ supergraph, upstreams }, operation, given, sink),
+    resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
+    observer,
+    log,
   };
 
   function joinOrBegin(operation: LiveOperation, caller: OperationCaller): LiveStream {
@@ -92,21 +98,11 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     const after = resumption?.startOf(operation.variables);
     if (after !== undefined) metrics.replayed();
     const key = keyOf(operation, caller);
-    const streams = streamsByKey.get(key) ?? new Set();
+    const streams = streamsByKey.get(key) ?? [];
     for (const stream of streams)
       if (isShareable && (after === undefined ? stream.isCurrent : stream.position === after)) return stream;
-    const stream = new LiveStream({
-      key,
-      operation,
-      caller,
-      after,
-      open: (current, variables, sink) =>
-        openUpstream({ supergraph, upstreams, caller }, current, variables, sink),
-      resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
-      observer,
-      log,
-    });
-    streamsByKey.set(key, streams.add(stream));
+    const stream = new LiveStream({ key, operation, caller, after }, host);
+    streamsByKey.set(key, [...streams, stream]);
     stream.begin();
     return stream;
   }
@@ -179,14 +175,10 @@ async function executeOnce(
 }
 
 function openUpstream(
-  {
-    supergraph,
-    upstreams,
-    caller,
-  }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'> & { readonly caller: OperationCaller },
+  { supergraph, upstreams }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'>,
   { graph, subscription: { plan, resumption } }: LiveOperation,
-  variables: Readonly<Record<string, unknown>>,
-  sink: Parameters<Upstreams['subscribe']>[1],
+  { variables, caller }: Parameters<StreamHost['open']>[1],
+  sink: UpstreamSink,
 ) {
   const hash = graph.subgraphs.find(({ name }) => name === plan.subgraph)?.hash;
   return upstreams.subscribe(
