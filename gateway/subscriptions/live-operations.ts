@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../config.ts';
 import { graphNotReady } from '../errors.ts';
 import type { Apollo } from '../graphql-route.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
-import { noHeaders } from '../routing/header-rules.ts';
+import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -19,6 +19,8 @@ import type { UpstreamSink, Upstreams } from './upstream.ts';
 /** Who runs an operation, and how its results go there. */
 export interface LiveClient {
   readonly caller: OperationCaller;
+  /** Headers of the client's request that go to subgraphs for as long as it listens. */
+  readonly headers: PassedHeaders['request'];
   readonly transport: Transport;
 }
 
@@ -40,12 +42,12 @@ export interface LiveOperations extends Closable {
    */
   read(request: OperationRequest): Operation;
   /**
-   * Runs a subscription. Clients that ask for the same, on behalf of the same caller, share one subscription of the
-   * subgraph and one run of the plan for each event.
+   * Runs a subscription. Clients that ask for the same, on behalf of the same caller and with the same headers, share
+   * one subscription of the subgraph and one run of the plan for each event.
    */
   subscribe(operation: LiveOperation, client: LiveClient, events: ClientEvents): LiveResults;
   /** Runs a query or mutation the way it goes over plain HTTP. */
-  execute(operation: Operation, caller: OperationCaller): Promise<ExecutionResult>;
+  execute(operation: Operation, client: Omit<LiveClient, 'transport'>): Promise<ExecutionResult>;
 }
 
 interface LiveOperationsOptions {
@@ -93,15 +95,15 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     log,
   };
 
-  function joinOrBegin(operation: LiveOperation, caller: OperationCaller): LiveStream {
+  function joinOrBegin(operation: LiveOperation, { caller, headers }: LiveClient): LiveStream {
     const { resumption, isShareable } = operation.subscription;
     const after = resumption?.startOf(operation.variables);
     if (after !== undefined) metrics.replayed();
-    const key = keyOf(operation, caller);
+    const key = keyOf(operation, caller, headers);
     const streams = streamsByKey.get(key) ?? [];
     for (const stream of streams)
       if (isShareable && (after === undefined ? stream.isCurrent : stream.position === after)) return stream;
-    const stream = new LiveStream({ key, operation, caller, after }, host);
+    const stream = new LiveStream({ key, operation, caller, headers, after }, host);
     streamsByKey.set(key, [...streams, stream]);
     stream.begin();
     return stream;
@@ -121,8 +123,9 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       if (!graph) throw graphNotReady();
       return reader.read(graph, request);
     },
-    subscribe(operation, { caller, transport }, { onOverflow, onEnded }) {
-      const stream = joinOrBegin(operation, caller);
+    subscribe(operation, client, { onOverflow, onEnded }) {
+      const { transport } = client;
+      const stream = joinOrBegin(operation, client);
       const results = new LiveResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
         onOverflow(error) {
@@ -139,13 +142,13 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       stream.add(results);
       return results;
     },
-    async execute({ request }, caller) {
+    async execute({ request }, client) {
       const server = apollo();
       if (!server) return { errors: [graphNotReady().toGraphQLError()] };
       const leave = limit.enter();
       if (!leave) return { errors: [overloaded().toGraphQLError()] };
       try {
-        return await executeOnce(server, request, caller);
+        return await executeOnce(server, request, client);
       } finally {
         leave();
       }
@@ -160,7 +163,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
 async function executeOnce(
   server: Apollo,
   { query, variables, operationName }: OperationRequest,
-  caller: OperationCaller,
+  { caller, headers }: Omit<LiveClient, 'transport'>,
 ): Promise<ExecutionResult> {
   const { body } = await server.executeOperation(
     {
@@ -168,7 +171,7 @@ async function executeOnce(
       variables: (variables ?? {}) as Record<string, never>,
       ...(operationName == null ? {} : { operationName }),
     },
-    { contextValue: { caller, headers: noHeaders } },
+    { contextValue: { caller, headers: passOneWay(headers) } },
   );
   if (body.kind !== 'single') throw new Error('Incremental delivery expected not to be asked for, but was');
   return body.singleResult as ExecutionResult;
@@ -214,8 +217,12 @@ function followGraph(
 }
 
 /** Subscriptions with the same key bring the same results. */
-function keyOf({ subscription, variables }: LiveOperation, { caller }: OperationCaller): string {
+function keyOf(
+  { subscription, variables }: LiveOperation,
+  { caller }: OperationCaller,
+  headers: PassedHeaders['request'],
+): string {
   const others = subscription.resumption?.othersOf(variables) ?? variables;
   const who = caller && [caller.kind, caller.id, [...caller.scopes].sort()];
-  return JSON.stringify([subscription.id, others, who ?? null]);
+  return JSON.stringify([subscription.id, others, who ?? null, headers]);
 }

@@ -85,7 +85,7 @@ function open({
     log: silentLog,
   };
   const stream = new LiveStream(
-    { key: 'key', operation: operationOf(query), caller: anonymous, after },
+    { key: 'key', operation: operationOf(query), caller: anonymous, headers: {}, after },
     host,
   );
   const listener = receiver();

@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { SubgraphEvent } from '../execution/subscription-plan.ts';
+import type { PassedHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
@@ -18,6 +19,8 @@ export interface LiveStreamOptions {
   readonly key: string;
   readonly operation: LiveOperation;
   readonly caller: OperationCaller;
+  /** Headers that go to subgraphs with each event's fetches. */
+  readonly headers: PassedHeaders['request'];
   /** Cursor after which the events begin; undefined for those that come from now on. */
   readonly after: string | undefined;
 }
@@ -69,6 +72,7 @@ export class LiveStream implements UpstreamSink {
   readonly isCurrent: boolean;
   readonly key: string;
   readonly #caller: OperationCaller;
+  readonly #headers: PassedHeaders['request'];
   readonly #host: StreamHost;
   readonly #listeners = new Set<StreamListener>();
   #operation: LiveOperation;
@@ -88,10 +92,11 @@ export class LiveStream implements UpstreamSink {
   #ended = false;
   #mergedInto: LiveStream | undefined;
 
-  constructor({ key, operation, caller, after }: LiveStreamOptions, host: StreamHost) {
+  constructor({ key, operation, caller, headers, after }: LiveStreamOptions, host: StreamHost) {
     this.key = key;
     this.#operation = operation;
     this.#caller = caller;
+    this.#headers = headers;
     this.#host = host;
     this.position = after;
     this.#received = after;
@@ -232,7 +237,7 @@ export class LiveStream implements UpstreamSink {
     this.#underWay += 1;
     observer.eventReceived(subgraph);
     const result = subscription.plan
-      .runEvent(event, { variables, caller: this.#caller })
+      .runEvent(event, { variables, caller: this.#caller, headers: this.#headers })
       .catch(error => failed(error));
     this.#deliveries = this.#deliveries.then(async () => {
       const completed = await result;

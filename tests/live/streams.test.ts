@@ -1,4 +1,7 @@
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient } from 'graphql-ws';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { createGraphClient, type GraphClient, type GraphResult } from '../../dev/graph-client.ts';
 import { useFront } from '../helpers/front.ts';
 import { metricOf } from '../helpers/metrics.ts';
@@ -38,11 +41,23 @@ describe('live operations', () => {
   /** Waits until that many subscriptions are open at the subgraph. */
   const readers = (count: number) => expect.poll(() => feed.readers, { timeout: 5_000 }).toBe(count);
 
-  const clients: GraphClient[] = [];
+  const clients: Pick<GraphClient, 'close'>[] = [];
   function connect(token?: string): GraphClient {
     const client = createGraphClient(front.graphUrl, token);
     clients.push(client);
     return client;
+  }
+  /** Subscribes over a WebSocket that was opened with headers. */
+  function listenWith(headers: Record<string, string>) {
+    class SocketWithHeaders extends WebSocket {
+      constructor(url: string, protocol: string) {
+        super(url, protocol, { headers });
+      }
+    }
+    const url = front.graphUrl.replace('http', 'ws');
+    const client = createClient({ url, webSocketImpl: SocketWithHeaders, retryAttempts: 0 });
+    clients.push({ close: async () => client.dispose() });
+    return client.iterate({ query: named }) as unknown as AsyncIterator<GraphResult<Changed>>;
   }
   afterEach(async () => {
     await Promise.all(clients.splice(0).map(client => client.close()));
@@ -87,6 +102,33 @@ describe('live operations', () => {
     feed.change(2, { sku: 'PEN' });
     feed.change(3, { sku: 'INK' });
     expect(await Promise.all(firsts)).toEqual([[2], [2], [2], [3]]);
+  });
+
+  test('fetch with the headers of their client, and are shared only where these are the same', async () => {
+    const traced = (id: string) => ({ traceparent: `00-${id.repeat(32)}-${id.repeat(16)}-01` });
+    const subscriptions = [
+      listenWith({ 'accept-language': 'de', ...traced('1') }),
+      listenWith({ 'accept-language': 'de', ...traced('2') }),
+      listenWith({ 'accept-language': 'fr' }),
+    ];
+    const firsts = subscriptions.map(subscription => take(subscription, 1));
+    const stream = createSseClient({
+      url: front.graphUrl,
+      headers: { 'accept-language': 'de', ...traced('3') },
+    });
+    const streamed = stream.iterate<Changed['priceChanged']>({ query: named }).next();
+    await expect.poll(() => live('operations')).toBe(4);
+    await readers(2);
+    catalogueSubgraph.takeRequests();
+
+    feed.change(4);
+
+    expect(await Promise.all(firsts)).toEqual([[4], [4], [4]]);
+    expect((await streamed).value).toMatchObject({ data: { priceChanged: { amount: 4 } } });
+    const requests = catalogueSubgraph.takeRequests();
+    expect(requests.map(({ headers }) => headers['accept-language']).sort()).toEqual(['de', 'fr']);
+    expect(requests.filter(({ headers }) => headers['traceparent'])).toEqual([]);
+    stream.dispose();
   });
 
   test('begin after a cursor, and join those that stand where they have arrived', async () => {
