@@ -202,6 +202,20 @@ describe('a live stream', () => {
     expect(listener.endings).toEqual([]);
   });
 
+  test('opens again what was lost at once, before anything came, and not later', async () => {
+    const { openings, last, listener } = open({ resumable: false });
+    last().sink.opened();
+    await vi.advanceTimersByTimeAsync(1_000);
+    last().sink.lost({ begun: true, cause: undefined });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(openings).toHaveLength(2);
+    last().sink.opened();
+    await vi.advanceTimersByTimeAsync(3_000);
+    last().sink.lost({ begun: true, cause: undefined });
+    await settle();
+    expect(listener.endings[0]?.extensions).toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
+  });
+
   test('closes its subscription when too many events are under way, and reads the rest after them', async () => {
     const { openings, last, listener, hold } = open();
     const release = hold();
