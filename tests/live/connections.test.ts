@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -108,6 +109,38 @@ describe('a client that reads too slowly', () => {
     await client.close();
     const all = [...slow.cursors, ...rest].map(Number);
     expect(all).toEqual(Array.from({ length: Number(last) - from }, (_, index) => from + 1 + index));
+  });
+
+  test.each([
+    { transport: 'Server-Sent Events', accept: 'text/event-stream', ending: 'event: complete\ndata: \n\n' },
+    {
+      transport: 'multipart HTTP',
+      accept: 'multipart/mixed;subscriptionSpec=1.0',
+      ending: '\r\n--graphql--\r\n',
+    },
+  ])('is told so with its cursor over $transport too, and its response ends', async ({ accept, ending }) => {
+    const asking = request(front.graphUrl, {
+      method: 'POST',
+      headers: { accept, 'content-type': 'application/json' },
+    });
+    asking.end(JSON.stringify({ query: notes }));
+    const [response] = (await once(asking, 'response')) as [IncomingMessage];
+    await expect.poll(() => feed.readers).toBe(1);
+    const from = Number(feed.cursor);
+    await publishUntilTooSlow();
+    expect(feed.readers).toBe(0);
+    let text = '';
+    for await (const chunk of response) text += String(chunk);
+
+    expect(text.endsWith(ending)).toBe(true);
+    const cursors = [...text.matchAll(/"priceChanged":\{"cursor":"(\d+)"/g)].map(([, cursor]) =>
+      Number(cursor),
+    );
+    expect(cursors).toEqual(cursors.map((_, index) => from + 1 + index));
+    const [, errors = ''] = /"errors":(\[\{.*\}\])\}/.exec(text) ?? [];
+    expect(JSON.parse(errors)).toMatchObject([
+      { extensions: { code: 'SLOW_CLIENT', cursor: String(cursors.at(-1)) } },
+    ]);
   });
 
   test('takes no more memory than its buffer, when there are a thousand of them', async () => {
