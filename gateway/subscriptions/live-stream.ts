@@ -272,8 +272,10 @@ export class LiveStream implements UpstreamSink {
 
 function lostError(subgraph: string, cause: unknown, cursor: string | undefined): GraphQLError {
   if (cause instanceof GraphQLError) return cause;
-  const message =
+  const what =
     cause instanceof PorticoError ? cause.message : `The connection to the subgraph '${subgraph}' was lost`;
+  const where = cursor === undefined ? '; what came since is not known' : ' after the cursor';
+  const message = `${what}. Subscribe again${where}.`;
   const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };
   return new PorticoError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
 }

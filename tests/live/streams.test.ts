@@ -310,7 +310,13 @@ describe('live operations', () => {
       return undefined;
     })().catch((error: unknown) => error);
     for (const instance of instances) await instance.close();
-    expect(await ended).toMatchObject([{ extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'prices' } }]);
+    expect(await ended).toMatchObject([
+      {
+        message:
+          "The connection to the subgraph 'prices' was lost. Subscribe again; what came since is not known.",
+        extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'prices' },
+      },
+    ]);
     instances.splice(0, 2, await servePrices(front, feed, 'one'), await servePrices(front, feed, 'two'));
   });
 
