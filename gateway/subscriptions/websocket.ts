@@ -92,6 +92,8 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
+    // What follows lives as long as the socket does, and is not to keep the request.
+    const headers = lastingHeaders(passHeaders(rules, request.headers).request);
     sockets.handleUpgrade(request, stream, head, socket => {
       socket.on('error', () => {});
       // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
@@ -106,7 +108,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      carry(socket, lastingHeaders(passHeaders(rules, request.headers).request), exit);
+      carry(socket, headers, exit);
     });
   }
 
