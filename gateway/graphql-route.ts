@@ -6,7 +6,7 @@ import type { GatewayConfig } from './config.ts';
 import { graphNotReady } from './errors.ts';
 import type { OperationContext } from './operation-context.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
-import { passHeaders } from './routing/header-rules.ts';
+import { headerRulesOf, passHeaders } from './routing/header-rules.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
 
@@ -26,10 +26,7 @@ interface GraphQLRouteOptions {
 export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions): void {
   const { apollo, authenticator, limit, streams, config } = options;
   const contexts = new WeakMap<FastifyRequest, OperationContext>();
-  const rules = {
-    toSubgraphs: config.HEADERS_TO_SUBGRAPHS.map(name => name.toLowerCase()),
-    toClients: config.HEADERS_TO_CLIENTS.map(name => name.toLowerCase()),
-  };
+  const rules = headerRulesOf(config);
   const enter = ({ raw }: FastifyReply) => {
     const leave = limit.enter();
     if (raw.destroyed) leave?.();
@@ -58,9 +55,10 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     },
     async handler(request, reply) {
       const format = streamFormatOf(request);
-      const { caller } = contexts.get(request) as OperationContext;
+      const { caller, headers } = contexts.get(request) as OperationContext;
       try {
-        if (format && (await streams.serve({ request, reply, format, caller }))) return reply;
+        if (format && (await streams.serve({ request, reply, format, caller, headers: headers.request })))
+          return reply;
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);

@@ -31,6 +31,12 @@ function event(orderId: string, what: string): EventEvidence {
 /** A small run in which all is well: one order placed, one cancelled, one given up, one that the client knows nothing of. */
 function wellRun() {
   const letter = { eventId: 'poison', reason: 'not an id', missingHeaders: [] as string[] };
+  const notifications: NotificationEvidence[] = [
+    { orderId: 'placed', customer: 'ada', kind: 'ORDER_PLACED' },
+    { orderId: 'cancelled', customer: 'ada', kind: 'ORDER_PLACED' },
+    { orderId: 'cancelled', customer: 'ada', kind: 'ORDER_CANCELLED' },
+    { orderId: 'unknown', customer: 'ada', kind: 'ORDER_PLACED' },
+  ];
   const ledger: Ledger = {
     initialStock: new Map([['MUG', 10]]),
     orders: [
@@ -41,6 +47,8 @@ function wellRun() {
     ],
     restocks: [{ sku: 'MUG', quantity: 5, key: 'restock', acknowledged: true }],
     poison: [{ eventId: 'poison', acknowledged: true }],
+    heard: notifications.map(each => ({ ...each })),
+    listenerConnections: 1,
   };
   const evidence = {
     orders: [
@@ -58,12 +66,7 @@ function wellRun() {
       { orderId: 'unknown', status: 'RESERVED', lines },
     ] as ReservationEvidence[],
     restocks: [{ sku: 'MUG', quantity: 5, key: 'restock' }],
-    notifications: [
-      { orderId: 'placed', customer: 'ada', kind: 'ORDER_PLACED' },
-      { orderId: 'cancelled', customer: 'ada', kind: 'ORDER_PLACED' },
-      { orderId: 'cancelled', customer: 'ada', kind: 'ORDER_CANCELLED' },
-      { orderId: 'unknown', customer: 'ada', kind: 'ORDER_PLACED' },
-    ] as NotificationEvidence[],
+    notifications,
     events: [
       event('placed', 'placed'),
       event('cancelled', 'placed'),
@@ -280,6 +283,27 @@ describe('the check after a run', () => {
       'placed ORDER_CANCELLED of ada',
       ({ evidence }) =>
         evidence.notifications.push({ orderId: 'placed', customer: 'ada', kind: 'ORDER_CANCELLED' }),
+    ],
+    [
+      'a notification does not come to its listener',
+      'events',
+      'lost',
+      'placed ORDER_PLACED of ada',
+      ({ ledger }) => without(ledger.heard, 0),
+    ],
+    [
+      'a notification comes to its listener twice',
+      'events',
+      'duplicated',
+      'placed ORDER_PLACED of ada',
+      ({ ledger }) => ledger.heard.push({ orderId: 'placed', customer: 'ada', kind: 'ORDER_PLACED' }),
+    ],
+    [
+      'a listener is told that notifications are gone',
+      'events',
+      'wrong',
+      ' NotificationsMissed of ada',
+      ({ ledger }) => ledger.heard.push({ orderId: '', customer: 'ada', kind: 'NotificationsMissed' }),
     ],
     [
       'a message that can be handled was put aside',

@@ -1,4 +1,5 @@
 import { checkEvents } from './checks/events.ts';
+import { checkListeners } from './checks/listeners.ts';
 import { checkMessages } from './checks/messages.ts';
 import { checkOrders } from './checks/orders.ts';
 import { checkStock } from './checks/stock.ts';
@@ -8,5 +9,7 @@ import type { Ledger } from './ledger.ts';
 
 /** Compares what the clients were told with what is there at rest. */
 export function findViolations(ledger: Ledger, evidence: Evidence): Violation[] {
-  return [checkStock, checkOrders, checkEvents, checkMessages].flatMap(check => [...check(ledger, evidence)]);
+  return [checkStock, checkOrders, checkEvents, checkListeners, checkMessages].flatMap(check => [
+    ...check(ledger, evidence),
+  ]);
 }

@@ -31,6 +31,8 @@ export function figuresOf({ ledger, evidence, faults, repeated, rest, violations
     'events delivered again': evidence.events.length - firstOfEach(evidence.events).length,
     '  on purpose': repeated,
     notifications: evidence.notifications.length,
+    '  that came to those who listen': ledger.heard.length,
+    'connections of those who listen': ledger.listenerConnections,
     'events that can not be handled': ledger.poison.length,
     'dead letters': evidence.deadLetters.length,
     duplicates: ofKind('duplicated'),

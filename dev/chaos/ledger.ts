@@ -33,6 +33,13 @@ export interface PoisonRecord {
   acknowledged: boolean;
 }
 
+/** Something that came to a customer who listens. */
+export interface HeardRecord {
+  readonly customer: string;
+  readonly kind: string;
+  readonly orderId: string;
+}
+
 /** All that the clients did and were told: what the system has to keep to. */
 export interface Ledger {
   /** Pieces available of each sku before the first order. */
@@ -40,9 +47,12 @@ export interface Ledger {
   readonly orders: OrderRecord[];
   readonly restocks: RestockRecord[];
   readonly poison: PoisonRecord[];
+  readonly heard: HeardRecord[];
+  /** Times that those who listen were connected. */
+  listenerConnections: number;
 }
 
 /** Begins a ledger. */
 export function createLedger(initialStock: ReadonlyMap<string, number>): Ledger {
-  return { initialStock, orders: [], restocks: [], poison: [] };
+  return { initialStock, orders: [], restocks: [], poison: [], heard: [], listenerConnections: 0 };
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Closable } from '../../platform/lifecycle.ts';
 import { findLastingPorts } from '../ports.ts';
 import { loadSystemSettings } from '../settings.ts';
 import { type System, startSystem } from '../system.ts';
@@ -9,6 +10,7 @@ import { runClients } from './clients.ts';
 import type { Evidence } from './evidence.ts';
 import { doFaults, type FaultFigures } from './faults.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { startListeners } from './listeners.ts';
 import { sendPoison } from './poison.ts';
 import { createRandom } from './random.ts';
 import { type EvidenceSources, readEnds, readEvidence, readStock } from './read-evidence.ts';
@@ -60,6 +62,9 @@ const env = {
 };
 /** Longest time until nothing is under way any more, in ms: sessions, leases and undecided orders run out well within. */
 const restTimeoutMs = 60_000;
+/** Longest time from rest until everything has come to those who listen, in ms. */
+const hearingTimeoutMs = 10_000;
+const lookAgainMs = 100;
 const poisonEveryMs = 10_000;
 const repeatEveryMs = 4_000;
 const instances = 2;
@@ -76,6 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   // Every client that waits listens to it.
   setMaxListeners(0, signal);
   const running: Promise<unknown>[] = [];
+  let listeners: Closable | undefined;
   try {
     await untilRest(system, restTimeoutMs);
     const names = Array.from({ length: customers }, (_, index) => `customer-${index + 1}`);
@@ -84,6 +90,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const plan = planFaults({ seed, seconds, targets: [...system.children.keys()].sort() });
     onEvent(`${plan.length} faults are planned for ${seconds} s with seed ${seed}`);
     const { kafkaBrokers, graphUrl, keys } = system;
+    listeners = await startListeners({ graphUrl, mintToken: keys.mintToken, ledger, customers: names });
     const random = createRandom(seed).fork('clients');
     const doingFaults = doFaults({ system, dataDir, plan, signal, onEvent });
     const repeating = repeatEvents({
@@ -108,12 +115,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const rest = await untilRest(system, restTimeoutMs);
     onEvent(`at rest after ${(rest.tookMs / 1_000).toFixed(1)} s; checking`);
     const evidence = await readEvidence(sources);
+    await untilHeard(ledger, evidence);
+    await listeners.close();
     const [faults, repeated] = [await doingFaults, await repeating];
     const violations = [...violationsOfTheRun(faults, rest.restless), ...findViolations(ledger, evidence)];
     return { ledger, evidence, faults, repeated, rest, violations, sources, system };
   } catch (error) {
     stop.abort();
     await Promise.allSettled(running);
+    await listeners?.close();
     await system.close();
     throw error;
   }
@@ -152,6 +162,12 @@ async function startOwnSystem({
     env,
     ...(onLine ? { onLine } : {}),
   });
+}
+
+/** Waits until as much has come to those who listen as there is for them, if it does; the check says whether it is right. */
+async function untilHeard({ heard }: Ledger, { notifications }: Evidence): Promise<void> {
+  const deadlineMs = performance.now() + hearingTimeoutMs;
+  while (heard.length < notifications.length && performance.now() < deadlineMs) await delay(lookAgainMs);
 }
 
 /** Tells now and then how far the clients are. */

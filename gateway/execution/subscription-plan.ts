@@ -11,7 +11,7 @@ import type {
 import { Kind } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
 import type { OperationContext } from '../operation-context.ts';
-import { noHeaders } from '../routing/header-rules.ts';
+import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 
@@ -38,6 +38,8 @@ export interface EventRun {
   /** Coerced by the graph's schema. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly caller: OperationCaller;
+  /** Headers of the client's request that go to subgraphs. */
+  readonly headers: PassedHeaders['request'];
 }
 
 interface PlanOptions {
@@ -71,10 +73,10 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     query: primary.operation,
     operationName: primary.operationName,
     variableNames: primary.variableUsages ?? [],
-    async runEvent(event, { variables, caller }) {
+    async runEvent(event, { variables, caller, headers }) {
       const requestContext = {
         request: { variables },
-        context: { caller, headers: noHeaders } satisfies OperationContext,
+        context: { caller, headers: passOneWay(headers) } satisfies OperationContext,
         logger: log,
         metrics: {},
         schema: graph.schema,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { GatewayConfig } from '../config.ts';
 
 /** Headers of one client's request that go on to subgraphs, and what comes back from them. */
 export interface PassedHeaders {
@@ -12,11 +13,22 @@ export interface PassedHeaders {
   response(): Record<string, string | string[]>;
 }
 
-interface HeaderRules {
+/** Which headers go where. */
+export interface HeaderRules {
   /** Names, in lower case, of what goes to subgraphs; nothing else does. */
   readonly toSubgraphs: readonly string[];
   /** Names, in lower case, of what comes back. */
   readonly toClients: readonly string[];
+}
+
+/** The rules of a gateway's settings, in which names may have any case. */
+export function headerRulesOf(
+  config: Pick<GatewayConfig, 'HEADERS_TO_SUBGRAPHS' | 'HEADERS_TO_CLIENTS'>,
+): HeaderRules {
+  return {
+    toSubgraphs: config.HEADERS_TO_SUBGRAPHS.map(name => name.toLowerCase()),
+    toClients: config.HEADERS_TO_CLIENTS.map(name => name.toLowerCase()),
+  };
 }
 
 /** Begins to pass headers for one request. */
@@ -56,8 +68,18 @@ export function passHeaders(
   };
 }
 
-/** For what comes over a WebSocket, which has no headers of its own. */
-export const noHeaders: PassedHeaders = { request: {}, collect() {}, failed() {}, response: () => ({}) };
+/** Passes these headers to subgraphs, and none back: what is answered has no headers of its own. */
+export function passOneWay(request: PassedHeaders['request']): PassedHeaders {
+  return { request, collect() {}, failed() {}, response: () => ({}) };
+}
+
+/** Of the headers that go to subgraphs, those that hold for as long as a client listens; a trace is of one request. */
+export function lastingHeaders(request: PassedHeaders['request']): PassedHeaders['request'] {
+  return Object.fromEntries(Object.entries(request).filter(([name]) => !traceHeaders.has(name)));
+}
+
+/** https://www.w3.org/TR/trace-context/ and https://www.w3.org/TR/baggage/ */
+const traceHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage']);
 
 /**
  * An answer that is made of several may be kept as long as each of them: the shortest `max-age`; private if one is; not

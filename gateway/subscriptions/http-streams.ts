@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import * as z from 'zod';
 import { type ErrorCode, PorticoError } from '../../platform/errors.ts';
 import type { GatewayConfig } from '../config.ts';
+import { lastingHeaders, type PassedHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { LiveConnections } from './connections.ts';
 import { atExpiry } from './expiry.ts';
@@ -92,6 +93,8 @@ export interface StreamExchange {
   readonly reply: FastifyReply;
   readonly format: StreamFormat;
   readonly caller: OperationCaller;
+  /** Headers of the request that go to subgraphs. */
+  readonly headers: PassedHeaders['request'];
 }
 
 interface HttpStreamsOptions {
@@ -131,7 +134,8 @@ const urlSchema = requestSchema.extend({
 export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
   const { operations, formatError } = options;
   return {
-    async serve({ request, reply, format, caller }) {
+    async serve(exchange) {
+      const { request, reply, format, caller, headers } = exchange;
       let operation: Operation;
       try {
         operation = operations.read(readRequest(request));
@@ -143,7 +147,7 @@ export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
         return true;
       }
       if (isLive(operation)) {
-        await stream(options, { request, reply, format, caller }, operation);
+        await stream(options, exchange, operation);
         return true;
       }
       if (format !== eventStream) return false;
@@ -158,7 +162,7 @@ export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
           .send({ errors: [error.toJSON()] });
         return true;
       }
-      const result = await operations.execute(operation, caller);
+      const result = await operations.execute(operation, { caller, headers });
       await answer(reply, format, formatResult(result, formatError));
       return true;
     },
@@ -190,7 +194,7 @@ function streamHeaders({ headers }: StreamFormat): Record<string, string> {
 /** Streams a subscription until it ends, the client goes, its token expires, or the gateway shuts down. */
 async function stream(
   { operations, connections, formatError, config, metrics }: HttpStreamsOptions,
-  { reply, format, caller }: StreamExchange,
+  { reply, format, caller, headers }: StreamExchange,
   operation: LiveOperation,
 ): Promise<void> {
   const { raw } = reply;
@@ -208,7 +212,11 @@ async function stream(
   if (!exit)
     throw new PorticoError('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
   const destroyLater = () => setTimeout(() => raw.destroy(), lastWordMs).unref();
-  const results = operations.subscribe(operation, { caller, transport }, { onOverflow: destroyLater });
+  const results = operations.subscribe(
+    operation,
+    { caller, headers: lastingHeaders(headers), transport },
+    { onOverflow: destroyLater },
+  );
   const stopExpiry = atExpiry(caller, () =>
     endWith('failed', errorOf('UNAUTHENTICATED', 'The token has expired; subscribe with a new one')),
   );

@@ -6,19 +6,21 @@ import type { GatewayConfig } from '../config.ts';
 import { graphNotReady } from '../errors.ts';
 import type { Apollo } from '../graphql-route.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
-import { noHeaders } from '../routing/header-rules.ts';
+import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { type LiveOperation, LiveStream, type StreamObserver } from './live-stream.ts';
+import { type LiveOperation, LiveStream, type StreamHost, type StreamObserver } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
 import { LiveResults } from './results.ts';
-import type { Upstreams } from './upstream.ts';
+import type { UpstreamSink, Upstreams } from './upstream.ts';
 
 /** Who runs an operation, and how its results go there. */
 export interface LiveClient {
   readonly caller: OperationCaller;
+  /** Headers of the client's request that go to subgraphs for as long as it listens. */
+  readonly headers: PassedHeaders['request'];
   readonly transport: Transport;
 }
 
@@ -40,12 +42,12 @@ export interface LiveOperations extends Closable {
    */
   read(request: OperationRequest): Operation;
   /**
-   * Runs a subscription. Clients that ask for the same, on behalf of the same caller, share one subscription of the
-   * subgraph and one run of the plan for each event.
+   * Runs a subscription. Clients that ask for the same, on behalf of the same caller and with the same headers, share
+   * one subscription of the subgraph and one run of the plan for each event.
    */
   subscribe(operation: LiveOperation, client: LiveClient, events: ClientEvents): LiveResults;
   /** Runs a query or mutation the way it goes over plain HTTP. */
-  execute(operation: Operation, caller: OperationCaller): Promise<ExecutionResult>;
+  execute(operation: Operation, client: Omit<LiveClient, 'transport'>): Promise<ExecutionResult>;
 }
 
 interface LiveOperationsOptions {
@@ -68,8 +70,8 @@ export function isLive(operation: Operation): operation is LiveOperation {
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
   const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
-  const reader = createOperationReader(log);
-  const streamsByKey = new Map<string, Set<LiveStream>>();
+  const reader = createOperationReader({ metrics, log });
+  const streamsByKey = new Map<string, readonly LiveStream[]>();
 
   const observer: StreamObserver = {
     ...metrics,
@@ -81,32 +83,28 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       }
     },
     ended(stream) {
-      const streams = streamsByKey.get(stream.key);
-      streams?.delete(stream);
-      if (streams?.size === 0) streamsByKey.delete(stream.key);
+      const others = streamsByKey.get(stream.key)?.filter(other => other !== stream) ?? [];
+      if (others.length > 0) streamsByKey.set(stream.key, others);
+      else streamsByKey.delete(stream.key);
     },
   };
+  const host: StreamHost = {
+    open: (operation, given, sink) => openUpstream({ supergraph, upstreams }, operation, given, sink),
+    resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
+    observer,
+    log,
+  };
 
-  function joinOrBegin(operation: LiveOperation, caller: OperationCaller): LiveStream {
+  function joinOrBegin(operation: LiveOperation, { caller, headers }: LiveClient): LiveStream {
     const { resumption, isShareable } = operation.subscription;
     const after = resumption?.startOf(operation.variables);
     if (after !== undefined) metrics.replayed();
-    const key = keyOf(operation, caller);
-    const streams = streamsByKey.get(key) ?? new Set();
+    const key = keyOf(operation, caller, headers);
+    const streams = streamsByKey.get(key) ?? [];
     for (const stream of streams)
       if (isShareable && (after === undefined ? stream.isCurrent : stream.position === after)) return stream;
-    const stream = new LiveStream({
-      key,
-      operation,
-      caller,
-      after,
-      open: (current, variables, sink) =>
-        openUpstream({ supergraph, upstreams, caller }, current, variables, sink),
-      resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
-      observer,
-      log,
-    });
-    streamsByKey.set(key, streams.add(stream));
+    const stream = new LiveStream({ key, operation, caller, headers, after }, host);
+    streamsByKey.set(key, [...streams, stream]);
     stream.begin();
     return stream;
   }
@@ -125,8 +123,9 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       if (!graph) throw graphNotReady();
       return reader.read(graph, request);
     },
-    subscribe(operation, { caller, transport }, { onOverflow, onEnded }) {
-      const stream = joinOrBegin(operation, caller);
+    subscribe(operation, client, { onOverflow, onEnded }) {
+      const { transport } = client;
+      const stream = joinOrBegin(operation, client);
       const results = new LiveResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
         onOverflow(error) {
@@ -143,13 +142,13 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       stream.add(results);
       return results;
     },
-    async execute({ request }, caller) {
+    async execute({ request }, client) {
       const server = apollo();
       if (!server) return { errors: [graphNotReady().toGraphQLError()] };
       const leave = limit.enter();
       if (!leave) return { errors: [overloaded().toGraphQLError()] };
       try {
-        return await executeOnce(server, request, caller);
+        return await executeOnce(server, request, client);
       } finally {
         leave();
       }
@@ -164,7 +163,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
 async function executeOnce(
   server: Apollo,
   { query, variables, operationName }: OperationRequest,
-  caller: OperationCaller,
+  { caller, headers }: Omit<LiveClient, 'transport'>,
 ): Promise<ExecutionResult> {
   const { body } = await server.executeOperation(
     {
@@ -172,21 +171,17 @@ async function executeOnce(
       variables: (variables ?? {}) as Record<string, never>,
       ...(operationName == null ? {} : { operationName }),
     },
-    { contextValue: { caller, headers: noHeaders } },
+    { contextValue: { caller, headers: passOneWay(headers) } },
   );
   if (body.kind !== 'single') throw new Error('Incremental delivery expected not to be asked for, but was');
   return body.singleResult as ExecutionResult;
 }
 
 function openUpstream(
-  {
-    supergraph,
-    upstreams,
-    caller,
-  }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'> & { readonly caller: OperationCaller },
+  { supergraph, upstreams }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'>,
   { graph, subscription: { plan, resumption } }: LiveOperation,
-  variables: Readonly<Record<string, unknown>>,
-  sink: Parameters<Upstreams['subscribe']>[1],
+  { variables, caller }: Parameters<StreamHost['open']>[1],
+  sink: UpstreamSink,
 ) {
   const hash = graph.subgraphs.find(({ name }) => name === plan.subgraph)?.hash;
   return upstreams.subscribe(
@@ -222,8 +217,12 @@ function followGraph(
 }
 
 /** Subscriptions with the same key bring the same results. */
-function keyOf({ subscription, variables }: LiveOperation, { caller }: OperationCaller): string {
+function keyOf(
+  { subscription, variables }: LiveOperation,
+  { caller }: OperationCaller,
+  headers: PassedHeaders['request'],
+): string {
   const others = subscription.resumption?.othersOf(variables) ?? variables;
   const who = caller && [caller.kind, caller.id, [...caller.scopes].sort()];
-  return JSON.stringify([subscription.id, others, who ?? null]);
+  return JSON.stringify([subscription.id, others, who ?? null, headers]);
 }

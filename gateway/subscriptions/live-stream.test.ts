@@ -4,7 +4,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import { anonymous } from '../security/operation-caller.ts';
-import { type LiveOperation, LiveStream } from './live-stream.ts';
+import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { StreamListener } from './results.ts';
 import type { UpstreamSink } from './upstream.ts';
 
@@ -70,12 +70,8 @@ function open({
     moved: vi.fn<(stream: LiveStream) => void>(),
     ended: vi.fn<(stream: LiveStream) => void>(),
   };
-  const stream = new LiveStream({
-    key: 'key',
-    operation: operationOf(query),
-    caller: anonymous,
-    after,
-    open(_operation, variables, sink) {
+  const host: StreamHost = {
+    open(_operation, { variables }, sink) {
       const opening: Opening = { after: variables['portico_after'], sink, closed: false };
       openings.push(opening);
       return {
@@ -87,7 +83,11 @@ function open({
     resumeTimeoutMs: 10_000,
     observer,
     log: silentLog,
-  });
+  };
+  const stream = new LiveStream(
+    { key: 'key', operation: operationOf(query), caller: anonymous, headers: {}, after },
+    host,
+  );
   const listener = receiver();
   stream.add(listener);
   stream.begin();
@@ -200,6 +200,20 @@ describe('a live stream', () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(openings).toHaveLength(2);
     expect(listener.endings).toEqual([]);
+  });
+
+  test('opens again what was lost at once, before anything came, and not later', async () => {
+    const { openings, last, listener } = open({ resumable: false });
+    last().sink.opened();
+    await vi.advanceTimersByTimeAsync(1_000);
+    last().sink.lost({ begun: true, cause: undefined });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(openings).toHaveLength(2);
+    last().sink.opened();
+    await vi.advanceTimersByTimeAsync(3_000);
+    last().sink.lost({ begun: true, cause: undefined });
+    await settle();
+    expect(listener.endings[0]?.extensions).toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
   });
 
   test('closes its subscription when too many events are under way, and reads the rest after them', async () => {

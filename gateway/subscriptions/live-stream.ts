@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { SubgraphEvent } from '../execution/subscription-plan.ts';
+import type { PassedHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
@@ -12,20 +13,26 @@ import type { Upstream, UpstreamSink } from './upstream.ts';
 /** A subscription in one graph. */
 export type LiveOperation = Operation & { readonly subscription: PlannedSubscription };
 
-/** What a stream needs of the gateway. */
+/** What a stream brings, and to whom. */
 export interface LiveStreamOptions {
   /** Streams with the same key bring the same, but may stand at different positions. */
   readonly key: string;
   readonly operation: LiveOperation;
   readonly caller: OperationCaller;
+  /** Headers that go to subgraphs with each event's fetches. */
+  readonly headers: PassedHeaders['request'];
   /** Cursor after which the events begin; undefined for those that come from now on. */
   readonly after: string | undefined;
+}
+
+/** What all streams need of the gateway. */
+export interface StreamHost {
   /** Opens the operation at an instance of its subgraph. @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none */
-  readonly open: (
+  open(
     operation: LiveOperation,
-    variables: Readonly<Record<string, unknown>>,
+    options: { readonly variables: Readonly<Record<string, unknown>>; readonly caller: OperationCaller },
     sink: UpstreamSink,
-  ) => Upstream;
+  ): Upstream;
   /** How long a subgraph that was lost is looked for, in ms. */
   readonly resumeTimeoutMs: number;
   readonly observer: StreamObserver;
@@ -58,13 +65,15 @@ const maxRetryMs = 2_000;
  * are completed from the other subgraphs, several at once, and delivered in order. When the subgraph is lost, or the
  * graph changes, it goes on after the last event that came.
  */
-export class LiveStream {
+export class LiveStream implements UpstreamSink {
   /** Cursor of the last result that was delivered, or of where the events begin. */
   position: string | undefined;
   /** Whether it brings what comes from now on, so that a client which asks for that may join. */
   readonly isCurrent: boolean;
   readonly key: string;
-  readonly #options: LiveStreamOptions;
+  readonly #caller: OperationCaller;
+  readonly #headers: PassedHeaders['request'];
+  readonly #host: StreamHost;
   readonly #listeners = new Set<StreamListener>();
   #operation: LiveOperation;
   #upstream: Upstream | undefined;
@@ -83,13 +92,15 @@ export class LiveStream {
   #ended = false;
   #mergedInto: LiveStream | undefined;
 
-  constructor(options: LiveStreamOptions) {
-    this.#options = options;
-    this.key = options.key;
-    this.#operation = options.operation;
-    this.position = options.after;
-    this.#received = options.after;
-    this.isCurrent = options.after === undefined;
+  constructor({ key, operation, caller, headers, after }: LiveStreamOptions, host: StreamHost) {
+    this.key = key;
+    this.#operation = operation;
+    this.#caller = caller;
+    this.#headers = headers;
+    this.#host = host;
+    this.position = after;
+    this.#received = after;
+    this.isCurrent = after === undefined;
   }
 
   get operation(): LiveOperation {
@@ -105,9 +116,10 @@ export class LiveStream {
     const { subscription, variables } = this.#operation;
     const own = subscription.resumption ? { [afterVariable]: this.#received ?? null } : {};
     try {
-      this.#upstream = this.#options.open(this.#operation, { ...variables, ...own }, this.#sink());
+      const options = { variables: { ...variables, ...own }, caller: this.#caller };
+      this.#upstream = this.#host.open(this.#operation, options, this);
     } catch (cause) {
-      this.#lost({ begun: false, cause });
+      this.lost({ begun: false, cause });
     }
   }
 
@@ -153,89 +165,41 @@ export class LiveStream {
     clearTimeout(this.#retry);
     this.#upstream?.close();
     this.#listeners.clear();
-    this.#options.observer.ended(this);
+    this.#host.observer.ended(this);
   }
 
-  #sink(): UpstreamSink {
-    return {
-      opened: () => {
-        this.#openedAtMs = performance.now();
-      },
-      start: cursor => {
-        this.#found();
-        // Only what the subgraph says first counts; later, the events tell where the stream stands.
-        if (this.#received !== undefined) return;
-        this.#received = cursor;
-        this.position = cursor;
-        for (const listener of this.#listeners) listener.start(cursor);
-        this.#options.observer.moved(this);
-      },
-      event: event => {
-        this.#found();
-        this.#complete(event);
-      },
-      completed: () => void this.#deliveries.then(() => this.end()),
-      refused: error => {
-        if (error.extensions['code'] === 'SERVICE_UNAVAILABLE') this.#lost({ begun: false, cause: error });
-        else void this.#deliveries.then(() => this.end(error));
-      },
-      lost: reason => this.#lost(reason),
-    };
+  opened(): void {
+    this.#openedAtMs = performance.now();
   }
 
-  #found(): void {
-    this.#lostAtMs = undefined;
-    this.#attempts = 0;
+  start(cursor: string): void {
+    this.#found();
+    // Only what the subgraph says first counts; later, the events tell where the stream stands.
+    if (this.#received !== undefined) return;
+    this.#received = cursor;
+    this.position = cursor;
+    for (const listener of this.#listeners) listener.start(cursor);
+    this.#host.observer.moved(this);
   }
 
-  #complete(event: SubgraphEvent): void {
-    const { subscription, variables } = this.#operation;
-    const { subgraph } = subscription.plan;
-    if (this.#underWay >= maxUnderWay) {
-      this.#pause();
-      return;
-    }
-    const { caller, observer } = this.#options;
-    const cursor = subscription.resumption?.cursorOf(event);
-    const beganAtMs = performance.now();
-    this.#received = cursor ?? this.#received;
-    this.#hasBrought = true;
-    this.#underWay += 1;
-    observer.eventReceived(subgraph);
-    const result = subscription.plan.runEvent(event, { variables, caller }).catch(error => failed(error));
-    this.#deliveries = this.#deliveries.then(async () => {
-      const completed = await result;
-      this.#underWay -= 1;
-      if (this.#ended) return;
-      observer.eventCompleted(subgraph, (performance.now() - beganAtMs) / 1_000);
-      this.#deliver(completed, cursor);
-    });
+  event(event: SubgraphEvent): void {
+    this.#found();
+    if (this.#underWay >= maxUnderWay) this.#pause();
+    else this.#complete(event);
   }
 
-  #deliver(result: ExecutionResult, cursor: string | undefined): void {
-    this.position = cursor ?? this.position;
-    for (const listener of this.#listeners) listener.put(result, cursor);
-    if (cursor !== undefined && !this.#ended) this.#options.observer.moved(this);
+  completed(): void {
+    void this.#deliveries.then(() => this.end());
   }
 
-  /** Events come faster than they can be completed: the subscription is closed until those that came are delivered. */
-  #pause(): void {
-    this.#upstream?.close();
-    if (this.#received === undefined) {
-      const message = 'The events of this subscription come faster than the other subgraphs answer';
-      this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
-      return;
-    }
-    const paused = this.#openings;
-    void this.#deliveries.then(() => {
-      // Another graph may have opened it again meanwhile.
-      if (!this.#ended && this.#openings === paused) this.begin();
-    });
+  refused(error: GraphQLError): void {
+    if (error.extensions['code'] === 'SERVICE_UNAVAILABLE') this.lost({ begun: false, cause: error });
+    else void this.#deliveries.then(() => this.end(error));
   }
 
-  #lost({ begun, cause }: { readonly begun: boolean; readonly cause: unknown }): void {
+  lost({ begun, cause }: { readonly begun: boolean; readonly cause: unknown }): void {
     if (this.#ended) return;
-    const { observer, resumeTimeoutMs, log } = this.#options;
+    const { observer, resumeTimeoutMs, log } = this.#host;
     const { subgraph } = this.#operation.subscription.plan;
     const now = performance.now();
     const openMs = this.#openedAtMs === undefined ? 0 : now - this.#openedAtMs;
@@ -256,12 +220,62 @@ export class LiveStream {
     this.#attempts += 1;
     this.#retry = setTimeout(() => this.begin(), longestMs * Math.random());
   }
+
+  #found(): void {
+    this.#lostAtMs = undefined;
+    this.#attempts = 0;
+  }
+
+  #complete(event: SubgraphEvent): void {
+    const { subscription, variables } = this.#operation;
+    const { subgraph } = subscription.plan;
+    const { observer } = this.#host;
+    const cursor = subscription.resumption?.cursorOf(event);
+    const beganAtMs = performance.now();
+    this.#received = cursor ?? this.#received;
+    this.#hasBrought = true;
+    this.#underWay += 1;
+    observer.eventReceived(subgraph);
+    const result = subscription.plan
+      .runEvent(event, { variables, caller: this.#caller, headers: this.#headers })
+      .catch(error => failed(error));
+    this.#deliveries = this.#deliveries.then(async () => {
+      const completed = await result;
+      this.#underWay -= 1;
+      if (this.#ended) return;
+      observer.eventCompleted(subgraph, (performance.now() - beganAtMs) / 1_000);
+      this.#deliver(completed, cursor);
+    });
+  }
+
+  #deliver(result: ExecutionResult, cursor: string | undefined): void {
+    this.position = cursor ?? this.position;
+    for (const listener of this.#listeners) listener.put(result, cursor);
+    if (cursor !== undefined && !this.#ended) this.#host.observer.moved(this);
+  }
+
+  /** Events come faster than they can be completed: the subscription is closed until those that came are delivered. */
+  #pause(): void {
+    this.#upstream?.close();
+    if (this.#received === undefined) {
+      const message = 'The events of this subscription come faster than the other subgraphs answer';
+      this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
+      return;
+    }
+    const paused = this.#openings;
+    void this.#deliveries.then(() => {
+      // Another graph may have opened it again meanwhile.
+      if (!this.#ended && this.#openings === paused) this.begin();
+    });
+  }
 }
 
 function lostError(subgraph: string, cause: unknown, cursor: string | undefined): GraphQLError {
   if (cause instanceof GraphQLError) return cause;
-  const message =
+  const what =
     cause instanceof PorticoError ? cause.message : `The connection to the subgraph '${subgraph}' was lost`;
+  const where = cursor === undefined ? '; what came since is not known' : ' after the cursor';
+  const message = `${what}. Subscribe again${where}.`;
   const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };
   return new PorticoError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
 }

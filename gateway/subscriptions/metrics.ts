@@ -8,6 +8,7 @@ export type Transport = 'websocket' | 'sse' | 'multipart';
 export interface LiveMetrics {
   connected(transport: Transport): void;
   disconnected(transport: Transport): void;
+  planned(subgraph: string): void;
   operationBegan(transport: Transport): void;
   operationEnded(transport: Transport): void;
   resultSent(transport: Transport): void;
@@ -35,6 +36,12 @@ export function createLiveMetrics(
     name: 'gateway_live_operations',
     help: 'Subscriptions that clients have open.',
     labelNames: ['transport'],
+    registers,
+  });
+  const plans = new Counter({
+    name: 'gateway_live_plans_total',
+    help: 'Subscriptions that were planned: each document once for a graph.',
+    labelNames: ['subgraph'],
     registers,
   });
   const results = new Counter({
@@ -91,6 +98,7 @@ export function createLiveMetrics(
   return {
     connected: transport => connections.inc({ transport }),
     disconnected: transport => connections.dec({ transport }),
+    planned: subgraph => plans.inc({ subgraph }),
     operationBegan: transport => operations.inc({ transport }),
     operationEnded: transport => operations.dec({ transport }),
     resultSent: transport => results.inc({ transport }),

@@ -11,6 +11,7 @@ import {
 import type { Logger } from '../../platform/log.ts';
 import { planSubscription, type SubscriptionPlan } from '../execution/subscription-plan.ts';
 import type { Graph } from '../supergraph/graph.ts';
+import type { LiveMetrics } from './metrics.ts';
 import { beginsAfter, type Resumption, resumptionOf } from './resumption.ts';
 
 /** What a client asks for, as every transport brings it. */
@@ -77,8 +78,13 @@ export const maxDocumentTokens = 10_000;
 /** Text of the subscriptions that are remembered for each graph, in characters; their plans take many times that. */
 const maxRememberedCharacters = 1_000_000;
 
+interface ReaderOptions {
+  readonly metrics: Pick<LiveMetrics, 'planned'>;
+  readonly log: Logger;
+}
+
 /** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
-export function createOperationReader(log: Logger): OperationReader {
+export function createOperationReader({ metrics, log }: ReaderOptions): OperationReader {
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
@@ -92,7 +98,10 @@ export function createOperationReader(log: Logger): OperationReader {
     if (!read.subscription) return read;
     subscriptions.delete(key);
     subscriptions.set(key, read);
-    if (!known) remembered.characters += key.length;
+    if (!known) {
+      remembered.characters += key.length;
+      metrics.planned(read.subscription.plan.subgraph);
+    }
     for (const oldest of subscriptions.keys()) {
       if (remembered.characters <= maxRememberedCharacters) break;
       subscriptions.delete(oldest);

@@ -12,11 +12,15 @@ const schema = buildSchema(`
     listed(after: String): [Change!]!
     numbered(after: Int): Change!
     unmarked(after: String): Unmarked!
+    told(after: String): News!
+    rumoured(after: String): Rumour!
   }
   type Change { cursor: String! amount: Int! }
   interface Happening { cursor: String! }
   type Storm implements Happening { cursor: String! speed: Int! }
   type Unmarked { cursor: String }
+  union News = Change | Storm
+  union Rumour = Change | Unmarked
 `);
 
 function read(text: string) {
@@ -73,12 +77,20 @@ describe('a subscription can be resumed', () => {
     );
   });
 
+  test('with a union as its event, if each member has a cursor', () => {
+    const resumption = read('subscription { told { ... on Storm { speed } } }');
+    expect(squeeze(print(resumption?.document ?? parse('{ x }')))).toContain(
+      'told(after: $portico_after) { ... on Storm { speed } ... on Change { portico_cursor: cursor } ... on Storm { portico_cursor: cursor } }',
+    );
+  });
+
   test.each([
     'subscription { ticked { amount } }',
     'subscription { counted }',
     'subscription { listed { amount } }',
     'subscription { numbered { amount } }',
     'subscription { unmarked { cursor } }',
+    'subscription { rumoured { ... on Change { amount } } }',
     'subscription ($on: Boolean!) { ... @include(if: $on) { changed { amount } } }',
   ])('not without both names and their types, nor if it may not be there: %s', text => {
     expect(read(text)).toBeUndefined();

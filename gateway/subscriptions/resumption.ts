@@ -3,6 +3,8 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   GraphQLString,
   getNamedType,
@@ -10,6 +12,7 @@ import {
   isInterfaceType,
   isListType,
   isObjectType,
+  isUnionType,
   Kind,
   type OperationDefinitionNode,
   type SelectionNode,
@@ -40,7 +43,7 @@ export interface Resumption {
 
 /**
  * Whether, and how, a subscription can be resumed: its field has an argument `after: String`, and its event a field
- * `cursor: String!`, as pages of Relay connections have. Undefined for any other subscription.
+ * `cursor: String!`, as pages of Relay connections have; of a union each member. Undefined for any other subscription.
  */
 export function resumptionOf(
   schema: GraphQLSchema,
@@ -50,7 +53,9 @@ export function resumptionOf(
   const fields = rootFields(document, operation, { evenConditional: false });
   const all = rootFields(document, operation, { evenConditional: true });
   const [field] = fields;
-  if (!field || fields.length < all.length || !isResumable(schema, field.name.value)) return undefined;
+  if (!field || fields.length < all.length) return undefined;
+  const cursors = cursorsOf(schema, field.name.value);
+  if (!cursors) return undefined;
   const responseKey = (field.alias ?? field.name).value;
   const after = field.arguments?.find(({ name }) => name.value === afterArgument);
   const resumable: DocumentNode = {
@@ -59,7 +64,7 @@ export function resumptionOf(
       {
         ...operation,
         variableDefinitions: [...(operation.variableDefinitions ?? []), afterVariableDefinition],
-        selectionSet: selectionSetOf(fields.map(withCursor)),
+        selectionSet: selectionSetOf(fields.map(each => withCursor(each, cursors))),
       },
       ...document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION),
     ],
@@ -86,12 +91,20 @@ export function beginsAfter(document: DocumentNode, operation: OperationDefiniti
   );
 }
 
-function isResumable(schema: GraphQLSchema, fieldName: string): boolean {
+/** What selects the cursor of each event of a subscription; undefined when it can't be resumed. */
+function cursorsOf(schema: GraphQLSchema, fieldName: string): readonly SelectionNode[] | undefined {
   const field = schema.getSubscriptionType()?.getFields()[fieldName];
-  if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString)) return false;
+  if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString))
+    return undefined;
   const event = getNamedType(field.type);
-  if (isListType(getNullableType(field.type)) || !(isObjectType(event) || isInterfaceType(event)))
-    return false;
+  if (isListType(getNullableType(field.type))) return undefined;
+  if (isUnionType(event))
+    return event.getTypes().every(hasCursor) ? event.getTypes().map(cursorOfMember) : undefined;
+  return hasCursor(event) ? [cursorNode] : undefined;
+}
+
+function hasCursor(event: GraphQLNamedType): boolean {
+  if (!isObjectType(event) && !isInterfaceType(event)) return false;
   const cursor = event.getFields()[cursorField];
   return cursor !== undefined && String(cursor.type) === 'String!' && cursor.args.length === 0;
 }
@@ -129,12 +142,12 @@ function variablesOf(document: DocumentNode): ReadonlySet<string> {
   return names;
 }
 
-function withCursor(field: FieldNode): FieldNode {
+function withCursor(field: FieldNode, cursors: readonly SelectionNode[]): FieldNode {
   const others = (field.arguments ?? []).filter(({ name }) => name.value !== afterArgument);
   return {
     ...field,
     arguments: [...others, afterArgumentNode],
-    selectionSet: selectionSetOf([...(field.selectionSet?.selections ?? []), cursorNode]),
+    selectionSet: selectionSetOf([...(field.selectionSet?.selections ?? []), ...cursors]),
   };
 }
 
@@ -159,3 +172,11 @@ const cursorNode: FieldNode = {
   alias: nameOf(cursorAlias),
   name: nameOf(cursorField),
 };
+
+function cursorOfMember({ name }: GraphQLObjectType): SelectionNode {
+  return {
+    kind: Kind.INLINE_FRAGMENT,
+    typeCondition: { kind: Kind.NAMED_TYPE, name: nameOf(name) },
+    selectionSet: selectionSetOf([cursorNode]),
+  };
+}

@@ -12,6 +12,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
+import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
 import type { Authenticator } from '../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
 import type { LiveConnections } from './connections.ts';
@@ -30,7 +31,11 @@ interface WebSocketOptions {
   readonly formatError: FormatError;
   readonly config: Pick<
     GatewayConfig,
-    'LIVE_MAX_OPERATIONS_PER_CONNECTION' | 'LIVE_SLOW_CLIENT' | 'LIVE_KEEP_ALIVE_MS'
+    | 'LIVE_MAX_OPERATIONS_PER_CONNECTION'
+    | 'LIVE_SLOW_CLIENT'
+    | 'LIVE_KEEP_ALIVE_MS'
+    | 'HEADERS_TO_SUBGRAPHS'
+    | 'HEADERS_TO_CLIENTS'
   >;
   readonly metrics: LiveMetrics;
   readonly log: Logger;
@@ -40,6 +45,8 @@ interface WebSocketOptions {
 interface Connection {
   readonly socket: WebSocket;
   caller: OperationCaller;
+  /** Headers that it was opened with and go to subgraphs. */
+  readonly headers: PassedHeaders['request'];
   /** What its subscriptions bring: graphql-ws forgets one whose id is used again too early. */
   readonly results: Set<LiveResults>;
   /** Ends the wait for the caller's token to expire. */
@@ -70,6 +77,7 @@ const maxReasonBytes = 123;
 export function serveWebSockets(options: WebSocketOptions): Closable {
   const { server, operations, connections, config, log } = options;
   const protocol = createProtocol(options);
+  const rules = headerRulesOf(config);
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -84,6 +92,8 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
+    // What follows lives as long as the socket does, and is not to keep the request.
+    const headers = lastingHeaders(passHeaders(rules, request.headers).request);
     sockets.handleUpgrade(request, stream, head, socket => {
       socket.on('error', () => {});
       // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
@@ -98,13 +108,19 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      carry(socket, exit);
+      carry(socket, headers, exit);
     });
   }
 
-  function carry(socket: WebSocket, exit: () => void): void {
+  function carry(socket: WebSocket, headers: Connection['headers'], exit: () => void): void {
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
-    const connection: Connection = { socket, caller: anonymous, results: new Set(), stopExpiry: undefined };
+    const connection: Connection = {
+      socket,
+      caller: anonymous,
+      headers,
+      results: new Set(),
+      stopExpiry: undefined,
+    };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -182,7 +198,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       const { socket } = connection;
       const results = operations.subscribe(
         operation,
-        { caller: connection.caller, transport: 'websocket' },
+        { caller: connection.caller, headers: connection.headers, transport: 'websocket' },
         {
           onOverflow(error) {
             if (config.LIVE_SLOW_CLIENT === 'disconnect')
@@ -196,7 +212,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
     },
     execute({ contextValue }) {
       const { operation, connection } = contextValue as OperationOfConnection;
-      return operations.execute(operation, connection.caller);
+      return operations.execute(operation, connection);
     },
     onNext(_context, _id, _payload, { contextValue }, result) {
       if (isLive((contextValue as OperationOfConnection).operation)) metrics.resultSent('websocket');

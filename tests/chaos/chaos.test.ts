@@ -57,6 +57,9 @@ describe('customers order while processes are killed and paused', () => {
     expect(ledger.orders.filter(({ cancel }) => cancel === 'cancelled').length).toBeGreaterThan(0);
     expect(ledger.orders.filter(({ unknown }) => unknown > 0).length).toBeGreaterThan(0);
     expect(evidence.deadLetters.length).toBeGreaterThan(0);
+    expect(ledger.heard.length).toBeGreaterThan(10);
+    // Those who listen came back after the gateway was killed.
+    expect(ledger.listenerConnections).toBeGreaterThan(evidence.foundByCustomer.size);
   });
 
   describe('and the check sees a fault in the databases themselves', () => {

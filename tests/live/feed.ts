@@ -11,11 +11,13 @@ export const pricesSchema = (more = '') => `${federation}
   type Query { changes: Int! }
   type Subscription {
     priceChanged(sku: ID, after: String): PriceEvent!
+    told(after: String): News!
     ticked: Tick!
   }
-  interface PriceEvent { cursor: String! note: String }
+  interface PriceEvent { cursor: String! note: String product: Product! }
   type PriceChange implements PriceEvent { cursor: String! note: String amount: Int! product: Product! ${more} }
-  type Correction implements PriceEvent { cursor: String! note: String }
+  type Correction implements PriceEvent { cursor: String! note: String product: Product! }
+  union News = PriceChange | Correction
   type Tick { number: Int! product: Product! }
   type Product @key(fields: "sku") { sku: ID! }
 `;
@@ -41,12 +43,16 @@ export interface Feed {
   tick(): void;
   /** Cursor after the latest. */
   readonly cursor: string;
-  /** Subscriptions of `priceChanged` that are open, over all instances. */
+  /** Subscriptions that are open, over all instances, but for those of `ticked`. */
   readonly readers: number;
   /** The cursors that they were opened after, since it was last asked. */
   takeStarts(): (string | null)[];
   readonly resolvers: object;
 }
+
+/** An entry as each subscription tells of it. */
+const newsOf = (entry: object) => ({ priceChanged: entry, told: entry });
+const productOf = ({ sku }: { readonly sku: string }) => ({ sku });
 
 /** Makes a feed. */
 export function createFeed(): Feed {
@@ -66,7 +72,7 @@ export function createFeed(): Feed {
       const entry = entries[position];
       if (entry) {
         position += 1;
-        if (sku === null || entry.sku === sku) yield { priceChanged: { ...entry, cursor: String(position) } };
+        if (sku === null || entry.sku === sku) yield newsOf({ ...entry, cursor: String(position) });
       } else await once(bell, 'entry', { signal: stop }).catch(() => {});
     }
   }
@@ -93,6 +99,8 @@ export function createFeed(): Feed {
       },
     };
   }
+
+  const subscribe = (_root: unknown, args: object, context: TestSubscriptionContext) => follow(args, context);
 
   async function* tickOn() {
     for (;;) {
@@ -123,15 +131,15 @@ export function createFeed(): Feed {
     resolvers: {
       Query: { changes: () => entries.length },
       Subscription: {
-        priceChanged: {
-          subscribe: (_root: unknown, args: object, context: TestSubscriptionContext) =>
-            follow(args, context),
-        },
+        priceChanged: { subscribe },
+        told: { subscribe },
         ticked: { subscribe: tickOn },
       },
       PriceEvent: { __resolveType: ({ kind }: PriceEntry) => kind },
-      PriceChange: { product: ({ sku }: PriceEntry) => ({ sku }), currency: () => 'EUR' },
-      Tick: { product: ({ sku }: { sku: string }) => ({ sku }) },
+      News: { __resolveType: ({ kind }: PriceEntry) => kind },
+      PriceChange: { product: productOf, currency: () => 'EUR' },
+      Correction: { product: productOf },
+      Tick: { product: productOf },
     },
   };
 }

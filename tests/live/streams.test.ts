@@ -1,9 +1,19 @@
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient } from 'graphql-ws';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { createGraphClient, type GraphClient, type GraphResult } from '../../dev/graph-client.ts';
 import { useFront } from '../helpers/front.ts';
 import { metricOf } from '../helpers/metrics.ts';
 import type { TestSubgraph } from '../helpers/subgraph.ts';
-import { createCatalogue, createFeed, serveCatalogue, servePrices, waitForSubgraphs } from './feed.ts';
+import {
+  createCatalogue,
+  createFeed,
+  pricesSchema,
+  serveCatalogue,
+  servePrices,
+  waitForSubgraphs,
+} from './feed.ts';
 
 interface Changed {
   readonly priceChanged: { readonly cursor?: string; readonly amount: number };
@@ -38,11 +48,23 @@ describe('live operations', () => {
   /** Waits until that many subscriptions are open at the subgraph. */
   const readers = (count: number) => expect.poll(() => feed.readers, { timeout: 5_000 }).toBe(count);
 
-  const clients: GraphClient[] = [];
+  const clients: Pick<GraphClient, 'close'>[] = [];
   function connect(token?: string): GraphClient {
     const client = createGraphClient(front.graphUrl, token);
     clients.push(client);
     return client;
+  }
+  /** Subscribes over a WebSocket that was opened with headers. */
+  function listenWith(headers: Record<string, string>) {
+    class SocketWithHeaders extends WebSocket {
+      constructor(url: string, protocol: string) {
+        super(url, protocol, { headers });
+      }
+    }
+    const url = front.graphUrl.replace('http', 'ws');
+    const client = createClient({ url, webSocketImpl: SocketWithHeaders, retryAttempts: 0 });
+    clients.push({ close: async () => client.dispose() });
+    return client.iterate({ query: named }) as unknown as AsyncIterator<GraphResult<Changed>>;
   }
   afterEach(async () => {
     await Promise.all(clients.splice(0).map(client => client.close()));
@@ -87,6 +109,34 @@ describe('live operations', () => {
     feed.change(2, { sku: 'PEN' });
     feed.change(3, { sku: 'INK' });
     expect(await Promise.all(firsts)).toEqual([[2], [2], [2], [3]]);
+  });
+
+  test('fetch with the headers of their client, and are shared only where these are the same', async () => {
+    const traced = (id: string) => ({ traceparent: `00-${id.repeat(32)}-${id.repeat(16)}-01` });
+    const subscriptions = [
+      listenWith({ 'accept-language': 'de', ...traced('1') }),
+      listenWith({ 'accept-language': 'de', ...traced('2') }),
+      listenWith({ 'accept-language': 'fr' }),
+    ];
+    const firsts = subscriptions.map(subscription => take(subscription, 1));
+    const stream = createSseClient({
+      url: front.graphUrl,
+      headers: { 'accept-language': 'de', ...traced('3') },
+    });
+    const streamed = stream.iterate<Changed['priceChanged']>({ query: named }).next();
+    await expect.poll(() => live('operations')).toBe(4);
+    await readers(2);
+    catalogueSubgraph.takeRequests();
+
+    feed.change(4);
+
+    expect(await Promise.all(firsts)).toEqual([[4], [4], [4]]);
+    expect((await streamed).value).toMatchObject({ data: { priceChanged: { amount: 4 } } });
+    const requests = catalogueSubgraph.takeRequests();
+    expect(requests).toHaveLength(2);
+    expect(new Set(requests.map(({ headers }) => headers['accept-language']))).toEqual(new Set(['de', 'fr']));
+    expect(requests.filter(({ headers }) => headers['traceparent'])).toEqual([]);
+    stream.dispose();
   });
 
   test('begin after a cursor, and join those that stand where they have arrived', async () => {
@@ -159,6 +209,70 @@ describe('live operations', () => {
     });
   });
 
+  const shapes = `
+    fragment Shape on PriceEvent { __typename product { ...Named } }
+    fragment Named on Product { sku title: name @include(if: $named) }
+    fragment Change on PriceChange { price: amount note @skip(if: $named) }`;
+
+  test.each([
+    {
+      kind: 'an interface',
+      query: `subscription ($named: Boolean!) { event: priceChanged { ...Shape ...Change ... on Correction { why: note } } } ${shapes}`,
+    },
+    {
+      kind: 'a union',
+      query: `subscription ($named: Boolean!) { event: told { ... on PriceEvent { ...Shape } ...Change ... on Correction { why: note } } } ${shapes}`,
+    },
+  ])(
+    'whose event is $kind have fields of other subgraphs, and go on when their instance dies',
+    async ({ query }) => {
+      const client = connect();
+      const [full, sparse] = [true, false].map(isNamed => client.subscribe(query, { named: isNamed }));
+      const firsts = [full?.next(), sparse?.next()];
+      await readers(2);
+      feed.change(35, { note: 'cheaper' });
+      expect((await firsts[0])?.value).toEqual({
+        data: { event: { __typename: 'PriceChange', product: { sku: 'PEN', title: 'a pen' }, price: 35 } },
+      });
+      expect((await firsts[1])?.value).toEqual({
+        data: { event: { __typename: 'PriceChange', product: { sku: 'PEN' }, price: 35, note: 'cheaper' } },
+      });
+
+      for (const [index, name] of ['one', 'two'].entries()) {
+        await instances[index]?.close();
+        feed.correct(`after ${name}`);
+        expect((await full?.next())?.value).toEqual({
+          data: {
+            event: {
+              __typename: 'Correction',
+              product: { sku: 'PEN', title: 'a pen' },
+              why: `after ${name}`,
+            },
+          },
+        });
+        instances[index] = await servePrices(front, feed, name);
+      }
+    },
+  );
+
+  test('are planned once for a graph, however many clients and events there are', async () => {
+    const plans = () => live('plans_total', { subgraph: 'prices' });
+    const before = await plans();
+    const query =
+      'subscription Planned($sku: ID) { priceChanged(sku: $sku) { ... on PriceChange { amount product { name } } } }';
+    const [pens, inks, all] = ['PEN', 'INK', null].map(sku => connect().subscribe<Changed>(query, { sku }));
+    if (!pens || !inks || !all) throw new Error('Three subscriptions were expected');
+    const taken = Promise.all([take(pens, 2), take(inks, 2), take(all, 4)]);
+    await readers(3);
+    for (const amount of [36, 37]) for (const sku of ['PEN', 'INK']) feed.change(amount, { sku });
+    expect(await taken).toEqual([
+      [36, 37],
+      [36, 37],
+      [36, 36, 37, 37],
+    ]);
+    expect(await plans()).toBe(before + 1);
+  });
+
   test('go on at another instance when theirs dies, and miss nothing', async () => {
     const client = connect();
     const results = client.subscribe<Changed>(amounts);
@@ -196,7 +310,13 @@ describe('live operations', () => {
       return undefined;
     })().catch((error: unknown) => error);
     for (const instance of instances) await instance.close();
-    expect(await ended).toMatchObject([{ extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'prices' } }]);
+    expect(await ended).toMatchObject([
+      {
+        message:
+          "The connection to the subgraph 'prices' was lost. Subscribe again; what came since is not known.",
+        extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'prices' },
+      },
+    ]);
     instances.splice(0, 2, await servePrices(front, feed, 'one'), await servePrices(front, feed, 'two'));
   });
 
@@ -265,5 +385,43 @@ describe('live operations', () => {
     const all = await taken;
     clearInterval(changing);
     expect(all).toEqual(Array.from({ length: 200 }, (_, index) => 1_000 + index));
+  });
+});
+
+describe('a subscription whose instance dies before it has said where the events begin', () => {
+  const front = useFront();
+  const feed = createFeed();
+
+  test('is opened anew at another one, and misses nothing', async () => {
+    let asked = 0;
+    const never = () => {
+      asked += 1;
+      return new Promise(() => {});
+    };
+    const silent = await front.serve({
+      name: 'prices',
+      instance: 'silent',
+      typeDefs: pricesSchema(),
+      resolvers: { ...feed.resolvers, Subscription: { priceChanged: { subscribe: never } } },
+      metadata: { subgraph: 'prices', 'schema.hash': 'prices0' },
+    });
+    await silent.register();
+    await waitForSubgraphs(front, 1);
+    const client = createGraphClient(front.graphUrl);
+    feed.change(1);
+    const results = client.subscribe<Changed>(amounts, { after: feed.cursor });
+    const first = results.next();
+    await expect.poll(() => asked).toBe(1);
+    feed.change(2);
+    await servePrices(front, feed, 'other');
+    const serving = async () => (await front.supergraph()).subgraphs[0]?.instances.serving;
+    await expect.poll(serving, { timeout: 5_000 }).toBe(2);
+    await silent.close();
+    feed.change(3);
+    expect([(await first).value, (await results.next()).value]).toEqual([
+      { data: { priceChanged: { amount: 2 } } },
+      { data: { priceChanged: { amount: 3 } } },
+    ]);
+    await client.close();
   });
 });
