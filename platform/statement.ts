@@ -19,15 +19,12 @@ export function prepare<Row extends QueryResultRow, Values extends readonly unkn
   };
 }
 
-/** Runs something in a transaction: committed when it resolves, rolled back when it throws. @throws what it throws */
-export async function inTransaction<T>(pool: Pool, run: (connection: Queryable) => Promise<T>): Promise<T> {
+/** Runs something on a connection. What it leaves of a transaction when it throws is rolled back. @throws what it throws */
+export async function onConnection<T>(pool: Pool, run: (connection: Queryable) => Promise<T>): Promise<T> {
   const connection = await pool.connect();
   let broken = false;
   try {
-    await connection.query('BEGIN');
-    const result = await run(connection);
-    await connection.query('COMMIT');
-    return result;
+    return await run(connection);
   } catch (error) {
     await connection.query('ROLLBACK').catch(() => {
       broken = true;

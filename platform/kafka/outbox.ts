@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import { onConnection } from '../statement.ts';
 import type { EventProducer } from './client.ts';
 import { type DomainEvent, toMessage } from './events.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -125,28 +126,19 @@ async function countPending(pool: Pool): Promise<number> {
  * Publishes what may go now. Several statements go in one message: at the rate of an event a batch, a message costs more
  * than what it asks for.
  */
-async function publishBatch(pool: Pool, producer: EventProducer): Promise<readonly OutboxRow[]> {
-  const client = await pool.connect();
-  let broken = false;
-  try {
-    const [, { rows }] = (await client.query(`BEGIN; ${selectBatch}`)) as unknown as [
+function publishBatch(pool: Pool, producer: EventProducer): Promise<readonly OutboxRow[]> {
+  return onConnection(pool, async connection => {
+    const [, { rows }] = (await connection.query(`BEGIN; ${selectBatch}`)) as unknown as [
       QueryResult,
       QueryResult<OutboxRow>,
     ];
     await sendRows(rows, producer);
     const sequences = rows.map(({ sequence }) => BigInt(sequence)).join();
-    await client.query(
+    await connection.query(
       sequences ? `DELETE FROM outbox_events WHERE sequence IN (${sequences}); COMMIT` : 'COMMIT',
     );
     return rows;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {
-      broken = true;
-    });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
+  });
 }
 
 async function sendRows(rows: readonly OutboxRow[], producer: EventProducer): Promise<void> {

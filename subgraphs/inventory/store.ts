@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { PorticoError } from '../../platform/errors.ts';
-import { inTransaction, prepare, type Queryable } from '../../platform/statement.ts';
+import { onConnection, prepare, type Queryable } from '../../platform/statement.ts';
 import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 
 /** How much of a sku an order wants. */
@@ -95,14 +95,7 @@ export function createStockStore(pool: Pool): StockStore {
       return skus.map(sku => availableBySku.get(sku) ?? null);
     },
     restock: restock => prisma.$transaction(tx => restockIn(tx, restock)),
-    async reserve(orderId, lines) {
-      try {
-        return await inTransaction(pool, connection => reserveIn(connection, orderId, lines));
-      } catch (error) {
-        if (error instanceof ShortageError) return { kind: 'shortage', shortages: error.shortages };
-        throw error;
-      }
-    },
+    reserve: (orderId, lines) => onConnection(pool, connection => reserveOn(connection, orderId, lines)),
     async release(orderId) {
       await prisma.$transaction(tx => releaseIn(tx, orderId));
     },
@@ -132,32 +125,23 @@ async function requireSame(tx: Transaction, restock: NewRestock): Promise<void> 
   );
 }
 
-/** Rolls the transaction of a reservation back. */
-class ShortageError extends Error {
-  readonly shortages: Shortage[];
-  constructor(shortages: Shortage[]) {
-    super('The stock does not suffice');
-    this.shortages = shortages;
-  }
-}
-
-async function reserveIn(
+async function reserveOn(
   connection: Queryable,
   orderId: string,
   lines: readonly ReservationLine[],
 ): Promise<ReserveOutcome> {
+  await connection.query('BEGIN');
   const wanted = await insertReservation(connection, [
     orderId,
     lines.map(line => line.sku),
     lines.map(line => line.quantity),
   ]);
-  if (wanted.length === 0) {
-    const [known] = await selectReservation(connection, [orderId]);
-    return { kind: known?.status === 'RELEASED' ? 'released' : 'reserved' };
-  }
   const shortages = wanted.filter(({ requested, available }) => requested > available);
-  if (shortages.length > 0) throw new ShortageError(shortages);
-  return { kind: 'reserved' };
+  await connection.query(shortages.length > 0 ? 'ROLLBACK' : 'COMMIT');
+  if (shortages.length > 0) return { kind: 'shortage', shortages };
+  if (wanted.length > 0) return { kind: 'reserved' };
+  const [known] = await selectReservation(connection, [orderId]);
+  return { kind: known?.status === 'RELEASED' ? 'released' : 'reserved' };
 }
 
 async function releaseIn(tx: Transaction, orderId: string): Promise<void> {
