@@ -13,7 +13,7 @@ const { builtins } = pg.types;
 
 /**
  * Connects the schema engine to a database through `@prisma/adapter-pg`, and works around two of its faults here;
- * the other two are in `shadow.ts` and in `../migrate/create.ts`.
+ * the third is in `shadow.ts`.
  *
  * @param databaseUrl `postgresql://user:password@host:port/database`
  * @param onDisposed runs after the connection was closed. @default nothing is done

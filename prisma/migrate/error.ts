@@ -4,18 +4,10 @@
  * - `diverged`: the same, and the folder has others that the database has not applied
  * - `edited`: a migration's file changed after it was applied
  * - `failed`: a migration stopped with an error, now or in an earlier run
- * - `drift`: the database's tables are not those that its migrations make
  * - `locked`: another process is migrating the database for too long
  * - `unreadable`: a folder of the history holds no migration
  */
-export type MigrationErrorCode =
-  | 'ahead'
-  | 'diverged'
-  | 'edited'
-  | 'failed'
-  | 'drift'
-  | 'locked'
-  | 'unreadable';
+export type MigrationErrorCode = 'ahead' | 'diverged' | 'edited' | 'failed' | 'locked' | 'unreadable';
 
 /** A database and its folder of migrations do not go together. The message names the service and the migrations. */
 export class MigrationError extends Error {
