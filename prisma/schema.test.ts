@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startScratchPostgres } from '../dev/postgres/scratch.ts';
 import type { PostgresServer } from '../dev/postgres/server.ts';
@@ -59,21 +58,5 @@ describe('the database of orders', () => {
     const addLine =
       'INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_amount) VALUES ($1, 0, $2, $3, 5)';
     await expect(runSql(url, addLine, [orderId, 'MUG', 0])).rejects.toThrow('order_lines_quantity_check');
-  });
-
-  test('wakes who listens to the outbox once a transaction that added events commits', async () => {
-    const listener = new pg.Client({ connectionString: urlOf('orders') });
-    await listener.connect();
-    const heard: string[] = [];
-    listener.on('notification', ({ channel }) => heard.push(channel));
-    await listener.query('LISTEN outbox');
-    const addEvents = `INSERT INTO outbox_events (id, topic, key, headers, value)
-                       SELECT gen_random_uuid(), 'orders', 'key', '{}', '{}' FROM generate_series(1, 3)`;
-    await runSql(urlOf('orders'), `BEGIN; ${addEvents}; ROLLBACK`);
-    await runSql(urlOf('orders'), `BEGIN; ${addEvents}; ${addEvents}; COMMIT`);
-    // A notification that was sent before a query arrives with its answer at the latest.
-    await listener.query('SELECT 1');
-    expect(heard).toEqual(['outbox']);
-    await listener.end();
   });
 });

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test, vi } from 'vitest';
 import { rootDir } from '../../dev/settings.ts';
 import { headersAsText } from '../../platform/kafka/events.ts';
+import { untilConsuming } from '../helpers/consumers.ts';
 import { placedOrderId } from '../helpers/shop.ts';
 import { useSystem } from '../helpers/system.ts';
 import {
@@ -133,11 +134,7 @@ describe('the events of orders', () => {
     const countOf = (name: string) =>
       metricOf(shop, name, 'events_consumed_total', { outcome: 'handled', topic: 'orders.events' });
     const instances = ['notifications-1', 'notifications-2'];
-    for (const name of instances)
-      await vi.waitFor(async () => {
-        const health = await (await fetch(shop.actuator(name, 'health'))).json();
-        expect(health).toMatchObject({ components: { kafka: { details: { phase: 'consuming' } } } });
-      }, wait);
+    await untilConsuming(shop, instances);
     const before = await Promise.all(instances.map(countOf));
     const many = Array.from({ length: 60 }, () => placedEvent('erin'));
     await publish(shop, many);
