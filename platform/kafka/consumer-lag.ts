@@ -15,6 +15,8 @@ interface LagOptions {
   readonly intervalMs: number;
   readonly metrics: Registry;
   readonly log: Logger;
+  /** Resolves when the topic exists. The first look waits for it, but no longer than an interval. */
+  readonly ready: Promise<unknown>;
   /** Called after each look, with what went wrong if the broker did not answer. */
   readonly onLook: (failure: string | undefined) => void;
 }
@@ -35,6 +37,7 @@ export function measureLag({
   groupId,
   topic,
   intervalMs,
+  ready,
   metrics,
   log,
   onLook,
@@ -49,6 +52,8 @@ export function measureLag({
   const stopped = once(stop.signal, 'abort');
   let admin = createAdmin(kafka);
 
+  const pause = () => delay(intervalMs, undefined, { signal: stop.signal }).catch(() => {});
+
   async function look(): Promise<void> {
     await admin.connect();
     for (const { partition, messages } of await readLag(admin, groupId, topic))
@@ -56,6 +61,7 @@ export function measureLag({
   }
 
   async function run(): Promise<void> {
+    await Promise.race([ready, stopped, pause()]);
     while (!stop.signal.aborted) {
       try {
         const looking = withTimeout(look(), intervalMs, `Asking for the offsets of '${topic}'`);
@@ -69,7 +75,7 @@ export function measureLag({
         onLook(messageOf(error));
         log.debug({ topic, groupId }, `The lag cannot be told: ${messageOf(error)}`);
       }
-      await delay(intervalMs, undefined, { signal: stop.signal }).catch(() => {});
+      await pause();
     }
   }
 

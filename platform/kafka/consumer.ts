@@ -71,6 +71,7 @@ export function consume(options: ConsumeOptions): Closable {
   };
   const lag = measureLag({
     ...options,
+    ready: deadLetters.connected,
     intervalMs: Math.min(maxLagIntervalMs, stuckAfterMs / 3),
     onLook: failure => {
       if (failure !== undefined) progress.excused(failure);
