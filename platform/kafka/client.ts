@@ -30,8 +30,10 @@ export function createKafka(
       () =>
       ({ namespace, level, log: { message, ...fields } }) => {
         const { timestamp: _, logger: __, stack: ___, ...rest } = fields;
-        const write = level <= kafkajs.logLevel.ERROR ? log.error.bind(log) : log.warn.bind(log);
-        write({ kafka: { namespace, ...rest } }, `kafka: ${message}`);
+        // What a broker answers is told to who asked, and may be as expected: that another process made a topic first.
+        const isAnswer = namespace === 'Connection' && message.startsWith('Response ');
+        const severity = isAnswer ? 'debug' : level <= kafkajs.logLevel.ERROR ? 'error' : 'warn';
+        log[severity]({ kafka: { namespace, ...rest } }, `kafka: ${message}`);
       },
   });
 }
