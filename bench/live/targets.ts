@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import { type BenchProcess, startBenchProcess, startMeasuredServer } from './server-process.ts';
 
 /** What subscribers connect to. */

@@ -1,6 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { freePort } from '../ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import { chooseAccount } from './account.ts';
 import { findPostgresBinaries } from './binaries.ts';
 import { initialiseCluster } from './cluster.ts';

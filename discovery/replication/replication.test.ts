@@ -1,16 +1,8 @@
-import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../platform/free-port.ts';
 import { eventually, listedAt, registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 const json = { accept: 'application/json' };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
 
 /** Starts registries that all know the same list of addresses, their own among them. */
 async function startPeers(count: number, env: Record<string, string> = {}) {

@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http';
 import { fastify } from 'fastify';
 import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../platform/free-port.ts';
 import { createScope } from '../../platform/lifecycle.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { type GatewayConfig, gatewaySettings } from '../config.ts';
 import { anonymous } from '../security/operation-caller.ts';
-import { deadPort, describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
+import { describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
 import { passHeaders } from './header-rules.ts';
 import { createRouting } from './routing.ts';
 
@@ -151,7 +152,7 @@ describe('a connection that breaks before the answer', () => {
 
   test('is made to another instance for a mutation that surely was not sent', async () => {
     const well = await serve(good);
-    const { ask, metric } = await routeTo([describeInstance({ port: await deadPort() }), well.instance]);
+    const { ask, metric } = await routeTo([describeInstance({ port: await freePort() }), well.instance]);
     for (let count = 0; count < 2; count++)
       expect(await ask('mutation { write }')).toEqual({ data: { count: 3 } });
     expect(well.asked).toHaveLength(2);
@@ -161,7 +162,7 @@ describe('a connection that breaks before the answer', () => {
 
 describe('a subgraph of which every instance is dead', () => {
   test('opens its breaker, which says so as a metric, and costs no retry that could reach nobody', async () => {
-    const dead = describeInstance({ port: await deadPort() });
+    const dead = describeInstance({ port: await freePort() });
     const { ask, breaker, metric } = await routeTo([dead]);
     for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
     expect(await breaker()).toBe('OPEN');
@@ -173,7 +174,7 @@ describe('a subgraph of which every instance is dead', () => {
   });
 
   test('opens its breaker too when there are two', async () => {
-    const dead = [describeInstance({ port: await deadPort() }), describeInstance({ port: await deadPort() })];
+    const dead = [describeInstance({ port: await freePort() }), describeInstance({ port: await freePort() })];
     const { ask, breaker } = await routeTo(dead);
     for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_UNAVAILABLE']);
     expect(await breaker()).toBe('OPEN');

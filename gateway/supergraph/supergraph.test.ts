@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { deadPort, describeInstance, fillRegistry } from '../testing/instances.ts';
+import { freePort } from '../../platform/free-port.ts';
+import { describeInstance, fillRegistry } from '../testing/instances.ts';
 import { federation, makeFolder, serveSdl, startSupergraph } from '../testing/supergraph.ts';
 import { compose } from './compose.ts';
 import type { Composition } from './composer.ts';
@@ -91,7 +92,7 @@ describe('what can not be had', () => {
     const registry = fillRegistry(base, v1('a', 1));
     const supergraph = await startSupergraph(registry.view);
     await becomes(supergraph).toContain('stock@v1');
-    const unreadable = describeInstance({ port: await deadPort(), metadata: labelled('v2') });
+    const unreadable = describeInstance({ port: await freePort(), metadata: labelled('v2') });
     registry.change(base, v1('a', 1), unreadable);
     await expect.poll(() => supergraph.state.phase, patiently).toBe('stale');
     expect(supergraph.faults.unreadable).toEqual([
@@ -109,7 +110,7 @@ describe('what can not be had', () => {
   test('an SDL is read from any instance that serves it', async () => {
     const { items: base, v1 } = await serveVersions();
     const dead = describeInstance({
-      port: await deadPort(),
+      port: await freePort(),
       metadata: labelled('v1'),
       lastDirtyTimestampMs: 9,
     });
@@ -174,7 +175,7 @@ describe('a change of the registry', () => {
   test('that comes while the graph is made is not put off to the next reading', async () => {
     const { items: base, v1 } = await serveVersions();
     const broken = describeInstance({
-      port: await deadPort(),
+      port: await freePort(),
       app: 'BROKEN',
       metadata: { subgraph: 'broken' },
     });
@@ -200,7 +201,7 @@ describe('a change of the registry', () => {
   test('after which nothing is left to do costs nothing any more', async () => {
     const { items: base } = await serveVersions();
     const plain = await serveSdl(`${federation} type Query { plain: Int }`);
-    const broken = describeInstance({ port: await deadPort(), app: 'BROKEN' });
+    const broken = describeInstance({ port: await freePort(), app: 'BROKEN' });
     const registry = fillRegistry(base, plain.describe({ app: 'PLAIN' }), broken);
     const supergraph = await startSupergraph(registry.view, { removalGraceMs: 50, sdlPollIntervalMs: 50 });
     await becomes(supergraph).toHaveLength(2);

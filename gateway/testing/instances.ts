@@ -32,16 +32,6 @@ export async function serveInstance(listener: RequestListener): Promise<number> 
   return (server.address() as AddressInfo).port;
 }
 
-/** A port on which nobody listens. */
-export async function deadPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** A registry that a test fills by hand. */
 export function fillRegistry(...first: ServiceInstance[]) {
   const listeners = new Set<() => void>();

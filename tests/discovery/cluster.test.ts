@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import { openCuttableLink } from './cuttable-link.ts';
 import {
   type DiscoveryProcess,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import { findProgram } from '../helpers/programs.ts';
 import { eventually, getJson, registerService, startDiscoveryProcess } from './helpers.ts';
 

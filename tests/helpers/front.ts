@@ -6,7 +6,7 @@ import { type Child, startChild } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
 import { logToFiles } from '../../dev/logs.ts';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import { metricsOf } from './metrics.ts';
 import { serveTestSubgraph, type TestSubgraph, type TestSubgraphOptions } from './subgraph.ts';
 import { makeDataDir } from './system.ts';

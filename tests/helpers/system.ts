@@ -5,9 +5,9 @@ import { afterAll, beforeAll } from 'vitest';
 import type { Child } from '../../dev/child.ts';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { logToFiles } from '../../dev/logs.ts';
-import { freePort } from '../../dev/ports.ts';
 import { loadSystemSettings } from '../../dev/settings.ts';
 import { type System, type SystemOptions, startSystem } from '../../dev/system.ts';
+import { freePort } from '../../platform/free-port.ts';
 
 /** A system that a scenario has for itself. */
 export interface TestSystem {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import {
   describeSecureListener,
   prepareSecureListener,
