@@ -7,6 +7,14 @@ export function countBy<T>(items: readonly T[], nameOf: (item: T) => string): Ma
   return counts;
 }
 
+/** Takes a name out of the counts. @returns how often it was there, and what is wrong with that when it was not once */
+export function takeOnce(counts: Map<string, number>, name: string) {
+  const count = counts.get(name) ?? 0;
+  counts.delete(name);
+  const kind = count === 0 ? ('lost' as const) : count > 1 ? ('duplicated' as const) : undefined;
+  return { count, kind };
+}
+
 /** Adds a line to the pieces of each sku. */
 export function addPieces(pieces: Map<string, number>, { sku, quantity }: Line): void {
   pieces.set(sku, (pieces.get(sku) ?? 0) + quantity);

@@ -1,6 +1,6 @@
 import type { Evidence, OrderEvidence } from '../evidence.ts';
 import type { Ledger } from '../ledger.ts';
-import { countBy, firstOfEach } from './count.ts';
+import { countBy, firstOfEach, takeOnce } from './count.ts';
 import type { Violation } from './violation.ts';
 
 const guarantee = 'events';
@@ -39,17 +39,15 @@ function* checkNotifications({ orders, notifications }: Evidence): Generator<Vio
   const times = countBy(notifications, each => nameOf(each.orderId, each.kind, each.customer));
   for (const order of orders)
     for (const type of causedBy(order)) {
-      const kind = kindByEventType.get(type);
-      if (!kind) continue;
-      const name = nameOf(order.id, kind, order.customer);
-      const count = times.get(name) ?? 0;
-      times.delete(name);
-      if (count !== 1)
+      const notified = kindByEventType.get(type);
+      if (!notified) continue;
+      const { count, kind } = takeOnce(times, nameOf(order.id, notified, order.customer));
+      if (kind)
         yield {
           guarantee,
-          kind: count === 0 ? 'lost' : 'duplicated',
+          kind,
           subject: order.id,
-          what: `expected 1 notification ${kind}, but got ${count}`,
+          what: `expected 1 notification ${notified}, but got ${count}`,
         };
     }
   for (const name of times.keys())

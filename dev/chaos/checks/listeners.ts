@@ -1,6 +1,6 @@
 import type { Evidence } from '../evidence.ts';
 import type { HeardRecord, Ledger } from '../ledger.ts';
-import { countBy } from './count.ts';
+import { countBy, takeOnce } from './count.ts';
 import type { Violation } from './violation.ts';
 
 const guarantee = 'events';
@@ -10,12 +10,11 @@ const nameOf = ({ orderId, kind, customer }: HeardRecord) => `${orderId} ${kind}
 export function* checkListeners({ heard }: Ledger, { notifications }: Evidence): Generator<Violation> {
   const times = countBy(heard, nameOf);
   for (const name of new Set(notifications.map(nameOf))) {
-    const count = times.get(name) ?? 0;
-    times.delete(name);
-    if (count !== 1)
+    const { count, kind } = takeOnce(times, name);
+    if (kind)
       yield {
         guarantee,
-        kind: count === 0 ? 'lost' : 'duplicated',
+        kind,
         subject: name,
         what: `expected to come to its listener once, but came ${count} times`,
       };
