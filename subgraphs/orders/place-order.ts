@@ -132,14 +132,15 @@ async function priceItems(catalogue: Catalogue, { items }: OrderInput) {
       'BAD_USER_INPUT',
       `items expected one currency, but got ${[...currencies].join(' and ')}`,
     );
-  const total = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
-  if (total > maxTotalAmount)
+  const totalAmount = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
+  if (totalAmount > maxTotalAmount)
     throw new PorticoError(
       'BAD_USER_INPUT',
-      `items expected a total of at most ${maxTotalAmount}, but got ${total}`,
+      `items expected a total of at most ${maxTotalAmount}, but got ${totalAmount}`,
     );
   return {
     currency,
+    totalAmount,
     lines: lines.map(({ sku, quantity, unitPriceAmount }) => ({ sku, quantity, unitPriceAmount })),
   };
 }

@@ -34,6 +34,7 @@ export interface NewOrder {
   readonly idempotencyKey: string;
   readonly inputHash: string;
   readonly currency: string;
+  readonly totalAmount: number;
   readonly lines: readonly OrderLine[];
 }
 
@@ -161,8 +162,7 @@ export function createOrderStore({ pool, onChange }: OrderStoreOptions): OrderSt
 }
 
 async function begin(pool: Pool, order: NewOrder): Promise<OrderRow | undefined> {
-  const { id, customerId, idempotencyKey, inputHash, currency, lines } = order;
-  const totalAmount = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
+  const { id, customerId, idempotencyKey, inputHash, currency, totalAmount, lines } = order;
   const inserted = await insertUndecided(pool, [
     id,
     customerId,
@@ -175,7 +175,7 @@ async function begin(pool: Pool, order: NewOrder): Promise<OrderRow | undefined>
     lines.map(line => line.unitPriceAmount),
   ]);
   if (inserted.length === 0) return undefined;
-  return { ...order, status: 'PENDING', totalAmount, placedAt: null, cancelledAt: null };
+  return { ...order, status: 'PENDING', placedAt: null, cancelledAt: null };
 }
 
 async function place(pool: Pool, order: OrderRow): Promise<PlacedOrder | undefined> {
