@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type DocumentNode, validate } from 'graphql';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import type { Graph } from './graph.ts';
 
 /** An operation that clients send. */
@@ -28,7 +29,7 @@ interface HotOperationsOptions {
 /** Makes the memory of operations. */
 export function rememberHotOperations(options: HotOperationsOptions = {}): HotOperations {
   const { remembered = 1_000, warmed = 200, maxWarmMs = 5_000 } = options;
-  const seenByKey = new Map<string, { readonly operation: SeenOperation; count: number }>();
+  const seenByKey = new BoundedMap<string, { readonly operation: SeenOperation; count: number }>(remembered);
 
   function hottest(): SeenOperation[] {
     return [...seenByKey.values()]
@@ -43,7 +44,6 @@ export function rememberHotOperations(options: HotOperationsOptions = {}): HotOp
       seen.count = Math.floor(seen.count / 2);
       if (seen.count === 0) seenByKey.delete(key);
     }
-    if (seenByKey.size >= remembered) seenByKey.delete(seenByKey.keys().next().value ?? '');
   }
 
   return {
