@@ -10,11 +10,8 @@ export type ProductRow = Pick<
   'sku' | 'name' | 'description' | 'priceAmount' | 'priceCurrency'
 >;
 
-/** A product to add. */
-export type NewProduct = ProductRow;
-
 /** Fields to change; undefined ones stay. */
-export type ProductChange = { readonly [K in keyof Omit<NewProduct, 'sku'>]?: NewProduct[K] | undefined };
+export type ProductChange = { readonly [K in keyof Omit<ProductRow, 'sku'>]?: ProductRow[K] | undefined };
 
 /** The catalogue in its database. */
 export interface ProductStore {
@@ -23,7 +20,7 @@ export interface ProductStore {
   /** A page in order of sku, with one row more than asked for when there is a next page. */
   page(page: PageRequest, search: string | undefined): Promise<ProductRow[]>;
   /** The new product; undefined when the sku is taken. */
-  create(product: NewProduct): Promise<ProductRow | undefined>;
+  create(product: ProductRow): Promise<ProductRow | undefined>;
   /** The changed product; undefined when there is none with this sku. */
   update(sku: string, change: ProductChange): Promise<ProductRow | undefined>;
 }
