@@ -120,7 +120,7 @@ async function startSupergraph(
     composer,
     history,
     hotOperations,
-    dataSourceOf: routing.dataSourceOf,
+    clientOf: routing.clientOf,
     maxPlans: config.QUERY_PLAN_CACHE_SIZE,
     log,
   });

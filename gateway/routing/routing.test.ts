@@ -43,15 +43,13 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
     isStrict: false,
     graph: undefined,
   }));
-  const source = routing.dataSourceOf({ name: 'stock', hash: 'v1', sdl: '' });
+  const client = routing.clientOf({ name: 'stock', hash: 'v1', sdl: '' });
   return {
     registry,
     metrics,
     async ask(query = '{ count }', headers = passHeaders(headerRules, {})): Promise<Answer> {
-      const answer = await source.process({
-        request: { query },
-        context: { caller: anonymous, headers },
-      } as unknown as Parameters<typeof source.process>[0]);
+      const request = { query, operationName: undefined, variables: {} };
+      const answer = await client(request, { caller: anonymous, headers });
       return answer as Answer;
     },
     async breaker(updateState?: string): Promise<string> {

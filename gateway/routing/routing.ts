@@ -1,4 +1,3 @@
-import type { GraphQLDataSource } from '@apollo/gateway';
 import { Counter, Histogram } from 'prom-client';
 import { Agent } from 'undici';
 import { PorticoError } from '../../platform/errors.ts';
@@ -10,16 +9,17 @@ import { type Breaker, BreakerRegistry } from '../../platform/resilience/circuit
 import { createRetryBudget } from '../../platform/resilience/retry-budget.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Subgraph } from '../supergraph/compose.ts';
+import type { SubgraphClient } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { createInstances, type Instances } from './instances.ts';
-import { createSubgraphDataSource } from './subgraph-data-source.ts';
+import { createSubgraphClient } from './subgraph-client.ts';
 import { createSubgraphFetcher } from './subgraph-fetcher.ts';
 
 /** How requests get to subgraphs. */
 export interface Routing {
   readonly instances: Instances;
-  /** Makes the data source by which a graph fetches from one of its subgraphs. */
-  dataSourceOf(subgraph: Subgraph): GraphQLDataSource;
+  /** Makes the client by which a graph fetches from one of its subgraphs. */
+  clientOf(subgraph: Subgraph): SubgraphClient;
 }
 
 /** What the routing asks the supergraph, which is made after it. */
@@ -79,8 +79,8 @@ export function createRouting(
 
   return {
     instances,
-    dataSourceOf: ({ name, hash }) =>
-      createSubgraphDataSource({
+    clientOf: ({ name, hash }) =>
+      createSubgraphClient({
         fetcher,
         breaker: breakerOf(name),
         observe: (outcome, seconds) => observer.fetched(name, outcome, seconds),

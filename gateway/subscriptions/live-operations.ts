@@ -70,7 +70,7 @@ export function isLive(operation: Operation): operation is LiveOperation {
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
   const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
-  const reader = createOperationReader({ metrics, log });
+  const reader = createOperationReader({ metrics });
   const streamsByKey = new Map<string, readonly LiveStream[]>();
 
   const observer: StreamObserver = {

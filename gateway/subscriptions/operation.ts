@@ -8,7 +8,6 @@ import {
   parse,
   validate,
 } from 'graphql';
-import type { Logger } from '../../platform/log.ts';
 import { planSubscription, type SubscriptionPlan } from '../execution/subscription-plan.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
@@ -80,11 +79,10 @@ const maxRememberedCharacters = 1_000_000;
 
 interface ReaderOptions {
   readonly metrics: Pick<LiveMetrics, 'planned'>;
-  readonly log: Logger;
 }
 
 /** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
-export function createOperationReader({ metrics, log }: ReaderOptions): OperationReader {
+export function createOperationReader({ metrics }: ReaderOptions): OperationReader {
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
@@ -93,7 +91,7 @@ export function createOperationReader({ metrics, log }: ReaderOptions): Operatio
     const { subscriptions } = remembered;
     const key = textOf(request);
     const known = subscriptions.get(key);
-    const read = known ?? parseAndPlan(graph, request, log);
+    const read = known ?? parseAndPlan(graph, request);
     // Apollo Server has its own memory of queries and mutations.
     if (!read.subscription) return read;
     subscriptions.delete(key);
@@ -124,7 +122,7 @@ export function createOperationReader({ metrics, log }: ReaderOptions): Operatio
   };
 }
 
-function parseAndPlan(graph: Graph, request: OperationRequest, log: Logger): ReadDocument {
+function parseAndPlan(graph: Graph, request: OperationRequest): ReadDocument {
   const { query, operationName } = request;
   const document = parseDocument(query);
   const invalid = validate(graph.schema, document);
@@ -140,7 +138,7 @@ function parseAndPlan(graph: Graph, request: OperationRequest, log: Logger): Rea
   if (definition.operation !== 'subscription') return { document, definition, subscription: undefined };
   const resumption = resumptionOf(graph.schema, document, definition);
   const planned = resumption?.document ?? document;
-  const plan = planSubscription({ graph, document, operation: definition, planned, log });
+  const plan = planSubscription({ graph, document, operation: definition, planned });
   const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   return { document, definition, subscription: { id, plan, resumption, isShareable } };

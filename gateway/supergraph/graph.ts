@@ -3,11 +3,14 @@ import { operationFromDocument } from '@apollo/federation-internals';
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { QueryPlan, QueryPlanner } from '@apollo/query-planner';
 import type { GatewayExecutor } from '@apollo/server-gateway-interface';
-import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
+import { compileOperation, type ExecutableOperation } from '../execution/operation.ts';
+import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../execution/subgraph-answer.ts';
+import type { OperationContext } from '../operation-context.ts';
 import type { Subgraph } from './compose.ts';
 import type { SeenOperation } from './hot-operations.ts';
-import { createPlanCache, planKeyOf } from './plan-cache.ts';
+import { createOperationCache, operationKeyOf } from './operation-cache.ts';
 
 /**
  * One composed graph that can be queried. It never changes: a new composition is a new graph, so that an operation ends
@@ -21,53 +24,53 @@ export interface Graph {
   readonly schema: GraphQLSchema;
   /** The supergraph's schema as graphql-js has it, with what clients do not see. */
   readonly supergraphSchema: GraphQLSchema;
-  /** The client's schema as Apollo's federation libraries have it. */
-  readonly apiSchema: Schema;
-  readonly dataSources: Readonly<Record<string, GraphQLDataSource>>;
   /** Runs a query or mutation, as Apollo Server hands it over. */
   readonly execute: GatewayExecutor;
   /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
   plan(document: DocumentNode, operationName: string | undefined): QueryPlan;
-  /** Plans an operation before it is sent, if it can be planned. */
+  /** Plans and compiles an operation before it is sent, if it can be planned. */
   warm(operation: SeenOperation): Promise<void>;
+  /** Fetches from the graph's subgraphs, for one operation of a client. */
+  fetchFor(context: OperationContext): FetchFromSubgraph;
   close(): Promise<void>;
 }
+
+/** Asks one subgraph, for one operation of a client. It does not reject: failures are answers. */
+export type SubgraphClient = (request: SubgraphRequest, context: OperationContext) => Promise<SubgraphAnswer>;
 
 interface GraphOptions {
   readonly supergraphSdl: string;
   readonly subgraphs: readonly Subgraph[];
-  readonly dataSourceOf: (subgraph: Subgraph) => GraphQLDataSource;
-  /** Query plans that are kept. */
+  readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
+  /** Compiled operations that are kept. */
   readonly maxPlans: number;
   readonly log: Logger;
 }
 
-/** What Apollo Gateway has for itself, and planning subscriptions needs. */
+/** What Apollo Gateway has for itself, and planning needs. */
 interface GatewayInternals {
   readonly apiSchema: Schema | undefined;
   readonly queryPlanner: QueryPlanner | undefined;
   readonly supergraphSchema: GraphQLSchema | undefined;
 }
 
-/** Makes a graph that runs on an Apollo Gateway of its own. @throws when the supergraph is not valid */
+/**
+ * Makes a graph that an Apollo Gateway of its own plans, and that this process executes.
+ *
+ * @throws when the supergraph is not valid
+ */
 export async function createGraph(options: GraphOptions): Promise<Graph> {
-  const { supergraphSdl, subgraphs, dataSourceOf, maxPlans, log } = options;
-  const dataSources = Object.fromEntries(subgraphs.map(each => [each.name, dataSourceOf(each)]));
-  const plans = createPlanCache(maxPlans);
+  const { supergraphSdl, subgraphs, clientOf, maxPlans, log } = options;
+  const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
+  const operations = createOperationCache(maxPlans);
   const gateway = new ApolloGateway({
     supergraphSdl,
     // What our own composition has made is not checked again.
     validateSupergraph: false,
     logger: quiet(log),
-    queryPlannerConfig: { cache: plans },
-    buildService({ name }) {
-      const dataSource = dataSources[name];
-      if (!dataSource)
-        throw new Error(`The supergraph names the subgraph '${name}', which it is not made of`);
-      return dataSource;
-    },
+    buildService: () => neverAsked,
   });
-  const { schema, executor } = await gateway.load();
+  const { schema } = await gateway.load();
   const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
   if (!apiSchema || !queryPlanner || !supergraphSchema)
     throw new Error('Apollo Gateway expected to have a query planner after loading, but has none');
@@ -79,24 +82,69 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     );
   }
 
+  /** @returns undefined when the document has no such operation, or several and none is named */
+  function compiled({ document, queryHash, operationName }: SeenOperation): ExecutableOperation | undefined {
+    const key = operationKeyOf(queryHash, operationName);
+    const known = operations.get(key);
+    if (known) return known;
+    const operation = getOperationAST(document, operationName);
+    if (!operation) return undefined;
+    const executable = compileOperation({
+      schema,
+      supergraphSchema: supergraphSchema as GraphQLSchema,
+      document,
+      operation,
+      plan: plan(document, operationName),
+    });
+    operations.set(key, executable);
+    return executable;
+  }
+
+  function fetchFor(context: OperationContext): FetchFromSubgraph {
+    return (subgraph, request) => {
+      const client = clients.get(subgraph);
+      if (!client) throw new Error(`The query plan names the subgraph '${subgraph}', which the graph lacks`);
+      return client(request, context);
+    };
+  }
+
   return {
     supergraphSdl,
     subgraphs,
     schema,
     supergraphSchema,
-    apiSchema,
-    dataSources,
-    execute: executor as unknown as GatewayExecutor,
+    async execute({ document, queryHash, request, context }) {
+      const { operationName, variables = {} } = request;
+      const operation = compiled({ document, queryHash, operationName });
+      if (!operation) return { errors: [unknownOperation(operationName)] };
+      return operation.run({ variables, fetch: fetchFor(context as OperationContext) });
+    },
     plan,
-    async warm({ document, queryHash, operationName }) {
+    warm(operation) {
       try {
-        await plans.set(planKeyOf(queryHash, operationName), plan(document, operationName));
+        compiled(operation);
       } catch (error) {
         log.debug({ err: error }, 'An operation could not be planned on the new graph');
       }
+      return Promise.resolve();
     },
+    fetchFor,
     close: () => gateway.stop(),
   };
+}
+
+/** Apollo Gateway wants a data source for each subgraph; it plans here, and executes nothing. */
+const neverAsked: GraphQLDataSource = {
+  process: () => Promise.reject(new Error('Apollo Gateway does not execute query plans here')),
+};
+
+/** An error that Apollo Server answers with status 400 and OPERATION_RESOLUTION_FAILURE. */
+function unknownOperation(operationName: string | undefined): GraphQLError {
+  return new GraphQLError(
+    operationName === undefined
+      ? 'The document has several operations; operationName has to say which'
+      : `The document has no operation with the name '${operationName}'`,
+  );
 }
 
 /** Apollo Gateway announces each load; with a gateway for each graph, we do that ourselves. */

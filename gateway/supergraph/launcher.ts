@@ -1,4 +1,3 @@
-import type { GraphQLDataSource } from '@apollo/gateway';
 import { BoundedMap } from '../../platform/bounded-map.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
@@ -6,7 +5,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Adoption } from './adoption.ts';
 import type { Subgraph } from './compose.ts';
 import type { Composer, Composition } from './composer.ts';
-import { createGraph, type Graph } from './graph.ts';
+import { createGraph, type Graph, type SubgraphClient } from './graph.ts';
 import type { HotOperations } from './hot-operations.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
 import { describeCompositionFault, type Served } from './state.ts';
@@ -41,7 +40,7 @@ interface LauncherOptions {
   readonly composer: Composer;
   readonly history: LaunchHistory;
   readonly hotOperations: HotOperations;
-  readonly dataSourceOf: (subgraph: Subgraph) => GraphQLDataSource;
+  readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
   readonly maxPlans: number;
   readonly log: Logger;
 }
@@ -51,14 +50,14 @@ const maxRememberedFailures = 100;
 
 /** Makes the launcher. */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { composer, history, hotOperations, dataSourceOf, maxPlans, log } = options;
+  const { composer, history, hotOperations, clientOf, maxPlans, log } = options;
   const failureBySet = new BoundedMap<string, Composition>(maxRememberedFailures);
   let lastFailure = '';
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
     if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
     const { supergraphSdl } = outcome;
-    return createGraph({ supergraphSdl, subgraphs, dataSourceOf, maxPlans, log });
+    return createGraph({ supergraphSdl, subgraphs, clientOf, maxPlans, log });
   }
 
   return {

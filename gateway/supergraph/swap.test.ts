@@ -34,11 +34,9 @@ async function createItemsGraph(
     subgraphs,
     maxPlans: 10,
     log: silentLog,
-    dataSourceOf: ({ name }) => ({
-      process: async ({ request: { query = '' } }) => ({
-        data: await answers[name as keyof typeof answers](query),
-      }),
-    }),
+    clientOf:
+      ({ name }) =>
+      async ({ query }) => ({ data: await answers[name as keyof typeof answers](query) }),
   });
   onTestFinished(() => graph.close());
   return graph;

@@ -65,7 +65,7 @@ export async function startSupergraph(
     composer,
     history,
     hotOperations: rememberHotOperations(),
-    dataSourceOf: () => ({ process: () => Promise.resolve({ data: {} }) }),
+    clientOf: () => () => Promise.resolve({ data: {} }),
     maxPlans: 10,
     log: silentLog,
   });

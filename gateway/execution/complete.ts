@@ -1,0 +1,160 @@
+import {
+  GraphQLError,
+  type GraphQLNullableType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from 'graphql';
+import { type DataObject, isDataObject, ownField, setField } from './data.ts';
+import type { Failures, Gap } from './failures.ts';
+import { isValidLeaf } from './leaf-values.ts';
+import type { Selection, ShapeField } from './shape.ts';
+
+interface CompletionOptions {
+  /** The schema that the client sees. */
+  readonly schema: GraphQLSchema;
+  readonly failures: Failures;
+  /** Answers `__schema` and `__type`. */
+  readonly introspect: (field: ShapeField) => unknown;
+}
+
+/** Stands for a value that has nulled its parent. Its error has been added. */
+const nulled = Symbol('nulled');
+
+/** A field or an item of a list of it, while it is completed. */
+interface Slot {
+  readonly parent: GraphQLObjectType;
+  readonly field: ShapeField;
+  /** Gaps of the object that cover the field, if it has any. */
+  readonly gaps: readonly Gap[];
+}
+
+const noGaps: readonly Gap[] = [];
+
+/**
+ * Makes the client's answer of the tree of all answers: the fields that were asked for, in their order, and nulls as the
+ * specification has them (https://spec.graphql.org/October2021/#sec-Handling-Field-Errors). Each null that nobody has
+ * explained becomes an error.
+ */
+export class Completion {
+  readonly #options: CompletionOptions;
+  readonly #path: (string | number)[] = [];
+
+  constructor(options: CompletionOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the data of the answer; null when a null reached the root */
+  complete(root: DataObject, type: GraphQLObjectType, selection: Selection): DataObject | null {
+    const data = this.#object(root, type, selection, noGaps);
+    return data === nulled ? null : data;
+  }
+
+  #object(
+    object: DataObject,
+    type: GraphQLObjectType,
+    selection: Selection,
+    inherited: readonly Gap[],
+  ): DataObject | typeof nulled {
+    const { failures, introspect } = this.#options;
+    const own = failures.any ? failures.gapsOf(object) : noGaps;
+    const gaps = inherited.length > 0 ? [...inherited, ...own] : own;
+    const completed: DataObject = {};
+    for (const field of selection.fieldsOf(type)) {
+      const { responseName, fieldName } = field;
+      if (fieldName === '__typename') setField(completed, responseName, type.name);
+      else if (!field.type) setField(completed, responseName, introspect(field));
+      else {
+        this.#path.push(responseName);
+        const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, responseName) : noGaps };
+        const value = this.#value(field.type, ownField(object, responseName), slot);
+        this.#path.pop();
+        if (value === nulled) return nulled;
+        setField(completed, responseName, value);
+      }
+    }
+    return completed;
+  }
+
+  #value(type: GraphQLOutputType, value: unknown, slot: Slot): unknown {
+    if (value === null || value === undefined) {
+      this.#explainNull(value === undefined, isNonNullType(type), slot);
+      return isNonNullType(type) ? nulled : null;
+    }
+    if (isNonNullType(type)) return this.#nonNull(type.ofType, value, slot);
+    const completed = this.#nonNull(type, value, slot);
+    return completed === nulled ? null : completed;
+  }
+
+  /** Completes a value that is there. @returns `nulled` when it, or something in it, can't be shown */
+  #nonNull(type: GraphQLNullableType, value: unknown, slot: Slot): unknown {
+    if (isListType(type)) return this.#list(type.ofType as GraphQLOutputType, value, slot);
+    if (isLeafType(type))
+      return isValidLeaf(type, value) ? value : this.#invalid(slot, `a value that is no ${type.name}`);
+    if (!isDataObject(value)) return this.#invalid(slot, 'a value that is no object');
+    const objectType = this.#typeOf(type as GraphQLOutputType, value);
+    if (!objectType) return this.#invalid(slot, `an object of a type that the schema does not have there`);
+    return this.#object(value, objectType, slot.field.selection, slot.gaps);
+  }
+
+  #list(type: GraphQLOutputType, value: unknown, slot: Slot): unknown {
+    if (!Array.isArray(value)) return this.#invalid(slot, 'a value that is no list');
+    const items: unknown[] = [];
+    for (const [index, item] of value.entries()) {
+      this.#path.push(index);
+      const completed = this.#value(type, item ?? null, slot);
+      this.#path.pop();
+      if (completed === nulled) return nulled;
+      items.push(completed);
+    }
+    return items;
+  }
+
+  #typeOf(type: GraphQLOutputType, object: DataObject): GraphQLObjectType | undefined {
+    if (isObjectType(type)) return type;
+    const { schema } = this.#options;
+    const name = object['__typename'];
+    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
+    if (!isAbstractType(type) || !isObjectType(actual)) return undefined;
+    return schema.isSubType(type, actual) ? actual : undefined;
+  }
+
+  #explainNull(isMissing: boolean, isRequired: boolean, { parent, field, gaps }: Slot): void {
+    const { failures } = this.#options;
+    let isExplained = failures.isTold(this.#path);
+    let isNotFound = false;
+    for (const { cause } of gaps) {
+      if (cause === 'not-found') isNotFound = true;
+      else isExplained = true;
+      if (typeof cause === 'object') failures.place(cause, this.#path);
+    }
+    if (isExplained) return;
+    const name = `${parent.name}.${field.fieldName}`;
+    if (isRequired) this.#add(`Cannot return null for non-nullable field ${name}.`);
+    else if (isMissing && !isNotFound) this.#add(`No subgraph returned a value for the field ${name}.`);
+  }
+
+  #invalid({ parent, field }: Slot, found: string): typeof nulled {
+    if (!this.#options.failures.isTold(this.#path))
+      this.#add(`A subgraph returned ${found} for the field ${parent.name}.${field.fieldName}.`);
+    return nulled;
+  }
+
+  #add(message: string): void {
+    this.#options.failures.add(
+      new GraphQLError(message, { path: [...this.#path], extensions: { code: 'SUBGRAPH_INVALID_VALUE' } }),
+    );
+  }
+}
+
+function gapsBelow(gaps: readonly Gap[], name: string): readonly Gap[] {
+  return gaps.flatMap(({ fields, cause }) => {
+    const below = fields.get(name);
+    return below ? [{ fields: below, cause }] : [];
+  });
+}

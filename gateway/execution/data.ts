@@ -1,0 +1,39 @@
+/** An object of a subgraph's answer, or of the tree that the answers are merged into. */
+export type DataObject = Record<string, unknown>;
+
+/** Tells objects from lists, leaves and null. */
+export function isDataObject(value: unknown): value is DataObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A field of an object; undefined when the object has none of its own, whatever its prototype has. */
+export function ownField(object: DataObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** Sets a field of an object, also one that is named as an accessor of every object is (`__proto__`). */
+export function setField(object: DataObject, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  else object[name] = value;
+}
+
+/** Merges an answer into the tree: objects by field, lists of equal length by index; other values replace. */
+export function mergeInto(target: DataObject, source: DataObject): void {
+  for (const [name, value] of Object.entries(source))
+    setField(target, name, merged(ownField(target, name), value));
+}
+
+function merged(target: unknown, source: unknown): unknown {
+  if (isDataObject(target) && isDataObject(source)) {
+    mergeInto(target, source);
+    return target;
+  }
+  if (Array.isArray(target) && Array.isArray(source) && target.length === source.length) {
+    source.forEach((value, index) => {
+      target[index] = merged(target[index], value);
+    });
+    return target;
+  }
+  return source;
+}

@@ -1,0 +1,120 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { DataObject } from './data.ts';
+import type { FieldTree } from './fetched-fields.ts';
+
+/** Paths at which the error of one failed fetch is repeated. */
+export const maxPathsPerFailure = 20;
+/** Errors of one answer to a client. */
+export const maxErrors = 1_000;
+
+/** A fetch that failed as a whole. Its error has the path of each field that it left null. */
+export interface Failure {
+  readonly error: GraphQLFormattedError;
+  readonly subgraph: string;
+  /** Fields that it left null. */
+  places: number;
+}
+
+/** Fields of one object that a fetch did not fill, and the reason. */
+export interface Gap {
+  readonly fields: FieldTree;
+  /**
+   * `not-found`: the subgraph has no such entity, so that nullable fields are null. `told`: an error with its own path
+   * says why.
+   */
+  readonly cause: Failure | 'not-found' | 'told';
+}
+
+/** Errors of one run of an operation, and what is known of the fields that nobody filled. */
+export class Failures {
+  readonly #errors: GraphQLError[] = [];
+  readonly #failures: Failure[] = [];
+  readonly #gaps = new Map<DataObject, Gap[]>();
+  readonly #toldPaths = new Set<string>();
+  #omitted = 0;
+
+  /** Tells if some field may be null for a failure. */
+  get any(): boolean {
+    return this.#gaps.size > 0 || this.#toldPaths.size > 0;
+  }
+
+  /** Adds a subgraph's error at the client's path. */
+  addSubgraphError(subgraph: string, error: GraphQLFormattedError, path: readonly (string | number)[]): void {
+    for (let length = 1; length <= path.length; length += 1)
+      this.#toldPaths.add(JSON.stringify(path.slice(0, length)));
+    this.#add(clientError(subgraph, error, path));
+  }
+
+  /** Adds an error of the gateway's own. */
+  add(error: GraphQLError): void {
+    this.#add(error);
+  }
+
+  /** Notes a fetch that failed as a whole. */
+  fail(subgraph: string, error: GraphQLFormattedError): Failure {
+    const failure = { error, subgraph, places: 0 };
+    this.#failures.push(failure);
+    return failure;
+  }
+
+  /** Notes fields of an object that stay without a value. */
+  addGap(object: DataObject, gap: Gap): void {
+    const gaps = this.#gaps.get(object);
+    if (gaps) gaps.push(gap);
+    else this.#gaps.set(object, [gap]);
+  }
+
+  gapsOf(object: DataObject): readonly Gap[] {
+    return this.#gaps.get(object) ?? [];
+  }
+
+  /** Adds the failure's error at a field that it left null. */
+  place(failure: Failure, path: readonly (string | number)[]): void {
+    failure.places += 1;
+    if (failure.places <= maxPathsPerFailure) this.#add(clientError(failure.subgraph, failure.error, path));
+  }
+
+  /** Tells if a subgraph's error stands at a path or below it. */
+  isTold(path: readonly (string | number)[]): boolean {
+    return this.#toldPaths.size > 0 && this.#toldPaths.has(JSON.stringify(path));
+  }
+
+  /** All errors. A failure that left nothing null is told once, without a path. */
+  finish(): readonly GraphQLError[] {
+    for (const failure of this.#failures) {
+      if (failure.places === 0) this.#add(clientError(failure.subgraph, failure.error, undefined));
+      const more = failure.places - maxPathsPerFailure;
+      if (more > 0)
+        this.#add(
+          clientError(
+            failure.subgraph,
+            { ...failure.error, message: `${failure.error.message} (and ${more} more fields)` },
+            undefined,
+          ),
+        );
+    }
+    if (this.#omitted > 0)
+      this.#errors.push(
+        new GraphQLError(`${this.#omitted} more errors are left out; an answer has at most ${maxErrors}`, {
+          extensions: { code: 'ERRORS_LEFT_OUT' },
+        }),
+      );
+    return this.#errors;
+  }
+
+  #add(error: GraphQLError): void {
+    if (this.#errors.length < maxErrors) this.#errors.push(error);
+    else this.#omitted += 1;
+  }
+}
+
+function clientError(
+  subgraph: string,
+  { message, extensions }: GraphQLFormattedError,
+  path: readonly (string | number)[] | undefined,
+): GraphQLError {
+  return new GraphQLError(message || `The subgraph '${subgraph}' answered with an error without a message`, {
+    path,
+    extensions: { ...extensions, serviceName: subgraph },
+  });
+}

@@ -1,0 +1,189 @@
+import type { FetchNode } from '@apollo/query-planner';
+import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { type DataObject, isDataObject, mergeInto } from './data.ts';
+import type { Failure, Gap } from './failures.ts';
+import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
+import { type Place, pathToArray } from './places.ts';
+import { type Representations, representationsOf } from './representations.ts';
+import { applyRewrites, rewritePath } from './rewrites.ts';
+import type { Run, Step } from './steps.ts';
+import type { SubgraphAnswer } from './subgraph-answer.ts';
+
+/** A fetch and what it needs for each of its runs. */
+interface CompiledFetch {
+  readonly node: FetchNode;
+  readonly schema: GraphQLSchema;
+  /** Fields that it adds to each place. */
+  readonly fields: () => FieldTree;
+}
+
+/** Compiles a fetch: of root fields, or of entities when it requires representations. */
+export function compileFetch(node: FetchNode, schema: GraphQLSchema): Step {
+  let fields: FieldTree | undefined;
+  const fetch: CompiledFetch = {
+    node,
+    schema,
+    fields: () => {
+      fields ??= fetchedFieldsOf(node);
+      return fields;
+    },
+  };
+  return node.requires
+    ? (run, places) => fetchEntities(fetch, run, places)
+    : (run, places) => fetchFields(fetch, run, places);
+}
+
+async function fetchFields(fetch: CompiledFetch, run: Run, places: readonly Place[]): Promise<void> {
+  if (places.length === 0) return;
+  const { data, errors } = await ask(fetch, run, variablesOf(fetch.node, run));
+  if (data) {
+    applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], data);
+    fill(places, data);
+  }
+  const failures: Failure[] = [];
+  for (const error of errors) {
+    if (error.path?.length) addAtPlaces(fetch, run, { error, places, below: error.path });
+    else failures.push(run.failures.fail(fetch.node.serviceName, error));
+  }
+  addGaps(fetch, run, places, failures);
+  if (!data && failures.length === 0) addGap(fetch, run, places, 'told');
+}
+
+async function fetchEntities(fetch: CompiledFetch, run: Run, places: readonly Place[]): Promise<void> {
+  const { node, schema } = fetch;
+  const { requires = [], inputRewrites = [] } = node;
+  const representations = representationsOf(places, { schema, requires, inputRewrites });
+  explainIncomplete(fetch, run, representations.incomplete);
+  if (representations.values.length === 0) return;
+  const variables = { ...variablesOf(node, run), representations: representations.values };
+  const { data, errors } = await ask(fetch, run, variables);
+  const failed = addEntityErrors(fetch, run, representations, errors);
+  const entities = data?.['_entities'];
+  if (Array.isArray(entities) && entities.length === representations.values.length) {
+    fillEntities(fetch, run, { representations, entities, failed });
+  } else if (errors.length === 0) {
+    const failure = run.failures.fail(node.serviceName, wrongEntities(entities, representations));
+    addGap(fetch, run, representations.places.flat(), failure);
+  } else addGap(fetch, run, representations.places.flat(), 'told');
+}
+
+/** Sends a fetch. `errors: null` means none, and an answer with nothing at all is an error. */
+async function ask(
+  { node }: CompiledFetch,
+  run: Run,
+  variables: Record<string, unknown>,
+): Promise<{ data: DataObject | undefined; errors: readonly GraphQLFormattedError[] }> {
+  const answer: SubgraphAnswer = await run.fetch(node.serviceName, {
+    query: node.operation,
+    operationName: node.operationName,
+    variables,
+  });
+  const data = answer.data ?? undefined;
+  const errors = answer.errors ?? [];
+  if (data || errors.length > 0) return { data, errors };
+  const message = `The subgraph '${node.serviceName}' answered with neither data nor errors`;
+  return { data, errors: [{ message, extensions: { code: 'SUBGRAPH_ERROR' } }] };
+}
+
+/** Values that the client gave for the variables that the fetch uses. Its own document has the defaults. */
+function variablesOf({ variableUsages = [] }: FetchNode, { variables }: Run): Record<string, unknown> {
+  const used: Record<string, unknown> = {};
+  for (const name of variableUsages) if (variables[name] !== undefined) used[name] = variables[name];
+  return used;
+}
+
+/** Merges an answer into each place. Places do not share objects: later fetches may tell them apart. */
+function fill(places: readonly Place[], data: DataObject): void {
+  for (const [index, { object }] of places.entries())
+    mergeInto(object, index === 0 ? data : structuredClone(data));
+}
+
+interface EntityAnswer {
+  readonly representations: Representations;
+  readonly entities: readonly unknown[];
+  /** Indices of the entities that an error names. */
+  readonly failed: ReadonlySet<number>;
+}
+
+function fillEntities(
+  fetch: CompiledFetch,
+  run: Run,
+  { representations, entities, failed }: EntityAnswer,
+): void {
+  for (const [index, entity] of entities.entries()) {
+    const places = representations.places[index] ?? [];
+    if (isDataObject(entity)) {
+      // The rewrites go by the type, which an answer need not repeat.
+      entity['__typename'] ??= places[0]?.object['__typename'];
+      applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], entity);
+      fill(places, entity);
+    } else addGap(fetch, run, places, failed.has(index) ? 'told' : 'not-found');
+  }
+}
+
+/** Adds the errors of an answer with entities. @returns indices of the entities that they name */
+function addEntityErrors(
+  fetch: CompiledFetch,
+  run: Run,
+  representations: Representations,
+  errors: readonly GraphQLFormattedError[],
+): ReadonlySet<number> {
+  const failed = new Set<number>();
+  const failures: Failure[] = [];
+  for (const error of errors) {
+    const [field, index, ...below] = error.path ?? [];
+    const places = typeof index === 'number' ? representations.places[index] : undefined;
+    if (field === '_entities' && typeof index === 'number' && places) {
+      failed.add(index);
+      addAtPlaces(fetch, run, { error, places, below });
+    } else failures.push(run.failures.fail(fetch.node.serviceName, error));
+  }
+  addGaps(fetch, run, representations.places.flat(), failures);
+  return failed;
+}
+
+interface PlacedError {
+  readonly error: GraphQLFormattedError;
+  readonly places: readonly Place[];
+  /** Path of the error below each place, with the names that the subgraph was given. */
+  readonly below: readonly (string | number)[];
+}
+
+function addAtPlaces({ node }: CompiledFetch, run: Run, { error, places, below }: PlacedError): void {
+  const renamed = rewritePath(node.outputRewrites ?? [], below);
+  for (const { path } of places)
+    run.failures.addSubgraphError(node.serviceName, error, [...pathToArray(path), ...renamed]);
+}
+
+function addGap(fetch: CompiledFetch, run: Run, places: readonly Place[], cause: Gap['cause']): void {
+  for (const { object } of places) run.failures.addGap(object, { fields: fetch.fields(), cause });
+}
+
+function addGaps(fetch: CompiledFetch, run: Run, places: readonly Place[], causes: readonly Failure[]): void {
+  for (const cause of causes) addGap(fetch, run, places, cause);
+}
+
+/** Notes why entities could not be asked for: an earlier failure took their key away, or the plan did not fetch it. */
+function explainIncomplete(fetch: CompiledFetch, run: Run, places: readonly Place[]): void {
+  for (const place of places) {
+    const gaps = run.failures.gapsOf(place.object);
+    const causes: Gap['cause'][] = gaps.map(({ cause }) => cause);
+    if (causes.length === 0) causes.push(run.failures.any ? 'told' : missingKey(fetch, run));
+    for (const cause of new Set(causes)) addGap(fetch, run, [place], cause);
+  }
+}
+
+function missingKey({ node }: CompiledFetch, run: Run): Failure {
+  const message = `The subgraph '${node.serviceName}' could not be asked: a field that it requires has no value`;
+  return run.failures.fail(node.serviceName, { message, extensions: { code: 'SUBGRAPH_ERROR' } });
+}
+
+function wrongEntities(entities: unknown, { values }: Representations): GraphQLFormattedError {
+  const got = Array.isArray(entities)
+    ? `${entities.length} entities`
+    : `no list of entities (${typeof entities})`;
+  return {
+    message: `The subgraph returned ${got} where ${values.length} were asked for`,
+    extensions: { code: 'SUBGRAPH_ERROR' },
+  };
+}

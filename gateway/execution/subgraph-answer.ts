@@ -1,0 +1,17 @@
+import type { GraphQLFormattedError } from 'graphql';
+
+/** One GraphQL request to a subgraph. */
+export interface SubgraphRequest {
+  readonly query: string;
+  readonly operationName: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** A subgraph's answer. A fetch that failed as a whole is an answer with one error and no data. */
+export interface SubgraphAnswer {
+  readonly data?: Record<string, unknown> | null | undefined;
+  readonly errors?: readonly GraphQLFormattedError[] | null | undefined;
+}
+
+/** Asks a subgraph. It does not reject: failures are answers. */
+export type FetchFromSubgraph = (subgraph: string, request: SubgraphRequest) => Promise<SubgraphAnswer>;

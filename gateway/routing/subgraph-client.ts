@@ -1,0 +1,63 @@
+import { PorticoError } from '../../platform/errors.ts';
+import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
+import type { SubgraphClient } from '../supergraph/graph.ts';
+import type { FetchTarget, SubgraphFetcher } from './subgraph-fetcher.ts';
+
+interface ClientOptions {
+  readonly target: FetchTarget;
+  readonly fetcher: SubgraphFetcher;
+  readonly breaker: Breaker;
+  /** Tells how a fetch ended. */
+  readonly observe: (outcome: string, seconds: number) => void;
+}
+
+/**
+ * Makes the client by which a graph fetches from one subgraph, behind the subgraph's breaker. A fetch that fails is
+ * an error of the fields that it was for, never of the whole operation.
+ */
+export function createSubgraphClient(options: ClientOptions): SubgraphClient {
+  const { target, fetcher, breaker, observe } = options;
+  return async ({ query, variables, operationName }, context) => {
+    const startedAt = performance.now();
+    const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
+    try {
+      const fetch = {
+        body: JSON.stringify({ query, variables, operationName }),
+        isMutation: query.startsWith('mutation'),
+        context,
+      };
+      const answer = await breaker.run(signal => fetcher.fetch(target, fetch, signal));
+      if (answer.errors?.length) context.headers.failed();
+      end(answer.errors?.length ? 'error' : 'ok');
+      return answer;
+    } catch (error) {
+      const failure = failureOf(target.subgraph, error);
+      context.headers.failed();
+      end(failure.code);
+      return { data: null, errors: [failure.toGraphQLError().toJSON()] };
+    }
+  };
+}
+
+/** Says of a breaker's refusal or timeout what it means for the subgraph. */
+function failureOf(subgraph: string, error: unknown): PorticoError {
+  if (!(error instanceof PorticoError))
+    return new PorticoError('SUBGRAPH_ERROR', `The subgraph '${subgraph}' could not be asked`, {
+      cause: error,
+      details: { subgraph },
+    });
+  switch (error.code) {
+    case 'SERVICE_TIMEOUT':
+      return new PorticoError('SUBGRAPH_TIMEOUT', `The subgraph ${error.message}`, {
+        cause: error,
+        details: { subgraph },
+      });
+    case 'SERVICE_UNAVAILABLE':
+      return new PorticoError('SUBGRAPH_UNAVAILABLE', `The subgraph ${error.message}`, {
+        cause: error,
+        details: { ...error.details, subgraph },
+      });
+    default:
+      return error;
+  }
+}
