@@ -1,10 +1,12 @@
 import {
+  type GraphQLCompositeType,
   GraphQLError,
+  type GraphQLInterfaceType,
   type GraphQLNullableType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
-  isAbstractType,
+  isInterfaceType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -28,7 +30,7 @@ const nulled = Symbol('nulled');
 
 /** A field or an item of a list of it, while it is completed. */
 interface Slot {
-  readonly parent: GraphQLObjectType;
+  readonly parent: GraphQLObjectType | GraphQLInterfaceType;
   readonly field: ShapeField;
   /** Gaps of the object that cover the field, if it has any. */
   readonly gaps: readonly Gap[];
@@ -51,21 +53,21 @@ export class Completion {
 
   /** @returns the data of the answer; null when a null reached the root */
   complete(root: DataObject, type: GraphQLObjectType, selection: Selection): DataObject | null {
-    const data = this.#object(root, type, selection, noGaps);
+    const data = this.#object(root, type, selection.fieldsOf(type), noGaps);
     return data === nulled ? null : data;
   }
 
   #object(
     object: DataObject,
-    type: GraphQLObjectType,
-    selection: Selection,
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    fields: readonly ShapeField[],
     inherited: readonly Gap[],
   ): DataObject | typeof nulled {
     const { failures, introspect } = this.#options;
     const own = failures.any ? failures.gapsOf(object) : noGaps;
     const gaps = inherited.length > 0 ? [...inherited, ...own] : own;
     const completed: DataObject = {};
-    for (const field of selection.fieldsOf(type)) {
+    for (const field of fields) {
       const { responseName, fieldName } = field;
       if (fieldName === '__typename') setField(completed, responseName, type.name);
       else if (!field.type) setField(completed, responseName, introspect(field));
@@ -97,9 +99,22 @@ export class Completion {
     if (isLeafType(type))
       return isValidLeaf(type, value) ? value : this.#invalid(slot, `a value that is no ${type.name}`);
     if (!isDataObject(value)) return this.#invalid(slot, 'a value that is no object');
-    const objectType = this.#typeOf(type as GraphQLOutputType, value);
-    if (!objectType) return this.#invalid(slot, `an object of a type that the schema does not have there`);
-    return this.#object(value, objectType, slot.field.selection, slot.gaps);
+    return this.#composite(type as GraphQLCompositeType, value, slot);
+  }
+
+  #composite(type: GraphQLCompositeType, value: DataObject, slot: Slot): DataObject | typeof nulled {
+    const { selection } = slot.field;
+    if (isObjectType(type)) return this.#object(value, type, selection.fieldsOf(type), slot.gaps);
+    const { schema } = this.#options;
+    const name = value['__typename'];
+    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
+    if (isObjectType(actual) && schema.isSubType(type, actual))
+      return this.#object(value, actual, selection.fieldsOf(actual), slot.gaps);
+    // Of an interface that a subgraph has as an object, the object's own type may not be known, nor needed.
+    const fields = isInterfaceType(type) ? selection.commonFieldsOf(type) : undefined;
+    if (isInterfaceType(type) && fields && (name === undefined || name === type.name))
+      return this.#object(value, type, fields, slot.gaps);
+    return this.#invalid(slot, 'an object of a type that the schema does not have there');
   }
 
   #list(type: GraphQLOutputType, value: unknown, slot: Slot): unknown {
@@ -113,15 +128,6 @@ export class Completion {
       items.push(completed);
     }
     return items;
-  }
-
-  #typeOf(type: GraphQLOutputType, object: DataObject): GraphQLObjectType | undefined {
-    if (isObjectType(type)) return type;
-    const { schema } = this.#options;
-    const name = object['__typename'];
-    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
-    if (!isAbstractType(type) || !isObjectType(actual)) return undefined;
-    return schema.isSubType(type, actual) ? actual : undefined;
   }
 
   #explainNull(isMissing: boolean, isRequired: boolean, { parent, field, gaps }: Slot): void {

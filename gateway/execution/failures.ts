@@ -71,7 +71,8 @@ export class Failures {
   /** Adds the failure's error at a field that it left null. */
   place(failure: Failure, path: readonly (string | number)[]): void {
     failure.places += 1;
-    if (failure.places <= maxPathsPerFailure) this.#add(clientError(failure.subgraph, failure.error, path));
+    if (failure.places <= maxPathsPerFailure)
+      this.#add(clientError(failure.subgraph, failure.error, [...path]));
   }
 
   /** Tells if a subgraph's error stands at a path or below it. */
@@ -79,8 +80,11 @@ export class Failures {
     return this.#toldPaths.size > 0 && this.#toldPaths.has(JSON.stringify(path));
   }
 
-  /** All errors. A failure that left nothing null is told once, without a path. */
-  finish(): readonly GraphQLError[] {
+  /**
+   * All errors. A failure that left nothing null is told once, without a path. An error of a field that the client did
+   * not ask for is left out, unless another field required it: then it stands at the object.
+   */
+  finish(data: DataObject | null, requiredFields: ReadonlySet<string>): readonly GraphQLError[] {
     for (const failure of this.#failures) {
       if (failure.places === 0) this.#add(clientError(failure.subgraph, failure.error, undefined));
       const more = failure.places - maxPathsPerFailure;
@@ -99,7 +103,7 @@ export class Failures {
           extensions: { code: 'ERRORS_LEFT_OUT' },
         }),
       );
-    return this.#errors;
+    return this.#errors.flatMap(error => shownError(error, data, requiredFields));
   }
 
   #add(error: GraphQLError): void {
@@ -117,4 +121,27 @@ function clientError(
     path,
     extensions: { ...extensions, serviceName: subgraph },
   });
+}
+
+function shownError(
+  error: GraphQLError,
+  data: DataObject | null,
+  requiredFields: ReadonlySet<string>,
+): GraphQLError | readonly GraphQLError[] {
+  const { path = [], message, extensions } = error;
+  const length = shownLengthOf(path, data);
+  if (length === path.length) return error;
+  if (!requiredFields.has(String(path[length]))) return [];
+  return new GraphQLError(message, { path: path.slice(0, length), extensions });
+}
+
+/** Length of the part of a path that the client's data has. What a null has taken away counts as there. */
+function shownLengthOf(path: readonly (string | number)[], data: DataObject | null): number {
+  let value: unknown = data;
+  for (const [depth, key] of path.entries()) {
+    if (typeof value !== 'object' || value === null) break;
+    if (!Object.hasOwn(value, key)) return depth;
+    value = (value as Record<string | number, unknown>)[key];
+  }
+  return path.length;
 }

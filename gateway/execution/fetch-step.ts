@@ -1,5 +1,5 @@
 import type { FetchNode } from '@apollo/query-planner';
-import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { type GraphQLFormattedError, type GraphQLSchema, isObjectType } from 'graphql';
 import { type DataObject, isDataObject, mergeInto } from './data.ts';
 import type { Failure, Gap } from './failures.ts';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
@@ -53,7 +53,7 @@ async function fetchEntities(fetch: CompiledFetch, run: Run, places: readonly Pl
   const { node, schema } = fetch;
   const { requires = [], inputRewrites = [] } = node;
   const representations = representationsOf(places, { schema, requires, inputRewrites });
-  explainIncomplete(fetch, run, representations.incomplete);
+  handleIncomplete(fetch, run, representations.incomplete);
   if (representations.values.length === 0) return;
   const variables = { ...variablesOf(node, run), representations: representations.values };
   const { data, errors } = await ask(fetch, run, variables);
@@ -116,6 +116,8 @@ function fillEntities(
       // The rewrites go by the type, which an answer need not repeat.
       entity['__typename'] ??= places[0]?.object['__typename'];
       applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], entity);
+      // A subgraph that has an interface as an object knows less of the type than the place.
+      if (!isObjectType(fetch.schema.getType(String(entity['__typename'])))) delete entity['__typename'];
       fill(places, entity);
     } else addGap(fetch, run, places, failed.has(index) ? 'told' : 'not-found');
   }
@@ -163,14 +165,19 @@ function addGaps(fetch: CompiledFetch, run: Run, places: readonly Place[], cause
   for (const cause of causes) addGap(fetch, run, places, cause);
 }
 
-/** Notes why entities could not be asked for: an earlier failure took their key away, or the plan did not fetch it. */
-function explainIncomplete(fetch: CompiledFetch, run: Run, places: readonly Place[]): void {
-  for (const place of places) {
+/** Fields that are missing for a failure stay so; others may come with a later fetch. */
+function handleIncomplete(fetch: CompiledFetch, run: Run, places: readonly Place[]): void {
+  const waiting = places.filter(place => {
     const gaps = run.failures.gapsOf(place.object);
-    const causes: Gap['cause'][] = gaps.map(({ cause }) => cause);
-    if (causes.length === 0) causes.push(run.failures.any ? 'told' : missingKey(fetch, run));
-    for (const cause of new Set(causes)) addGap(fetch, run, [place], cause);
-  }
+    for (const cause of new Set(gaps.map(gap => gap.cause))) addGap(fetch, run, [place], cause);
+    return gaps.length === 0;
+  });
+  if (waiting.length === 0) return;
+  run.postponed.push({
+    places: waiting,
+    fetch: () => fetchEntities(fetch, run, waiting),
+    giveUp: () => addGap(fetch, run, waiting, run.failures.any ? 'told' : missingKey(fetch, run)),
+  });
 }
 
 function missingKey({ node }: CompiledFetch, run: Run): Failure {

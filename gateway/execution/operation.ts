@@ -9,13 +9,15 @@ import {
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
-  visit,
 } from 'graphql';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import { Completion } from './complete.ts';
+import { conditionsOf, decideConditions } from './conditions.ts';
 import type { DataObject } from './data.ts';
 import { Failures } from './failures.ts';
+import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
-import { compileStep, type Step } from './steps.ts';
+import { compileStep, runStep, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** An operation with its plan, compiled once for all its runs. */
@@ -39,73 +41,82 @@ interface CompileOptions {
   readonly document: DocumentNode;
   /** One of the document's. */
   readonly operation: OperationDefinitionNode;
-  readonly plan: QueryPlan;
+  /** Plans the document. @throws GraphQLError when it can't be planned */
+  readonly planOf: (document: DocumentNode) => QueryPlan;
 }
 
-/** Shapes that are kept for different values of the variables of `@skip` and `@include`. */
-const maxShapes = 64;
+/** An operation whose conditions are decided. */
+interface Variant {
+  readonly step: Step | undefined;
+  readonly selection: Selection;
+  readonly requiredFields: ReadonlySet<string>;
+}
+
+/** Variants of one operation that are kept. */
+const maxVariants = 64;
 
 /**
  * Compiles an operation: its plan into steps, its selections into the shape of the answer.
  *
- * @throws Error when the plan has a node that is not executed
+ * @throws GraphQLError when it can't be planned, Error when the plan has a node that is not executed
  */
 export function compileOperation(options: CompileOptions): ExecutableOperation {
-  const { schema, supergraphSchema, operation, plan } = options;
-  const { node } = plan;
-  if (node?.kind === 'Subscription')
-    throw new Error('A plan of a subscription is executed for each event, not by itself');
-  const step: Step | undefined = node ? compileStep(node, supergraphSchema) : undefined;
+  const { schema, operation } = options;
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
-  const selectionFor = createShapes(options);
+  const variantFor = createVariants(options);
+  // The planner may refuse the operation, and the first run need not wait for it.
+  variantFor({});
 
   return {
     async run({ variables, fetch }) {
       const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
       if (errors) return { errors };
+      const { step, selection, requiredFields } = variantFor(coerced);
       const failures = new Failures();
       const root: DataObject = {};
-      await step?.({ variables, coerced, fetch, failures }, [{ object: root, path: undefined }]);
+      if (step) await runStep(step, { variables, coerced, fetch, failures, postponed: [] }, root);
       const completion = new Completion({
         schema,
         failures,
         introspect: field => introspect(options, field, variables),
       });
-      const data = completion.complete(root, rootType, selectionFor(coerced));
-      const found = failures.finish();
+      const data = completion.complete(root, rootType, selection);
+      const found = failures.finish(data, requiredFields);
       return found.length > 0 ? { errors: found, data } : { data };
     },
   };
 }
 
-/** Keeps the shape of the answer for each set of values that `@skip` and `@include` go by. */
-function createShapes({ schema, document, operation }: CompileOptions) {
+/** Compiles the operation once for each set of values that `@skip` and `@include` go by. */
+function createVariants({ schema, supergraphSchema, document, operation, planOf }: CompileOptions) {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const conditions = conditionVariablesOf(document);
-  const shapes = new Map<string, Selection>();
-  return (variables: Readonly<Record<string, unknown>>): Selection => {
-    const key = conditions.map(name => (variables[name] === true ? '1' : '0')).join('');
-    const known = shapes.get(key);
-    if (known) return known;
-    // The shape outlives the request: it keeps only the values that it goes by.
-    const values = Object.fromEntries(conditions.map(name => [name, variables[name]]));
-    const selection = new Selection({ schema, fragments, variables: values }, [operation.selectionSet]);
-    if (shapes.size < maxShapes) shapes.set(key, selection);
-    return selection;
-  };
-}
+  const conditions = conditionsOf(document);
+  const variants = new BoundedMap<string, Variant>(maxVariants);
 
-function conditionVariablesOf(document: DocumentNode): readonly string[] {
-  const names = new Set<string>();
-  visit(document, {
-    Directive({ name, arguments: given = [] }) {
-      if (name.value !== 'skip' && name.value !== 'include') return;
-      for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
-    },
-  });
-  return [...names];
+  function compile(values: Readonly<Record<string, unknown>>): Variant {
+    const { node } = planOf(conditions.any ? decideConditions(document, values) : document);
+    if (node?.kind === 'Subscription')
+      throw new Error('A plan of a subscription is executed for each event, not by itself');
+    return {
+      step: node ? compileStep(node, supergraphSchema) : undefined,
+      selection: new Selection({ schema, fragments, variables: values }, [operation.selectionSet]),
+      requiredFields: node ? requiredFieldsOf(node) : new Set(),
+    };
+  }
+
+  return (variables: Readonly<Record<string, unknown>>): Variant => {
+    const key = conditions.names.map(name => (variables[name] === true ? '1' : '0')).join('');
+    const known = variants.get(key);
+    if (known) return known;
+    // A variant outlives the request: it keeps only the values that it goes by.
+    const variant = compile(
+      Object.fromEntries(conditions.names.map(name => [name, variables[name] === true])),
+    );
+    variants.set(key, variant);
+    return variant;
+  };
 }
 
 /** Answers `__schema` or `__type` by graphql-js, of the schema that the client sees. */

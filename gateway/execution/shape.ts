@@ -1,18 +1,18 @@
 import {
   type FieldNode,
   type FragmentDefinitionNode,
-  GraphQLIncludeDirective,
+  type GraphQLInterfaceType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
-  GraphQLSkipDirective,
-  getDirectiveValues,
   isAbstractType,
+  isInterfaceType,
   Kind,
   type SelectionNode,
   type SelectionSetNode,
   typeFromAST,
 } from 'graphql';
+import { isIncluded } from './conditions.ts';
 
 /** A field that the client asked for on one object type. */
 export interface ShapeField {
@@ -58,7 +58,23 @@ export class Selection {
     return fields;
   }
 
-  #fieldOf(type: GraphQLObjectType, responseName: string, nodes: readonly FieldNode[]): ShapeField {
+  /**
+   * Fields of an interface when they are all that is selected, so that the object's own type need not be known;
+   * undefined otherwise.
+   */
+  commonFieldsOf(type: GraphQLInterfaceType): readonly ShapeField[] | undefined {
+    const nodesByName = new Map<string, FieldNode[]>();
+    const visited = new Set<string>();
+    for (const set of this.#sets) if (!this.#collect(set, type, nodesByName, visited)) return undefined;
+    const fields = [...nodesByName].map(([name, nodes]) => this.#fieldOf(type, name, nodes));
+    return fields.some(({ fieldName }) => fieldName === '__typename') ? undefined : fields;
+  }
+
+  #fieldOf(
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    responseName: string,
+    nodes: readonly FieldNode[],
+  ): ShapeField {
     const fieldName = nodes[0]?.name.value ?? responseName;
     const sets = nodes.flatMap(({ selectionSet }) => (selectionSet ? [selectionSet] : []));
     return {
@@ -70,14 +86,15 @@ export class Selection {
     };
   }
 
+  /** @returns false when a fragment applies to some objects of the type only */
   #collect(
     set: SelectionSetNode,
-    type: GraphQLObjectType,
+    type: GraphQLObjectType | GraphQLInterfaceType,
     nodesByName: Map<string, FieldNode[]>,
     visited: Set<string>,
-  ): void {
+  ): boolean {
     for (const selection of set.selections) {
-      if (!this.#isIncluded(selection)) continue;
+      if (!isIncluded(selection, this.#context.variables)) continue;
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value;
         const nodes = nodesByName.get(name);
@@ -86,9 +103,12 @@ export class Selection {
         continue;
       }
       const fragment = this.#fragmentOf(selection, visited);
-      if (fragment && this.#applies(fragment.typeCondition, type))
-        this.#collect(fragment.selectionSet, type, nodesByName, visited);
+      if (!fragment) continue;
+      if (!this.#applies(fragment.typeCondition, type)) {
+        if (isInterfaceType(type)) return false;
+      } else if (!this.#collect(fragment.selectionSet, type, nodesByName, visited)) return false;
     }
+    return true;
   }
 
   #fragmentOf(selection: Exclude<SelectionNode, FieldNode>, visited: Set<string>) {
@@ -99,13 +119,10 @@ export class Selection {
     return this.#context.fragments.get(name);
   }
 
-  #isIncluded(selection: SelectionNode): boolean {
-    const { variables } = this.#context;
-    if (getDirectiveValues(GraphQLSkipDirective, selection, variables)?.['if'] === true) return false;
-    return getDirectiveValues(GraphQLIncludeDirective, selection, variables)?.['if'] !== false;
-  }
-
-  #applies(condition: FragmentDefinitionNode['typeCondition'] | undefined, type: GraphQLObjectType): boolean {
+  #applies(
+    condition: FragmentDefinitionNode['typeCondition'] | undefined,
+    type: GraphQLObjectType | GraphQLInterfaceType,
+  ): boolean {
     if (!condition) return true;
     const conditional = typeFromAST(this.#context.schema, condition);
     if (conditional === type) return true;

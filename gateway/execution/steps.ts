@@ -1,5 +1,6 @@
 import type { PlanNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
+import type { DataObject } from './data.ts';
 import type { Failures } from './failures.ts';
 import { compileFetch } from './fetch-step.ts';
 import { type Place, placesAt } from './places.ts';
@@ -13,6 +14,16 @@ export interface Run {
   readonly coerced: Readonly<Record<string, unknown>>;
   readonly fetch: FetchFromSubgraph;
   readonly failures: Failures;
+  /** Fetches whose plan has them before a field that they require. */
+  readonly postponed: PostponedFetch[];
+}
+
+/** A fetch that waits for fields of some of its places. */
+export interface PostponedFetch {
+  readonly places: readonly Place[];
+  fetch(): Promise<void>;
+  /** Gives up: notes why the places stay without the fields. */
+  giveUp(): void;
 }
 
 /** A part of a plan, compiled: fills the objects at these places. */
@@ -55,4 +66,23 @@ function inParallel(steps: readonly Step[]): Step {
   return async (run, places) => {
     await Promise.all(steps.map(step => step(run, places)));
   };
+}
+
+/**
+ * Runs a whole plan. Fetches that it has before a field that they require (as the planner does with keys that lead
+ * through several subgraphs) are made when the rest is there, and given up when that brings nothing new.
+ */
+export async function runStep(step: Step, run: Run, root: DataObject): Promise<void> {
+  await step(run, [{ object: root, path: undefined }]);
+  let waiting = Number.POSITIVE_INFINITY;
+  while (run.postponed.length > 0) {
+    const postponed = run.postponed.splice(0);
+    const places = postponed.reduce((sum, each) => sum + each.places.length, 0);
+    if (places >= waiting) {
+      for (const each of postponed) each.giveUp();
+      return;
+    }
+    waiting = places;
+    for (const each of postponed) await each.fetch();
+  }
 }

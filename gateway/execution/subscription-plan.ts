@@ -57,7 +57,8 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     throw new Error(`The plan expected a Subscription node, but has ${node?.kind}`);
   const { primary } = node;
   const plan = planOfEvent(node);
-  const completion = compileOperation({ schema, supergraphSchema, document, operation, plan });
+  const planOf = () => plan;
+  const completion = compileOperation({ schema, supergraphSchema, document, operation, planOf });
 
   return {
     subgraph: primary.serviceName,

@@ -94,7 +94,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       supergraphSchema: supergraphSchema as GraphQLSchema,
       document,
       operation,
-      plan: plan(document, operationName),
+      planOf: decided => plan(decided, operationName),
     });
     operations.set(key, executable);
     return executable;

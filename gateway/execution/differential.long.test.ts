@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { compareWithPlain } from '../testing/differential.ts';
+import { federations } from '../testing/federations.ts';
+
+test.each(Object.entries(federations))(
+  'two thousand random operations over the federation "%s" are answered as graphql-js answers them',
+  async (_name, federation) => {
+    await expect(compareWithPlain(federation, 2_000)).resolves.toBeUndefined();
+  },
+  120_000,
+);

@@ -1,0 +1,88 @@
+import * as fc from 'fast-check';
+import { parse, validate } from 'graphql';
+import { expect } from 'vitest';
+import {
+  type ClientResult,
+  type Federation,
+  type RunningFederation,
+  startFederation,
+  type World,
+} from './federation.ts';
+import type { FeatureFederation, Maybe } from './federations.ts';
+import { operationsOf } from './operations.ts';
+
+/**
+ * Compares the gateway's answers to random operations over random faults with those of graphql-js over one schema with
+ * the same data: the data with the order of its fields, and the places at which an error explains a null.
+ *
+ * @throws the smallest operation found for which they differ, with fast-check's seed
+ */
+export async function compareWithPlain(feature: FeatureFederation, runs: number): Promise<void> {
+  let world: World = feature.world((_key, value) => value);
+  const federation: Federation = {
+    ...feature,
+    world: {
+      get root() {
+        return world.root;
+      },
+      // Subgraphs find entities by type, in the world of the run.
+      entities: Object.fromEntries(
+        Object.keys(world.entities).map(type => [type, liveRows(() => world.entities[type] ?? [])]),
+      ),
+    },
+  };
+  const running = await startFederation(federation);
+  const faults = faultsOf(feature);
+  await fc.assert(
+    fc.asyncProperty(operationsOf(running.schema), faults, async ({ query, variables }, faultByKey) => {
+      fc.pre(validate(running.schema, parse(query)).length === 0);
+      const maybe: Maybe = (key, value) => {
+        const fault = faultByKey[key];
+        return fault === 'error' ? new Error(`fault at ${key}`) : fault === 'null' ? null : value;
+      };
+      world = feature.world(maybe);
+      await expectSame(running, query, variables);
+    }),
+    { numRuns: runs, interruptAfterTimeLimit: 0x7fffffff },
+  );
+}
+
+async function expectSame(
+  running: RunningFederation,
+  query: string,
+  variables: Readonly<Record<string, unknown>>,
+) {
+  const plain = await running.plain(query, variables);
+  const ours = await running.ours(query, variables);
+  expect(JSON.stringify(ours.data), query).toBe(JSON.stringify(plain.data));
+  expect(explainedNulls(ours), query).toEqual(explainedNulls(plain));
+}
+
+/** Paths of the nulls that errors explain. An error at a place that is not null is a place of its own. */
+function explainedNulls({ data, errors = [] }: ClientResult): string[] {
+  const places = errors.map(({ path = [] }) => {
+    let value: unknown = data;
+    for (const [depth, key] of path.entries()) {
+      if (value === null || value === undefined) return JSON.stringify(path.slice(0, depth));
+      value = (value as Record<string | number, unknown>)[key];
+    }
+    return value === null ? JSON.stringify(path) : `not null: ${JSON.stringify(path)}`;
+  });
+  return [...new Set(places)].sort();
+}
+
+/** Up to three faults at the places that the feature has for them. */
+function faultsOf(feature: FeatureFederation): fc.Arbitrary<Readonly<Record<string, string>>> {
+  const keys: string[] = [];
+  feature.world((key, value) => {
+    keys.push(key);
+    return value;
+  });
+  if (keys.length === 0) return fc.constant({});
+  return fc.dictionary(fc.constantFrom(...keys), fc.constantFrom('null', 'error'), { maxKeys: 3 });
+}
+
+/** An array whose items are those of the world that is current when they are looked at. */
+function liveRows<T>(rows: () => readonly T[]): readonly T[] {
+  return new Proxy([] as readonly T[], { get: (_target, key) => Reflect.get(rows(), key) as unknown });
+}

@@ -1,0 +1,269 @@
+import type { World } from './federation.ts';
+
+type Row = Record<string, unknown>;
+
+/** Puts a fault, null or an error, in the place of a value when the run has one at this key. */
+export type Maybe = (key: string, value: unknown) => unknown;
+
+/** Subgraphs whose features are those of one kind, over a world with places for faults. */
+export interface FeatureFederation {
+  readonly subgraphs: Readonly<Record<string, string>>;
+  readonly keys?: Readonly<Record<string, readonly string[]>>;
+  readonly world: (maybe: Maybe) => World;
+}
+
+/** Reads what a representation brought; over one schema, where there is none, the object's own field. */
+function given(row: Row, name: string): unknown {
+  const representation = row['given'] as Row | undefined;
+  const value = representation && name in representation ? representation[name] : row[name];
+  if (value instanceof Error) throw value;
+  return value;
+}
+
+const rows = (count: number, make: (n: number) => Row): Row[] =>
+  Array.from({ length: count }, (_, index) => make(index + 1));
+
+/** The usual example: accounts, products, reviews, inventory. */
+const shop: FeatureFederation = {
+  subgraphs: {
+    accounts: `type Query { me: User users: [User] user(id: ID!): User }
+      type User @key(fields: "id") { id: ID! name: String username: String! @shareable birthday: String }`,
+    products: `type Query { topProducts(first: Int = 2): [Product] }
+      type Product @key(fields: "upc") { upc: String! name: String price: Int weight: Int }`,
+    reviews: `type Review @key(fields: "id") { id: ID! body: String author: User @provides(fields: "username") product: Product }
+      type User @key(fields: "id") { id: ID! username: String! @external reviews: [Review!] numberOfReviews: Int! }
+      type Product @key(fields: "upc") { upc: String! reviews(first: Int): [Review] }`,
+    inventory: `type Product @key(fields: "upc") { upc: String! weight: Int @external price: Int @external inStock: Boolean
+      shippingEstimate: Int @requires(fields: "price weight") }`,
+  },
+  keys: { Product: ['upc'] },
+  world(maybe) {
+    const users = rows(3, n => ({
+      __typename: 'User',
+      id: `${n}`,
+      name: maybe(`user${n}.name`, `name ${n}`),
+      username: `@${n}`,
+      birthday: n === 2 ? null : '1815',
+      numberOfReviews: maybe(`user${n}.numberOfReviews`, n),
+    }));
+    const products: Row[] = rows(3, n => ({
+      __typename: 'Product',
+      upc: `p${n}`,
+      name: maybe(`product${n}.name`, `product ${n}`),
+      price: n * 10,
+      weight: n === 3 ? null : n,
+      inStock: maybe(`product${n}.inStock`, n !== 2),
+      shippingEstimate(this: Row) {
+        return Number(given(this, 'price')) + Number(given(this, 'weight') ?? 0);
+      },
+    }));
+    const reviews: Row[] = rows(5, n => ({
+      __typename: 'Review',
+      id: `r${n}`,
+      body: maybe(`review${n}.body`, `body ${n}`),
+      author: maybe(`review${n}.author`, users[n % 3]),
+      product: maybe(`review${n}.product`, products[n % 3]),
+    }));
+    for (const user of users)
+      Object.assign(user, {
+        reviews: reviews.filter(({ author }) => (author as Row | null)?.['id'] === user['id']),
+      });
+    for (const product of products)
+      product['reviews'] = ({ first = 9 }: { first?: number }) =>
+        reviews
+          .filter(each => (each['product'] as Row | null)?.['upc'] === product['upc'])
+          .slice(0, first ?? 9);
+    return {
+      root: {
+        me: maybe('me', users[0]),
+        users,
+        user: ({ id }: { id: string }) => users.find(user => user['id'] === id) ?? null,
+        topProducts: ({ first }: { first: number }) => products.slice(0, first ?? 2),
+      },
+      entities: { User: users, Product: products, Review: reviews },
+    };
+  },
+};
+
+/** Interfaces and unions whose members have fields of several subgraphs. */
+const abstractTypes: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { nodes: [Node] things: [Thing!]! first: Node }
+      interface Node { id: ID! label: String owner: Node }
+      union Thing = Book | Song | Note
+      type Book implements Node @key(fields: "id") { id: ID! label: String owner: Node pages: Int }
+      type Song implements Node @key(fields: "id") { id: ID! label: String owner: Node seconds: Float }
+      type Note { text: String book: Book }`,
+    b: `type Book @key(fields: "id") { id: ID! rating: Int! tags: [String] } type Song @key(fields: "id") { id: ID! rating: Float stars: [[Int]] }`,
+  },
+  world(maybe) {
+    const books: Row[] = rows(2, n => ({
+      __typename: 'Book',
+      id: `b${n}`,
+      label: maybe(`book${n}.label`, 'book'),
+      pages: n,
+      rating: maybe(`book${n}.rating`, n),
+      tags: maybe(`book${n}.tags`, ['x', null]),
+    }));
+    const songs: Row[] = rows(2, n => ({
+      __typename: 'Song',
+      id: `s${n}`,
+      label: maybe(`song${n}.label`, 'song'),
+      seconds: n + 0.5,
+      rating: maybe(`song${n}.rating`, n),
+      stars: [[1, null], maybe(`song${n}.stars`, []), [n]],
+    }));
+    for (const [index, book] of books.entries()) book['owner'] = maybe(`book${index}.owner`, songs[index]);
+    for (const [index, song] of songs.entries()) song['owner'] = index === 0 ? null : books[0];
+    const note = { __typename: 'Note', text: 'note', book: maybe('note.book', books[1]) };
+    return {
+      root: {
+        nodes: [books[0], songs[0], null, songs[1]],
+        things: [note, ...books, ...songs],
+        first: maybe('first', books[0]),
+      },
+      entities: { Book: books, Song: songs },
+    };
+  },
+};
+
+/** Composite and nested keys, and fields that require nested fields of other subgraphs. */
+const compositeKeys: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { users: [User!] }
+      type User @key(fields: "id organization { id }") { id: ID! organization: Org! address: Address }
+      type Org @key(fields: "id") { id: ID! } type Address { street: String zip: String }`,
+    b: `type User @key(fields: "id organization { id }") { id: ID! organization: Org! rank: Int address: Address @external
+        label: String @requires(fields: "address { zip street }") }
+      type Org @key(fields: "id") { id: ID! name: String! } type Address @external { street: String zip: String }`,
+    c: `type Org @key(fields: "id") { id: ID! size: Int } type User @key(fields: "id organization { id }") { id: ID! organization: Org!
+        rank: Int @external double: Int @requires(fields: "rank") }`,
+  },
+  keys: { User: ['id', 'organization'] },
+  world(maybe) {
+    const orgs = rows(2, n => ({
+      __typename: 'Org',
+      id: `o${n}`,
+      name: maybe(`org${n}.name`, `org ${n}`),
+      size: maybe(`org${n}.size`, n),
+    }));
+    const users = rows(3, n => ({
+      __typename: 'User',
+      id: '1',
+      organization: orgs[n % 2],
+      address: n === 3 ? null : { __typename: 'Address', street: `street ${n}`, zip: n === 2 ? null : '1' },
+      rank: n === 1 ? null : n,
+      label(this: Row) {
+        const address = given(this, 'address') as Row | null;
+        return address ? `${address['street']} ${address['zip']}` : null;
+      },
+      double(this: Row) {
+        const rank = given(this, 'rank') as number | null;
+        return rank === null ? null : rank * 2;
+      },
+    })).slice(0, 2);
+    return { root: { users: maybe('users', users) }, entities: { User: users, Org: orgs } };
+  },
+};
+
+/** An interface that one subgraph knows as an object. */
+const interfaceObject: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { media: [Media] movie: Movie }
+      interface Media @key(fields: "id") { id: ID! title: String }
+      type Movie implements Media @key(fields: "id") { id: ID! title: String minutes: Int }
+      type Album implements Media @key(fields: "id") { id: ID! title: String tracks: Int }`,
+    b: `type Media @interfaceObject @key(fields: "id") { id: ID! score: Int reviews: [Review!] } type Review { text: String media: Media }
+      type Query { best: Media }`,
+  },
+  world(maybe) {
+    const media: Row[] = ['Movie', 'Album', 'Movie'].map((__typename, n) => ({
+      __typename,
+      id: `m${n}`,
+      title: maybe(`media${n}.title`, `title ${n}`),
+      minutes: n,
+      tracks: n,
+      score: maybe(`media${n}.score`, n),
+    }));
+    for (const each of media) each['reviews'] = [{ __typename: 'Review', text: 'good', media: each }];
+    return {
+      root: { media, movie: maybe('movie', media[0]), best: media[1] },
+      entities: {
+        Media: media,
+        Movie: media.filter(({ __typename }) => __typename === 'Movie'),
+        Album: media.filter(({ __typename }) => __typename === 'Album'),
+      },
+    };
+  },
+};
+
+/** Shareable and overridden fields, enums, custom scalars, input types, lists of lists. */
+const values: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { item(filter: Filter, color: Color = RED): Item matrix: [[Item!]]! json: Any }
+      scalar Any enum Color { RED GREEN } input Filter { id: ID! colors: [Color!] }
+      type Item @key(fields: "id") { id: ID! color: Color @shareable size: Size @shareable old: Int extra: Any }
+      type Size @shareable { w: Int h: Int }`,
+    b: `scalar Any enum Color { RED GREEN }
+      type Item @key(fields: "id") { id: ID! color: Color @shareable size: Size @shareable old: Int @override(from: "a") grid: [[Any]!] }
+      type Size @shareable { w: Int h: Int d: Int }`,
+  },
+  world(maybe) {
+    const items = rows(3, n => ({
+      __typename: 'Item',
+      id: `${n}`,
+      color: n === 1 ? 'RED' : maybe(`item${n}.color`, 'GREEN'),
+      size: maybe(`item${n}.size`, { __typename: 'Size', w: n, h: n, d: n }),
+      old: maybe(`item${n}.old`, n),
+      extra: { any: [n, { thing: null }] },
+      grid: [[n, { x: n }], [null]],
+    }));
+    return {
+      root: {
+        item: ({ filter }: { filter?: { id: string } }) =>
+          items.find(({ id }) => id === filter?.id) ?? items[0],
+        matrix: [[items[0], items[1]], null, [], [maybe('matrix.2', items[2])]],
+        json: { a: [1] },
+      },
+      entities: { Item: items },
+    };
+  },
+};
+
+/** Keys that lead from one subgraph to another through a third. */
+const keyChains: FeatureFederation = {
+  subgraphs: {
+    a: 'type Query { t: T list: [T] } type T @key(fields: "id1") { id1: ID! inA: Int next: T }',
+    b: 'type T @key(fields: "id1") @key(fields: "id2") { id1: ID! id2: ID! inB: Int }',
+    c: 'type T @key(fields: "id2") @key(fields: "id3") { id2: ID! id3: ID! inC: Int! }',
+    d: 'type T @key(fields: "id3") { id3: ID! inD: String inC: Int! @external sum: String @requires(fields: "inC") }',
+  },
+  keys: { T: ['id1', 'id2', 'id3'] },
+  world(maybe) {
+    const all: Row[] = rows(3, n => ({
+      __typename: 'T',
+      id1: `a${n}`,
+      id2: `b${n}`,
+      id3: `c${n}`,
+      inA: maybe(`t${n}.inA`, n),
+      inB: maybe(`t${n}.inB`, n),
+      inC: n,
+      inD: maybe(`t${n}.inD`, `d${n}`),
+      sum(this: Row) {
+        return `${given(this, 'inC')}!`;
+      },
+    }));
+    for (const [index, each] of all.entries()) each['next'] = maybe(`t${index}.next`, all[index + 1] ?? null);
+    return { root: { t: maybe('t', all[0]), list: all }, entities: { T: all } };
+  },
+};
+
+/** Federations by the features that they are made of. */
+export const federations: Readonly<Record<string, FeatureFederation>> = {
+  shop,
+  abstractTypes,
+  compositeKeys,
+  interfaceObject,
+  values,
+  keyChains,
+};
