@@ -119,7 +119,7 @@ function clientError(
 ): GraphQLError {
   return new GraphQLError(message || `The subgraph '${subgraph}' answered with an error without a message`, {
     path,
-    extensions: { ...extensions, serviceName: subgraph },
+    extensions: { code: 'SUBGRAPH_ERROR', ...extensions, serviceName: subgraph },
   });
 }
 

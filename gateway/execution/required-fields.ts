@@ -8,7 +8,8 @@ export function requiredFieldsOf(plan: PlanNode): ReadonlySet<string> {
 }
 
 function collectFromNode(node: PlanNode | undefined, names: Set<string>): void {
-  switch (node?.kind) {
+  if (!node) return;
+  switch (node.kind) {
     case 'Fetch':
       collectFromSelections(node.requires, names);
       break;
@@ -23,6 +24,10 @@ function collectFromNode(node: PlanNode | undefined, names: Set<string>): void {
       collectFromNode(node.ifClause, names);
       collectFromNode(node.elseClause, names);
       break;
+    case 'Defer':
+      throw new Error('A query plan has a Defer node, which is planned only on request');
+    default:
+      node satisfies never;
   }
 }
 

@@ -92,7 +92,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
     new ApolloGateway({
       supergraphSdl,
       logger: silentLog,
-      buildService: ({ name = '' }) => ({
+      buildService: ({ name }) => ({
         process: async ({ request: { query = '', variables = {} } }) =>
           (await ask(name, { query, variables, operationName: undefined })) as {
             data: Record<string, unknown>;

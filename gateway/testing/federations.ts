@@ -155,7 +155,7 @@ const compositeKeys: FeatureFederation = {
       rank: n === 1 ? null : n,
       label(this: Row) {
         const address = given(this, 'address') as Row | null;
-        return address ? `${address['street']} ${address['zip']}` : null;
+        return address ? JSON.stringify([address['street'], address['zip']]) : null;
       },
       double(this: Row) {
         const rank = given(this, 'rank') as number | null;
@@ -250,7 +250,7 @@ const keyChains: FeatureFederation = {
       inC: n,
       inD: maybe(`t${n}.inD`, `d${n}`),
       sum(this: Row) {
-        return `${given(this, 'inC')}!`;
+        return `${String(given(this, 'inC'))}!`;
       },
     }));
     for (const [index, each] of all.entries()) each['next'] = maybe(`t${index}.next`, all[index + 1] ?? null);
