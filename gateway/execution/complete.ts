@@ -68,13 +68,13 @@ export class Completion {
     const gaps = inherited.length > 0 ? [...inherited, ...own] : own;
     const completed: DataObject = {};
     for (const field of fields) {
-      const { responseName, fieldName } = field;
+      const { responseName, treeName, fieldName } = field;
       if (fieldName === '__typename') setField(completed, responseName, type.name);
       else if (!field.type) setField(completed, responseName, introspect(field));
       else {
         this.#path.push(responseName);
-        const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, responseName) : noGaps };
-        const value = this.#value(field.type, ownField(object, responseName), slot);
+        const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, treeName) : noGaps };
+        const value = this.#value(field.type, ownField(object, treeName), slot);
         this.#path.pop();
         if (value === nulled) return nulled;
         setField(completed, responseName, value);

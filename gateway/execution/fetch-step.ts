@@ -5,6 +5,7 @@ import type { Failure, Gap } from './failures.ts';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
 import { type Place, pathToArray } from './places.ts';
 import { type Representations, representationsOf } from './representations.ts';
+import { clientNameOf } from './required-arguments.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
 import type { Run, Step } from './steps.ts';
 import type { SubgraphAnswer } from './subgraph-answer.ts';
@@ -154,7 +155,11 @@ interface PlacedError {
 function addAtPlaces({ node }: CompiledFetch, run: Run, { error, places, below }: PlacedError): void {
   const renamed = rewritePath(node.outputRewrites ?? [], below);
   for (const { path } of places)
-    run.failures.addSubgraphError(node.serviceName, error, [...pathToArray(path), ...renamed]);
+    run.failures.addSubgraphError(
+      node.serviceName,
+      error,
+      [...pathToArray(path), ...renamed].map(clientNameOf),
+    );
 }
 
 function addGap(fetch: CompiledFetch, run: Run, places: readonly Place[], cause: Gap['cause']): void {

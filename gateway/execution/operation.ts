@@ -15,6 +15,7 @@ import { Completion } from './complete.ts';
 import { conditionsOf, decideConditions } from './conditions.ts';
 import type { DataObject } from './data.ts';
 import { Failures } from './failures.ts';
+import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
 import { compileStep, runStep, type Step } from './steps.ts';
@@ -39,6 +40,8 @@ interface CompileOptions {
   /** The schema with what clients do not see. */
   readonly supergraphSchema: GraphQLSchema;
   readonly document: DocumentNode;
+  /** Fields that the plan has under names of their own. */
+  readonly separated: FieldsRequiredWithArguments;
   /** One of the document's. */
   readonly operation: OperationDefinitionNode;
   /** Plans the document. @throws GraphQLError when it can't be planned */
@@ -88,7 +91,8 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
 }
 
 /** Compiles the operation once for each set of values that `@skip` and `@include` go by. */
-function createVariants({ schema, supergraphSchema, document, operation, planOf }: CompileOptions) {
+function createVariants(options: CompileOptions) {
+  const { schema, supergraphSchema, document, operation, planOf, separated } = options;
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -96,12 +100,14 @@ function createVariants({ schema, supergraphSchema, document, operation, planOf 
   const variants = new BoundedMap<string, Variant>(maxVariants);
 
   function compile(values: Readonly<Record<string, unknown>>): Variant {
-    const { node } = planOf(conditions.any ? decideConditions(document, values) : document);
+    const { node } = planOf(
+      separateArguments(conditions.any ? decideConditions(document, values) : document, separated),
+    );
     if (node?.kind === 'Subscription')
       throw new Error('A plan of a subscription is executed for each event, not by itself');
     return {
       step: node ? compileStep(node, supergraphSchema) : undefined,
-      selection: new Selection({ schema, fragments, variables: values }, [operation.selectionSet]),
+      selection: new Selection({ schema, fragments, variables: values, separated }, [operation.selectionSet]),
       requiredFields: node ? requiredFieldsOf(node) : new Set(),
     };
   }

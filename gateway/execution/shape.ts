@@ -13,11 +13,14 @@ import {
   typeFromAST,
 } from 'graphql';
 import { isIncluded } from './conditions.ts';
+import { type FieldsRequiredWithArguments, ownNameOf } from './required-arguments.ts';
 
 /** A field that the client asked for on one object type. */
 export interface ShapeField {
   /** Alias or name. */
   readonly responseName: string;
+  /** Name in the tree of answers. */
+  readonly treeName: string;
   readonly fieldName: string;
   /** Undefined for introspection, which every type has. */
   readonly type: GraphQLOutputType | undefined;
@@ -30,6 +33,8 @@ interface ShapeContext {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Fields that the plan has under names of their own. */
+  readonly separated: FieldsRequiredWithArguments;
 }
 
 /**
@@ -79,6 +84,7 @@ export class Selection {
     const sets = nodes.flatMap(({ selectionSet }) => (selectionSet ? [selectionSet] : []));
     return {
       responseName,
+      treeName: this.#context.separated.has(fieldName) ? ownNameOf(responseName) : responseName,
       fieldName,
       type: type.getFields()[fieldName]?.type,
       nodes,

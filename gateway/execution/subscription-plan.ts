@@ -4,6 +4,7 @@ import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import { compileOperation } from './operation.ts';
+import { separateArguments } from './required-arguments.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
@@ -51,14 +52,14 @@ interface PlanOptions {
  */
 export function planSubscription(options: PlanOptions): SubscriptionPlan {
   const { graph, document, operation, planned } = options;
-  const { schema, supergraphSchema } = graph;
-  const { node } = graph.plan(planned, operation.name?.value);
+  const { schema, supergraphSchema, separated } = graph;
+  const { node } = graph.plan(separateArguments(planned, separated), operation.name?.value);
   if (node?.kind !== 'Subscription')
     throw new Error(`The plan expected a Subscription node, but has ${node?.kind}`);
   const { primary } = node;
   const plan = planOfEvent(node);
   const planOf = () => plan;
-  const completion = compileOperation({ schema, supergraphSchema, document, operation, planOf });
+  const completion = compileOperation({ schema, supergraphSchema, document, operation, separated, planOf });
 
   return {
     subgraph: primary.serviceName,

@@ -6,6 +6,10 @@ import type { GatewayExecutor } from '@apollo/server-gateway-interface';
 import { type DocumentNode, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
 import { compileOperation, type ExecutableOperation } from '../execution/operation.ts';
+import {
+  type FieldsRequiredWithArguments,
+  fieldsRequiredWithArguments,
+} from '../execution/required-arguments.ts';
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../execution/subgraph-answer.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { Subgraph } from './compose.ts';
@@ -24,6 +28,8 @@ export interface Graph {
   readonly schema: GraphQLSchema;
   /** The supergraph's schema as graphql-js has it, with what clients do not see. */
   readonly supergraphSchema: GraphQLSchema;
+  /** Fields that plans have under names of their own. */
+  readonly separated: FieldsRequiredWithArguments;
   /** Runs a query or mutation, as Apollo Server hands it over. */
   readonly execute: GatewayExecutor;
   /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
@@ -75,6 +81,8 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   if (!apiSchema || !queryPlanner || !supergraphSchema)
     throw new Error('Apollo Gateway expected to have a query planner after loading, but has none');
 
+  const separated = fieldsRequiredWithArguments(supergraphSchema);
+
   function plan(document: DocumentNode, operationName: string | undefined): QueryPlan {
     const options = operationName === undefined ? {} : { operationName };
     return (queryPlanner as QueryPlanner).buildQueryPlan(
@@ -94,6 +102,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       supergraphSchema: supergraphSchema as GraphQLSchema,
       document,
       operation,
+      separated,
       planOf: decided => plan(decided, operationName),
     });
     operations.set(key, executable);
@@ -113,6 +122,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     subgraphs,
     schema,
     supergraphSchema,
+    separated,
     async execute({ document, queryHash, request, context }) {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });

@@ -258,6 +258,36 @@ const keyChains: FeatureFederation = {
   },
 };
 
+/** A field that the client and an `@requires` ask for with arguments of their own. */
+const requiredArguments: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { posts: [Post] } type Post @key(fields: "id") { id: ID! comments(limit: Int = 9): [Comment] }
+      type Comment @key(fields: "id") { id: ID! text: String post: Post }`,
+    b: `type Post @key(fields: "id") { id: ID! comments(limit: Int = 9): [Comment] @external
+        digest: Int @requires(fields: "comments(limit: 3) { id }") }
+      type Comment @key(fields: "id") { id: ID! likes: Int }`,
+  },
+  world(maybe) {
+    const comments: Row[] = rows(5, n => ({
+      __typename: 'Comment',
+      id: `c${n}`,
+      text: maybe(`comment${n}.text`, `text ${n}`),
+      likes: maybe(`comment${n}.likes`, n),
+    }));
+    const posts: Row[] = rows(2, n => ({
+      __typename: 'Post',
+      id: `${n}`,
+      comments: ({ limit }: { limit?: number | null }) => comments.slice(0, limit ?? 9),
+      digest(this: Row) {
+        const representation = this['given'] as Row | undefined;
+        return representation ? (representation['comments'] as unknown[]).length : 3;
+      },
+    }));
+    for (const comment of comments) comment['post'] = maybe('comment.post', posts[0]);
+    return { root: { posts }, entities: { Post: posts, Comment: comments } };
+  },
+};
+
 /** Federations by the features that they are made of. */
 export const federations: Readonly<Record<string, FeatureFederation>> = {
   shop,
@@ -266,4 +296,5 @@ export const federations: Readonly<Record<string, FeatureFederation>> = {
   interfaceObject,
   values,
   keyChains,
+  requiredArguments,
 };
