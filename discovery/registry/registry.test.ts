@@ -56,6 +56,28 @@ describe('A lease', () => {
   });
 });
 
+describe('An instance that registered OUT_OF_SERVICE', () => {
+  beforeEach(() => {
+    registry.register(anInstance({ status: 'OUT_OF_SERVICE', lastDirtyTimestampMs: 1_000 }));
+  });
+
+  it('is in service when it says so later', () => {
+    registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: 1_001 }));
+    expect(statusNow()).toBe('UP');
+  });
+
+  it('stays out of service when it says nothing new', () => {
+    registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: 1_000 }));
+    expect(statusNow()).toBe('OUT_OF_SERVICE');
+  });
+
+  it('stays out of service when an operator wants it so', () => {
+    registry.setOverride(app, id, 'OUT_OF_SERVICE');
+    registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: clock.now() + 1 }));
+    expect(statusNow()).toBe('OUT_OF_SERVICE');
+  });
+});
+
 describe('A renewal', () => {
   it('is no change', () => {
     registry.register(anInstance());

@@ -220,7 +220,9 @@ interface Arrival {
 function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, witness }: Arrival): Lease {
   const replicated = witness.by === 'peer';
   const override = known?.override ?? overrideOf(info.overriddenStatus);
-  const status = resolveStatus({ sent: info.status, override, existing: known?.status, replicated });
+  const isNews = known !== undefined && info.lastDirtyTimestampMs > known.info.lastDirtyTimestampMs;
+  const existing = isNews ? undefined : known?.status;
+  const status = resolveStatus({ sent: info.status, override, existing, replicated });
   // A peer tells what readers see, so that an override hides what the instance says. Once it ends, the status is
   // unknown, the next renewal is refused, and the instance registers again with its own.
   const hidden = replicated && override !== undefined && info.status === override;

@@ -5,7 +5,7 @@ interface StatusClaims {
   readonly sent: InstanceStatus;
   /** What an operator has set. */
   readonly override: InstanceStatus | undefined;
-  /** What the registry shows now; undefined for an instance that it does not know. */
+  /** What the registry shows now; undefined for an instance that it does not know, or that has news of itself. */
   readonly existing: InstanceStatus | undefined;
   /** Whether a peer sends this, which has applied the rules already. */
   readonly replicated: boolean;
@@ -15,7 +15,8 @@ interface StatusClaims {
  * Which status readers see; the first rule that applies wins. An instance that says it cannot work is believed
  * before anybody else.
  *
- * Source: `PeerAwareInstanceRegistryImpl` of Netflix/eureka, `FirstMatchWinsCompositeRule`.
+ * Source: `PeerAwareInstanceRegistryImpl` of Netflix/eureka, `FirstMatchWinsCompositeRule`. There, what is shown also
+ * wins over an instance that has changed its mind since, so that it stays out of service for ever (Netflix/eureka#1398).
  */
 export function resolveStatus({ sent, override, existing, replicated }: StatusClaims): InstanceStatus {
   if (sent !== 'UP' && sent !== 'OUT_OF_SERVICE') return sent;

@@ -39,7 +39,8 @@ export class LeaseModel {
     let shown = own;
     if (own === 'UP' || own === 'OUT_OF_SERVICE') {
       if (known?.override) shown = known.override;
-      else if (known?.shown === 'UP' || known?.shown === 'OUT_OF_SERVICE') shown = known.shown;
+      else if (known?.dirty === dirty && (known.shown === 'UP' || known.shown === 'OUT_OF_SERVICE'))
+        shown = known.shown;
     }
     this.leases.set(key, {
       own,

@@ -102,12 +102,22 @@ describe('A registration', () => {
   });
 
   it.each([
+    [{ renewalIntervalInSecs: 0, durationInSecs: 0 }],
+    [{ renewalIntervalInSecs: '0', durationInSecs: -1 }],
+    [{ renewalIntervalInSecs: null }],
+    [{}],
+    [null],
+  ])('whose lease is %j has the default one of 30 and 90 s', leaseInfo => {
+    expect(read({ leaseInfo })).toMatchObject({ renewalIntervalMs: 30_000, durationMs: 90_000 });
+  });
+
+  it.each([
     [{ port: { $: 65_536 } }, 'port.$ expected a whole number from 0 to 65535, but got 65536'],
     [{ port: { $: '80x' } }, 'port.$ expected a whole number from 0 to 65535, but got "80x"'],
     [{ status: 'FINE' }, 'status expected UP, DOWN, STARTING, OUT_OF_SERVICE, UNKNOWN, but got "FINE"'],
     [
-      { leaseInfo: { durationInSecs: 0 } },
-      'leaseInfo.durationInSecs expected a whole number from 1 to 86400, but got 0',
+      { leaseInfo: { durationInSecs: 86_401 } },
+      'leaseInfo.durationInSecs expected a whole number from 1 to 86400, but got 86401',
     ],
     [
       { leaseInfo: { renewalIntervalInSecs: 10, durationInSecs: 5 } },

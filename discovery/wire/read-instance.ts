@@ -115,9 +115,13 @@ function readPort(wire: WireObject, field: string, fallback: InstancePort): Inst
   };
 }
 
+/** Reads the lease. As in Netflix's `LeaseInfo.Builder`, a time that is not positive stands for the default. */
 function readLease(wire: WireObject): { renewalIntervalMs: number; durationMs: number } {
   const lease = readObject(wire['leaseInfo'], 'leaseInfo') ?? {};
-  const seconds = (field: string) => readInteger(lease[field], `leaseInfo.${field}`, leaseSecondsRange);
+  const seconds = (field: string) =>
+    Number(lease[field]) <= 0
+      ? undefined
+      : readInteger(lease[field], `leaseInfo.${field}`, leaseSecondsRange);
   const renewal = seconds('renewalIntervalInSecs') ?? defaultRenewalSeconds;
   const duration = seconds('durationInSecs') ?? Math.max(defaultDurationSeconds, renewal);
   if (duration < renewal)
