@@ -53,6 +53,13 @@ const routingSettings = z.object({
   SUBGRAPH_MAX_RESPONSE_BYTES: wholeNumber(67_108_864, { min: 1_024, max: 1_073_741_824 }).describe(
     'Largest answer of a subgraph to one fetch; a larger one is an error.',
   ),
+  SUBGRAPH_ACCEPT_ENCODING: z
+    .string()
+    .regex(/^[\w ,;=.*-]+$/)
+    .optional()
+    .describe(
+      'Encodings that subgraphs may compress their answers with, as `gzip, br`; none when it is unset.',
+    ),
   SUBGRAPH_BREAKER_FAILURE_RATE_PERCENT: wholeNumber(50, { min: 1, max: 100 }).describe(
     "Share of failed fetches that opens a subgraph's circuit breaker.",
   ),

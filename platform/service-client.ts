@@ -1,7 +1,7 @@
 import { type Agent, request } from 'undici';
 import { type CallerTokens, callerHeader, createTokenSource } from './caller.ts';
 import { type ErrorCode, errorKinds, messageOf, PorticoError } from './errors.ts';
-import { type GraphqlAnswer, readGraphqlAnswer } from './graphql/answer.ts';
+import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
 import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
 import type { Breaker } from './resilience/circuit-breaker.ts';
@@ -100,7 +100,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
             headers: { 'content-type': 'application/json', [callerHeader]: token, ...currentTrace() },
             body,
           });
-          return readGraphqlAnswer(statusCode, await answer.text());
+          return readServiceAnswer(statusCode, await answer.text());
         });
       } catch (cause) {
         if (signal.aborted) throw cause;
@@ -129,6 +129,16 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       });
     },
   };
+}
+
+function readServiceAnswer(status: number, text: string): GraphqlAnswer {
+  try {
+    const answer = readGraphqlAnswer(text);
+    if (isServerFault(status, answer)) throw new Error(answer.errors?.[0]?.message);
+    return answer;
+  } catch (cause) {
+    throw new Error(`expected a GraphQL result, but got an answer with status ${status}`, { cause });
+  }
 }
 
 /** Address of an instance's GraphQL endpoint. */

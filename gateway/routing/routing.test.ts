@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { fastify } from 'fastify';
 import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -104,7 +105,6 @@ describe('what is no GraphQL result is a failure of the subgraph', () => {
     ['the same with status 200', 200, { timestamp: 1 }],
     ['nothing but null', 200, { data: null }],
     ['no errors and no data', 200, { errors: [] }],
-    ['errors without data and status 503', 503, { errors: [{ message: 'starting' }] }],
     ['a list', 200, []],
   ])('%s', async (_case, status, body) => {
     const { instance } = await serve(response => answerWith(response, status, body));
@@ -128,6 +128,85 @@ describe('what is no GraphQL result is a failure of the subgraph', () => {
     const { ask, breaker } = await routeTo([instance]);
     for (let count = 0; count < 4; count++) expect(await ask()).toEqual(body);
     expect(await breaker()).toBe('CLOSED');
+  });
+});
+
+describe('an answer with errors alone and status 503', () => {
+  test('is a failure of the subgraph, and its errors are for the client', async () => {
+    const { instance } = await serve(response =>
+      answerWith(response, 503, { errors: [{ message: 'starting', extensions: { code: 'WARMING_UP' } }] }),
+    );
+    const { ask, breaker, metric } = await routeTo([instance]);
+    for (let count = 0; count < 4; count++)
+      expect((await ask()).errors).toEqual([{ message: 'starting', extensions: { code: 'WARMING_UP' } }]);
+    expect(await metric('gateway_subgraph_ejections_total', { subgraph: 'stock' })).toBe(1);
+    expect(await breaker()).toBe('OPEN');
+  });
+});
+
+test.each([
+  { data: { count: 3 }, errors: null, extensions: null },
+  { data: { count: 3 }, errors: [] },
+])('%j has no errors', async body => {
+  const { instance } = await serve(response => answerWith(response, 200, body));
+  const { ask } = await routeTo([instance]);
+  expect(await ask()).toEqual({ data: { count: 3 } });
+});
+
+describe('an answer that is no GraphQL result', () => {
+  test('says to the client what came, and neither where it came from nor where it leads', async () => {
+    const { instance } = await serve(response => {
+      response.writeHead(307, { location: 'http://10.1.2.3:99/graphql/', 'content-type': 'text/html' });
+      response.end('<h1>moved</h1>');
+    });
+    const { ask } = await routeTo([instance]);
+    const { errors } = await ask();
+    expect(errors).toEqual([
+      {
+        message:
+          "The subgraph 'stock' answered with no GraphQL result, but with a redirect, status 307 and text/html",
+        extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' },
+      },
+    ]);
+  });
+});
+
+describe('a compressed answer', () => {
+  const compressed = (encoding: string, data: Buffer) => (response: ServerResponse) => {
+    response.writeHead(200, { 'content-encoding': encoding }).end(data);
+  };
+  const body = Buffer.from(JSON.stringify({ data: { count: 3 } }));
+
+  test.each([
+    ['gzip', gzipSync(body)],
+    ['deflate', deflateSync(body)],
+    ['br', brotliCompressSync(body)],
+    ['identity', body],
+    ['gzip, br', brotliCompressSync(gzipSync(body))],
+  ])('in %s is read, though nobody asked for it', async (encoding, data) => {
+    const { instance } = await serve(compressed(encoding, data));
+    const { ask } = await routeTo([instance]);
+    expect(await ask()).toEqual({ data: { count: 3 } });
+  });
+
+  test('that is larger than allowed when it is decompressed is an error', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000, ' '));
+    const { instance } = await serve(compressed('gzip', bomb));
+    const { ask } = await routeTo([instance], { SUBGRAPH_MAX_RESPONSE_BYTES: '100000' });
+    expect((await ask()).errors?.[0]?.message).toBe(
+      "The answer of the subgraph 'stock' is larger than 100000 bytes (SUBGRAPH_MAX_RESPONSE_BYTES)",
+    );
+  });
+
+  test('is asked for by a setting', async () => {
+    const encodings: (string | undefined)[] = [];
+    const port = await serveInstance((request, response) => {
+      encodings.push(request.headers['accept-encoding']);
+      answerWith(response, 200, { data: { count: 3 } });
+    });
+    await (await routeTo([describeInstance({ port })])).ask();
+    await (await routeTo([describeInstance({ port })], { SUBGRAPH_ACCEPT_ENCODING: 'gzip, br' })).ask();
+    expect(encodings).toEqual([undefined, 'gzip, br']);
   });
 });
 

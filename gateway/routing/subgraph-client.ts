@@ -1,7 +1,7 @@
 import { PorticoError } from '../../platform/errors.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
 import type { SubgraphClient } from '../supergraph/graph.ts';
-import type { FetchTarget, SubgraphFetcher } from './subgraph-fetcher.ts';
+import { type FetchTarget, type SubgraphFetcher, UnwellSubgraphError } from './subgraph-fetcher.ts';
 
 interface ClientOptions {
   readonly target: FetchTarget;
@@ -34,6 +34,7 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
       const failure = failureOf(target.subgraph, error);
       context.headers.failed();
       end(failure.code);
+      if (failure instanceof UnwellSubgraphError) return failure.answer;
       return { data: null, errors: [failure.toGraphQLError().toJSON()] };
     }
   };

@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, errors, request } from 'undici';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
-import { type GraphqlAnswer, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
+import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
@@ -9,6 +10,7 @@ import { isConnectError } from '../../platform/service-client.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Instances } from './instances.ts';
+import { decodeBody } from './response-body.ts';
 
 /** Where fetches of one subgraph in one graph go. */
 export interface FetchTarget {
@@ -21,6 +23,10 @@ export interface FetchTarget {
   readonly timeoutMs: number;
   /** Most fetches of the subgraph at once. */
   readonly maxConcurrent: number;
+  /** Largest answer in bytes, also when it was compressed. */
+  readonly maxResponseBytes: number;
+  /** Value of `accept-encoding`; undefined for none. */
+  readonly acceptEncoding: string | undefined;
 }
 
 /** One fetch of a query plan. */
@@ -56,7 +62,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
 
   async function send(
     endpoint: Endpoint,
-    { agent }: FetchTarget,
+    { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
     { body, context }: SubgraphFetch,
     signal: AbortSignal,
   ) {
@@ -74,12 +80,16 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
           ...context.headers.request,
           'content-type': 'application/json',
           accept: 'application/json',
+          ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
           ...(token === undefined ? {} : { [callerHeader]: token }),
         },
         body,
         signal,
       });
-      const parsed = readAnswer(endpoint, statusCode, await answer.text().catch(refuseTooLarge(endpoint)));
+      const text = await decodeBody(answer, headers['content-encoding'], maxResponseBytes).catch(
+        refuseTooLarge(endpoint, maxResponseBytes),
+      );
+      const parsed = readAnswer(endpoint, { status: statusCode, headers, text });
       context.headers.collect(headers);
       endpoint.succeeded();
       return parsed;
@@ -93,11 +103,12 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
 
   function failed(endpoint: Endpoint, error: unknown): void {
     const { subgraph, id } = endpoint;
-    log.debug({ subgraph, instance: id }, `A fetch failed: ${messageOf(error)}`);
+    const cause = error instanceof PorticoError ? messageOf(error.cause) : undefined;
+    log.debug({ subgraph, instance: id, cause }, `A fetch failed: ${messageOf(error)}`);
     if (!endpoint.failed()) return;
     count('ejection', subgraph);
     log.warn(
-      { subgraph, instance: id },
+      { subgraph, instance: id, cause },
       `An instance is ejected for its failures, the last: ${messageOf(error)}`,
     );
   }
@@ -145,26 +156,61 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   };
 }
 
-function readAnswer({ subgraph, id }: Endpoint, status: number, text: string): GraphqlAnswer {
-  try {
-    return readGraphqlAnswer(status, text);
-  } catch (cause) {
-    throw new PorticoError(
-      'SUBGRAPH_ERROR',
-      `The subgraph '${subgraph}' expected to answer with a GraphQL result, but answered with status ${status}`,
-      { cause, details: { subgraph, instance: id } },
-    );
+/** An answer by which a subgraph says that it is unwell. Its errors are for the client all the same. */
+export class UnwellSubgraphError extends PorticoError {
+  readonly answer: GraphqlAnswer;
+
+  constructor(subgraph: string, status: number, answer: GraphqlAnswer) {
+    super('SUBGRAPH_ERROR', `The subgraph '${subgraph}' answered with errors and status ${status}`, {
+      cause: new Error(answer.errors?.[0]?.message),
+      details: { subgraph },
+    });
+    this.answer = answer;
   }
 }
 
-/** Says of an answer that was cut off for its size that it was. */
-function refuseTooLarge({ subgraph, id }: Endpoint): (cause: unknown) => never {
-  return cause => {
-    if (!(cause instanceof errors.ResponseExceededMaxSizeError)) throw cause;
+interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** Characters of an answer that is no GraphQL result that are logged. */
+const loggedCharacters = 200;
+
+function readAnswer({ subgraph }: Endpoint, { status, headers, text }: HttpAnswer): GraphqlAnswer {
+  let answer: GraphqlAnswer;
+  try {
+    answer = readGraphqlAnswer(text);
+  } catch {
+    const type = headers['content-type'] ?? 'no content type';
+    const redirect = status >= 300 && status < 400 && headers.location !== undefined;
+    const leads = redirect ? `; it leads to ${headers.location}` : '';
     throw new PorticoError(
       'SUBGRAPH_ERROR',
-      `The subgraph '${subgraph}' expected to answer with no more than SUBGRAPH_MAX_RESPONSE_BYTES, but did`,
-      { cause, details: { subgraph, instance: id } },
+      `The subgraph '${subgraph}' answered with no GraphQL result, but with ${redirect ? 'a redirect, ' : ''}status ${status} and ${type}`,
+      // Clients do not see causes: where a redirect leads, and what was written, is for the log.
+      {
+        cause: new Error(`the answer begins with ${JSON.stringify(text.slice(0, loggedCharacters))}${leads}`),
+        details: { subgraph },
+      },
+    );
+  }
+  if (isServerFault(status, answer)) throw new UnwellSubgraphError(subgraph, status, answer);
+  return answer;
+}
+
+/** Says of an answer that was cut off for its size that it was. */
+function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (cause: unknown) => never {
+  return cause => {
+    const isTooLarge =
+      cause instanceof errors.ResponseExceededMaxSizeError ||
+      (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    if (!isTooLarge) throw cause;
+    throw new PorticoError(
+      'SUBGRAPH_ERROR',
+      `The answer of the subgraph '${subgraph}' is larger than ${maxResponseBytes} bytes (SUBGRAPH_MAX_RESPONSE_BYTES)`,
+      { cause, details: { subgraph } },
     );
   };
 }

@@ -2,26 +2,37 @@ import * as z from 'zod';
 
 const answerSchema = z.object({
   data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z.array(z.looseObject({ message: z.string() })).optional(),
-  extensions: z.record(z.string(), z.unknown()).optional(),
+  // Many servers write `errors: null` when there are none.
+  errors: z.array(z.looseObject({ message: z.string() })).nullish(),
+  extensions: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** What a GraphQL server answers: https://spec.graphql.org/October2021/#sec-Response-Format */
-export type GraphqlAnswer = z.infer<typeof answerSchema>;
+/** Answer of a GraphQL server: https://spec.graphql.org/October2021/#sec-Response-Format */
+export interface GraphqlAnswer {
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: readonly ({ readonly message: string } & Record<string, unknown>)[];
+  readonly extensions?: Record<string, unknown>;
+}
 
 /**
- * Reads a GraphQL server's answer over HTTP.
+ * Reads a GraphQL server's answer, whatever the HTTP status that it came with.
  *
- * @throws Error when it is none. A status of 500 or above needs data: a framework that tells of its own fault may well
- *   write a JSON object, or even a list of errors
+ * @throws Error when it is none, or has neither data nor errors
  */
-export function readGraphqlAnswer(status: number, text: string): GraphqlAnswer {
-  try {
-    const answer = answerSchema.parse(JSON.parse(text));
-    const { data, errors = [] } = answer;
-    if (data || (errors.length > 0 && status < 500)) return answer;
-    throw new Error(errors[0]?.message ?? 'it has neither data nor errors');
-  } catch (cause) {
-    throw new Error(`expected a GraphQL result, but got an answer with status ${status}`, { cause });
-  }
+export function readGraphqlAnswer(text: string): GraphqlAnswer {
+  const { data, errors, extensions } = answerSchema.parse(JSON.parse(text));
+  if (!data && !errors?.length) throw new Error('it has neither data nor errors');
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(errors?.length ? { errors } : {}),
+    ...(extensions ? { extensions } : {}),
+  };
+}
+
+/**
+ * Tells if an answer says that the server is unwell: a framework that tells of its own fault with a status of 500 or
+ * above may well write a list of errors.
+ */
+export function isServerFault(status: number, { data }: GraphqlAnswer): boolean {
+  return status >= 500 && !data;
 }
