@@ -129,7 +129,7 @@ describe('the command line of the migrations', () => {
 
 describe('two processes that deploy the same database', () => {
   test('wait for each other: one applies, the other finds it applied, and both end when that is done', async () => {
-    await createDatabase(databaseUrl);
+    await createDatabase(databaseUrl, 'test');
     const holder = new pg.Client({ connectionString: databaseUrl });
     await holder.connect();
     await holder.query(lockSql);

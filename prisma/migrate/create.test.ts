@@ -30,7 +30,7 @@ afterAll(() => server.close());
 beforeEach(async () => {
   service = await createTestService();
   databaseUrl = withDatabase(server.url, `test_${randomUUID()}`);
-  await createDatabase(databaseUrl);
+  await createDatabase(databaseUrl, 'test');
 });
 
 afterEach(async () => {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { MigrationError } from './error.ts';
 
 /** How long a server may take to answer at all. */
 export const connectTimeoutMs = 10_000;
@@ -44,17 +45,50 @@ export function hasSqlState(error: unknown, ...codes: string[]): boolean {
   return error instanceof pg.DatabaseError && error.code !== undefined && codes.includes(error.code);
 }
 
-/** Creates the database that the URL names, unless the server has it; several processes may do so at once. */
-export async function createDatabase(databaseUrl: string): Promise<void> {
+/**
+ * Creates the database that the URL names, unless the server has it; several processes may do so at once. A role that may
+ * not create databases needs one that is there.
+ *
+ * @throws MigrationError `missing` when the role may not create it, with the statement that does
+ */
+export async function createDatabase(databaseUrl: string, service: string): Promise<void> {
+  if (await hasDatabase(databaseUrl)) {
+    return;
+  }
   const maintenanceUrl = new URL(databaseUrl);
   const database = decodeURIComponent(maintenanceUrl.pathname.slice(1));
+  const role = decodeURIComponent(maintenanceUrl.username);
   maintenanceUrl.pathname = '/postgres';
+  const statement = `CREATE DATABASE ${pg.escapeIdentifier(database)}`;
   try {
-    await runSql(maintenanceUrl.href, `CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+    await runSql(maintenanceUrl.href, statement);
   } catch (error) {
     // duplicate_database, or unique_violation in the catalogue when another process was a moment faster
-    if (!hasSqlState(error, '42P04', '23505')) {
-      throw error;
+    if (hasSqlState(error, '42P04', '23505')) {
+      return;
     }
+    // insufficient_privilege, invalid_authorization_specification: also where the role may not use `postgres`
+    if (hasSqlState(error, '42501', '28000')) {
+      throw new MigrationError(
+        'missing',
+        `${service}: the database '${database}' does not exist, and the role '${role}' may not create it ` +
+          `(${(error as Error).message}). Run as a role that may: ${statement} OWNER ${pg.escapeIdentifier(role)}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+async function hasDatabase(databaseUrl: string): Promise<boolean> {
+  try {
+    await runSql(databaseUrl, 'SELECT 1');
+    return true;
+  } catch (error) {
+    // invalid_catalog_name
+    if (hasSqlState(error, '3D000')) {
+      return false;
+    }
+    throw error;
   }
 }

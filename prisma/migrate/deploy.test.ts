@@ -209,7 +209,7 @@ describe('a deployment that cannot go on', () => {
 
   test('gives up when another process migrates the database for too long', async () => {
     await service.writeMigration('1_cups', createCups);
-    await createDatabase(databaseUrl);
+    await createDatabase(databaseUrl, 'test');
     const holder = new pg.Client({ connectionString: databaseUrl });
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(72707369)');
@@ -218,6 +218,36 @@ describe('a deployment that cannot go on', () => {
     expect(error.message).toContain('to finish migrating its database, but waited for 100 ms');
     await holder.end();
     expect(await deploy(service.folder, databaseUrl)).toMatchObject({ applied: ['1_cups'] });
+  });
+
+  describe('by a role that may not create databases', () => {
+    let role: string;
+    let database: string;
+
+    beforeEach(async () => {
+      role = `plain_${randomUUID()}`;
+      database = new URL(databaseUrl).pathname.slice(1);
+      await runSql(server.url, `CREATE ROLE "${role}" LOGIN PASSWORD 'secret'`);
+      const url = new URL(databaseUrl);
+      url.username = role;
+      url.password = 'secret';
+      databaseUrl = url.href;
+      await service.writeMigration('1_cups', createCups);
+    });
+
+    test('applies migrations to a database that is there', async () => {
+      await runSql(server.url, `CREATE DATABASE "${database}" OWNER "${role}"`);
+      expect(await deploy(service.folder, databaseUrl)).toMatchObject({ applied: ['1_cups'] });
+    });
+
+    test('names the service, the database, the role, and what to run when it is not there', async () => {
+      const error = await failure(deploy(service.folder, databaseUrl));
+      expect(error.code).toBe('missing');
+      expect(error.message).toBe(
+        `orders: the database '${database}' does not exist, and the role '${role}' may not create it ` +
+          `(permission denied to create database). Run as a role that may: CREATE DATABASE "${database}" OWNER "${role}"`,
+      );
+    });
   });
 
   test('does not mark a migration as rolled back that did not fail', async () => {

@@ -23,7 +23,7 @@ export interface Deployment {
  * others wait for it.
  *
  * @throws MigrationError when the database is ahead of the folder or has diverged from it, when an applied migration was
- * edited, when a migration fails or failed before, and when another process migrates the database for too long
+ * edited, when there is no database and the role may not create one, when a migration fails or failed before, and when another process migrates the database for too long
  */
 export async function deploy(
   folder: ServiceFolder,
@@ -36,7 +36,7 @@ export async function deploy(
   if (history.state === 'upToDate') {
     return { path: 'query', applied: [] };
   }
-  await createDatabase(databaseUrl);
+  await createDatabase(databaseUrl, folder.service);
   // The engine takes longer to load than an up to date database takes to answer.
   const { applyMigrations } = await import('./apply.ts');
   const applied = await applyMigrations({ folder, migrations, databaseUrl, lockTimeoutMs });
