@@ -26,6 +26,7 @@ import { serveWebSockets } from './subscriptions/websocket.ts';
 import { createSwappingGateway } from './supergraph/apollo-gateway.ts';
 import { createComposer } from './supergraph/composer.ts';
 import { describeSupergraph } from './supergraph/describe.ts';
+import type { Graph } from './supergraph/graph.ts';
 import { type HotOperations, rememberHotOperations } from './supergraph/hot-operations.ts';
 import { openLaunchHistory } from './supergraph/launch-history.ts';
 import { createLauncher } from './supergraph/launcher.ts';
@@ -42,17 +43,19 @@ export async function startGateway(context: Context): Promise<Ports> {
   const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
   const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
   const hotOperations = rememberHotOperations();
-  const { supergraph, routing } = await startSupergraph(context, registry, hotOperations);
+  const formatError = createErrorFormatter(log);
+  const apollo = createApollo({ hotOperations, formatError, log });
+  const { supergraph, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
+  // It stops after the HTTP server, which is started later, has answered what is under way.
+  scope.defer('Apollo Server', () => apollo.current?.stop());
 
   const app = createHttpServer({ log, metrics });
-  const formatError = createErrorFormatter(log);
   const authenticator = await createAuthenticator(config, createCallerTokens(config.CALLER_SECRET));
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
   if (config.CORS_ORIGINS.length > 0)
     await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });
   if (config.EXPLORERS) await serveExplorers(app, config);
 
-  const apollo = startApolloWithFirstGraph(context, { supergraph, hotOperations, formatError });
   health.add('supergraph', () => {
     const { subgraphs, ...details } = describeSupergraph(supergraph, registry);
     const status = apollo.current ? 'UP' : 'OUT_OF_SERVICE';
@@ -107,10 +110,15 @@ export async function startGateway(context: Context): Promise<Ports> {
   return { http: server.port, management: managementPort };
 }
 
+interface SupergraphParts {
+  readonly registry: RegistryView;
+  readonly hotOperations: HotOperations;
+  readonly apollo: StartedApollo;
+}
+
 async function startSupergraph(
   context: Context,
-  registry: RegistryView,
-  hotOperations: HotOperations,
+  { registry, hotOperations, apollo }: SupergraphParts,
 ): Promise<{ supergraph: Supergraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
@@ -132,6 +140,7 @@ async function startSupergraph(
       history,
       removalGraceMs: config.SUBGRAPH_REMOVAL_GRACE_MS,
       sdlPollIntervalMs: config.SDL_POLL_INTERVAL_MS,
+      beforeFirst: graph => apollo.start(graph, supergraph),
       log,
     }),
   );
@@ -141,34 +150,44 @@ async function startSupergraph(
 }
 
 interface ApolloOptions {
-  readonly supergraph: Supergraph;
   readonly hotOperations: HotOperations;
   readonly formatError: FormatError;
+  readonly log: Context['log'];
 }
 
-/** Starts Apollo Server when there is a graph to serve; it follows the graph from then on. */
-function startApolloWithFirstGraph(
-  { scope, log }: Context,
-  { supergraph, hotOperations, formatError }: ApolloOptions,
-): { readonly current: Apollo | undefined } {
-  const started: { current: Apollo | undefined } = { current: undefined };
-  // It stops after the HTTP server, which is started later, has answered what is under way.
-  scope.defer('Apollo Server', () => started.current?.stop());
-  const start = async () => {
-    await supergraph.firstGraph;
-    const apollo: Apollo = new ApolloServer<OperationContext>({
-      gateway: createSwappingGateway(supergraph, hotOperations),
-      formatError,
-      introspection: true,
-      parseOptions: { maxTokens: maxDocumentTokens },
-      includeStacktraceInErrorResponses: false,
-      stopOnTerminationSignals: false,
-      logger: log,
-      plugins: [ApolloServerPluginLandingPageDisabled()],
-    });
-    await apollo.start();
-    started.current = apollo;
+/** Apollo Server, which needs a graph to start. */
+interface StartedApollo {
+  /** Undefined until it has started. */
+  readonly current: Apollo | undefined;
+  /** Starts it with the first graph; it follows the supergraph from then on. */
+  start(first: Graph, supergraph: Supergraph): Promise<void>;
+}
+
+function createApollo({ hotOperations, formatError, log }: ApolloOptions): StartedApollo {
+  let current: Apollo | undefined;
+  return {
+    get current() {
+      return current;
+    },
+    async start(first, supergraph) {
+      const onGraph: Supergraph['onGraph'] = listener => {
+        listener(first);
+        return supergraph.onGraph(graph => {
+          if (graph !== first) listener(graph);
+        });
+      };
+      const apollo: Apollo = new ApolloServer<OperationContext>({
+        gateway: createSwappingGateway({ onGraph }, hotOperations),
+        formatError,
+        introspection: true,
+        parseOptions: { maxTokens: maxDocumentTokens },
+        includeStacktraceInErrorResponses: false,
+        stopOnTerminationSignals: false,
+        logger: log,
+        plugins: [ApolloServerPluginLandingPageDisabled()],
+      });
+      await apollo.start();
+      current = apollo;
+    },
   };
-  start().catch(error => log.error({ err: error }, 'Apollo Server failed to start'));
-  return started;
 }

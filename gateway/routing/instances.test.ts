@@ -105,6 +105,22 @@ describe('picking an instance', () => {
     expect(() => instances.pick('products', any)).toThrow('No instance of the subgraph');
   });
 
+  test('says why there is none', () => {
+    const { instances, change } = instancesOf();
+    const pick = () => instances.pick('products', version('v1'));
+    expect(pick).toThrow("No instance of the subgraph 'products' is registered");
+    change(
+      instance('a:1', { status: 'STARTING' }),
+      instance('a:2', { status: 'DOWN' }),
+      instance('a:3', { status: 'DOWN' }),
+    );
+    expect(pick).toThrow("No instance of the subgraph 'products' is up: 2 DOWN, 1 STARTING");
+    change(instance('a:1'));
+    expect(pick).toThrow(
+      "No instance of the subgraph 'products' serves the schema that the graph was composed with",
+    );
+  });
+
   test('goes by the name and path in the metadata, and without them by the service and /graphql', () => {
     const { instances } = instancesOf(
       instance('a:1', { metadata: { subgraph: 'catalogue', 'graphql.path': '/api/graphql' } }),

@@ -2,8 +2,8 @@ import { Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import type { ServiceInstance } from '../../platform/registry/instance.ts';
-import { offeredInstances } from '../supergraph/offers.ts';
+import { type ServiceInstance, takesRequests } from '../../platform/registry/instance.ts';
+import { offeredInstances, subgraphNameOf } from '../supergraph/offers.ts';
 import { Endpoint } from './endpoint.ts';
 
 /** Which instances may get a request. */
@@ -78,7 +78,7 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     pick(subgraph, options) {
       const best = find(subgraph, options);
       if (best) return best;
-      throw new PorticoError('SUBGRAPH_UNAVAILABLE', absence(subgraph, knownBySubgraph.has(subgraph)), {
+      throw new PorticoError('SUBGRAPH_UNAVAILABLE', absence(subgraph, registry), {
         details: { subgraph },
       });
     },
@@ -107,10 +107,19 @@ function leastBusy(endpoints: readonly Endpoint[], turn: number): Endpoint | und
   return best ?? [...endpoints].sort((a, b) => a.ejectedUntilMs - b.ejectedUntilMs)[0];
 }
 
-function absence(subgraph: string, isRegistered: boolean): string {
-  return isRegistered
-    ? `No instance of the subgraph '${subgraph}' serves the schema that the graph was composed with`
-    : `No instance of the subgraph '${subgraph}' is registered`;
+/** Says why no instance can be asked: none is registered, none is up, or none serves the schema. */
+function absence(subgraph: string, registry: RegistryView): string {
+  const registered = registry.instances.filter(instance => subgraphNameOf(instance) === subgraph);
+  if (registered.length === 0) return `No instance of the subgraph '${subgraph}' is registered`;
+  if (registered.some(takesRequests))
+    return `No instance of the subgraph '${subgraph}' serves the schema that the graph was composed with`;
+  const counts = new Map<string, number>();
+  for (const { status, addressFault } of registered) {
+    const state = addressFault === undefined ? status : 'with an address that is not allowed';
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  const states = [...counts].sort().map(([state, count]) => `${count} ${state}`);
+  return `No instance of the subgraph '${subgraph}' is up: ${states.join(', ')}`;
 }
 
 function observe(metrics: Registry, all: () => { subgraph: string; known: readonly Known[] }[]): void {

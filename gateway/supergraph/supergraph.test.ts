@@ -37,6 +37,24 @@ async function serveVersions() {
   };
 }
 
+test('the first graph is served when what serves graphs is ready for it, and not before', async () => {
+  const { items: base } = await serveVersions();
+  let ready = () => {};
+  let isAsked = false;
+  const supergraph = await startSupergraph(fillRegistry(base).view, {
+    beforeFirst: () =>
+      new Promise(resolve => {
+        isAsked = true;
+        ready = resolve;
+      }),
+  });
+  await expect.poll(() => isAsked, patiently).toBe(true);
+  expect(supergraph.state.phase).toBe('waiting');
+  expect(supergraph.graph).toBeUndefined();
+  ready();
+  await becomes(supergraph).toEqual(['items@i1']);
+});
+
 describe('of two versions of a subgraph', () => {
   /** Serves v2 while an instance of v1 is still there. */
   async function upgrade() {

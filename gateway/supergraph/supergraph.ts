@@ -30,8 +30,6 @@ export interface Supergraph extends Closable {
   readonly faults: SupergraphFaults;
   /** The graph that is served; undefined until there is one. */
   readonly graph: Graph | undefined;
-  /** Resolves with the first graph that is served. */
-  readonly firstGraph: Promise<Graph>;
   /** Calls back with each graph that takes over, and at once with the one that is served. */
   onGraph(listener: (graph: Graph) => void): () => void;
   /** Hash of what an instance serves; undefined until that is known. */
@@ -57,6 +55,8 @@ interface SupergraphOptions {
   readonly removalGraceMs: number;
   /** How often it is tried again to have what the registry asks for and the graph does not have, in ms. */
   readonly sdlPollIntervalMs: number;
+  /** Makes ready what serves graphs, with the first of them; until then none is served. */
+  readonly beforeFirst?: (graph: Graph) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -70,7 +70,7 @@ const retireMs = 60_000;
  * does not compose, or can't be read, changes nothing for clients.
  */
 export function followSupergraph(options: SupergraphOptions): Supergraph {
-  const { registry, launcher, history, removalGraceMs, sdlPollIntervalMs, log } = options;
+  const { registry, launcher, history, removalGraceMs, sdlPollIntervalMs, beforeFirst, log } = options;
   const agent = new Agent({ connections: 4, connect: { timeout: 2_000 } });
   const stop = new AbortController();
   const sdls = createSdlReader({
@@ -126,7 +126,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     };
     if (adoption.composition) {
       try {
-        serve(await launcher.launch({ ...adoption, composition: adoption.composition }, launchOptions));
+        await serve(await launcher.launch({ ...adoption, composition: adoption.composition }, launchOptions));
         settle(found);
       } catch (error) {
         settle({ ...found, load: messageOf(error) });
@@ -156,8 +156,9 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (Number.isFinite(nextMs)) alarm.set(Math.max(settleMs, nextMs - Date.now()));
   }
 
-  function serve(served: Served): void {
+  async function serve(served: Served): Promise<void> {
     const previous = servedOf(state);
+    if (!previous) await beforeFirst?.(served.graph);
     state = { phase: 'serving', served };
     for (const listener of listeners) listener(served.graph);
     if (previous) retire(previous.graph);
@@ -190,7 +191,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (!subgraphs || !launch) return;
     try {
       const composition = await launcher.compose(subgraphs, undefined);
-      serve({ graph: await launcher.load({ subgraphs, composition }), launch });
+      await serve({ graph: await launcher.load({ subgraphs, composition }), launch });
       if (launch.cause === 'rollback') pin();
       log.info({ launch: launch.id }, 'The graph that was served last is served again');
     } catch (error) {
@@ -210,7 +211,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       { subgraphs, composition },
       { cause, served, faults: [], startedAtMs },
     );
-    serve(next);
+    await serve(next);
     return next;
   }
 
@@ -220,9 +221,6 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (served) state = { phase: 'pinned', served };
   }
 
-  const firstGraph = new Promise<Graph>(resolve => {
-    listeners.add(resolve);
-  });
   const unfollow = registry.onChange(() => alarm.set(settleMs));
   void inTurn(restore).then(() => alarm.set(0));
 
@@ -236,7 +234,6 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     get graph() {
       return servedOf(state)?.graph;
     },
-    firstGraph,
     onGraph(listener) {
       listeners.add(listener);
       const graph = servedOf(state)?.graph;

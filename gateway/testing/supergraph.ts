@@ -7,6 +7,7 @@ import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { compose } from '../supergraph/compose.ts';
 import type { Composer } from '../supergraph/composer.ts';
+import type { Graph } from '../supergraph/graph.ts';
 import { rememberHotOperations } from '../supergraph/hot-operations.ts';
 import { openLaunchHistory } from '../supergraph/launch-history.ts';
 import { createLauncher } from '../supergraph/launcher.ts';
@@ -46,6 +47,8 @@ interface SupergraphOptions {
   readonly removalGraceMs?: number;
   /** @default 60000 ms */
   readonly sdlPollIntervalMs?: number;
+  /** Makes ready what serves graphs. */
+  readonly beforeFirst?: (graph: Graph) => Promise<void>;
   /** Composes in the place of Apollo's composition. */
   readonly compose?: Composer['compose'];
 }
@@ -75,6 +78,7 @@ export async function startSupergraph(
     history,
     removalGraceMs: options.removalGraceMs ?? 5_000,
     sdlPollIntervalMs: options.sdlPollIntervalMs ?? 60_000,
+    ...(options.beforeFirst ? { beforeFirst: options.beforeFirst } : {}),
     log: silentLog,
   });
   onTestFinished(() => supergraph.close());

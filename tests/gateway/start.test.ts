@@ -34,8 +34,12 @@ describe('a gateway', () => {
   test('without a memory composes what is there, and says in its readiness what that is', async () => {
     await (await front.serve(books)).register();
     await expect
-      .poll(async () => (await front.anyone.request('{ books { title } }')).data, { timeout: 10_000 })
-      .toEqual({ books: [{ title: 'Emma' }] });
+      .poll(async () => (await front.supergraph()).phase, { timeout: 10_000, interval: 1 })
+      .toBe('serving');
+    // What says that a graph is served says so when it is.
+    expect(await front.anyone.request('{ books { title } }')).toEqual({
+      data: { books: [{ title: 'Emma' }] },
+    });
     const readiness = await front.actuator<{ components: { supergraph: { details: object } } }>(
       'health/readiness',
     );
