@@ -118,7 +118,9 @@ function absence(subgraph: string, registry: RegistryView): string {
     const state = addressFault === undefined ? status : 'with an address that is not allowed';
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
-  const states = [...counts].sort().map(([state, count]) => `${count} ${state}`);
+  const states = [...counts]
+    .sort(([one], [other]) => one.localeCompare(other))
+    .map(([state, count]) => `${count} ${state}`);
   return `No instance of the subgraph '${subgraph}' is up: ${states.join(', ')}`;
 }
 
