@@ -100,7 +100,7 @@ export class Failures {
     if (this.#omitted > 0)
       this.#errors.push(
         new GraphQLError(`${this.#omitted} more errors are left out; an answer has at most ${maxErrors}`, {
-          extensions: { code: 'ERRORS_LEFT_OUT' },
+          extensions: { code: 'SUBGRAPH_ERROR' },
         }),
       );
     return this.#errors.flatMap(error => shownError(error, data, requiredFields));
