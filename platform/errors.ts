@@ -41,8 +41,8 @@ interface PorticoErrorOptions {
 
 /** An error that a client is meant to see: its message and details leave the process. */
 export class PorticoError extends Error {
-  override readonly name = 'PorticoError';
-  readonly code: ErrorCode;
+  override readonly name: string = 'PorticoError';
+  readonly code: string;
   readonly details: Record<string, unknown>;
 
   constructor(code: ErrorCode, message: string, { cause, details = {} }: PorticoErrorOptions = {}) {
@@ -52,11 +52,11 @@ export class PorticoError extends Error {
   }
 
   get retryable(): boolean {
-    return errorKinds[this.code].retryable;
+    return isErrorCode(this.code) && errorKinds[this.code].retryable;
   }
 
   get httpStatus(): number {
-    return errorKinds[this.code].httpStatus;
+    return isErrorCode(this.code) ? errorKinds[this.code].httpStatus : refusedByService;
   }
 
   /** The same error as GraphQL writes it. */
@@ -66,6 +66,25 @@ export class PorticoError extends Error {
       extensions: { code: this.code, ...this.details },
     });
   }
+}
+
+/** Error of another service with a code of its own, such as INSUFFICIENT_FUNDS. It passes through unchanged. */
+export class ServiceError extends PorticoError {
+  override readonly name = 'ServiceError';
+  override readonly code: string;
+
+  constructor(code: string, message: string, options?: PorticoErrorOptions) {
+    super('CONFLICT', message, options);
+    this.code = code;
+  }
+}
+
+/** Status of a request that another service refused for a reason of its own. */
+const refusedByService = 422;
+
+/** Tells if a code is one of ours. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(errorKinds, code);
 }
 
 /** The message of anything that was thrown. */

@@ -1,6 +1,6 @@
 import { type Agent, request } from 'undici';
 import { type CallerTokens, callerHeader, createTokenSource } from './caller.ts';
-import { type ErrorCode, errorKinds, messageOf, PorticoError } from './errors.ts';
+import { isErrorCode, messageOf, PorticoError, ServiceError } from './errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
 import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
@@ -15,8 +15,8 @@ export interface ServiceClient {
    * first cannot be connected to.
    *
    * @returns the operation's data
-   * @throws BreakerOpenError when the breaker is open; PorticoError with the service's own code when it refused the
-   *   input; PorticoError SERVICE_UNAVAILABLE or SERVICE_TIMEOUT when it could not answer
+   * @throws BreakerOpenError when the breaker is open; PorticoError or ServiceError with the service's own code when it
+   *   refused what was asked; PorticoError SERVICE_UNAVAILABLE or SERVICE_TIMEOUT when it could not answer
    */
   run<T>(operation: string, variables: Record<string, unknown>): Promise<T>;
 }
@@ -157,10 +157,11 @@ export function isConnectError(error: unknown): boolean {
   );
 }
 
+/** Error of a service: with its own code, whatever that is. Without a code it says nothing, and the service is unwell. */
 function errorOf(service: string, message: string, extensions: unknown): PorticoError {
-  const { code, ...details } = (extensions ?? {}) as Record<string, unknown>;
-  const known = typeof code === 'string' && code in errorKinds;
-  return new PorticoError(known ? (code as ErrorCode) : 'SERVICE_UNAVAILABLE', `${service}: ${message}`, {
-    details: { ...details, service },
-  });
+  const { code, ...given } = (extensions ?? {}) as Record<string, unknown>;
+  const [text, options] = [`${service}: ${message}`, { details: { ...given, service } }];
+  if (isErrorCode(code)) return new PorticoError(code, text, options);
+  if (typeof code === 'string' && code !== '') return new ServiceError(code, text, options);
+  return new PorticoError('SERVICE_UNAVAILABLE', text, options);
 }
