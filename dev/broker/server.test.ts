@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -183,17 +184,34 @@ describe('the broker', () => {
     await expect(readdir(dataDir)).rejects.toThrow('ENOENT');
   });
 
-  test('does not share its data with another, and takes over what a killed one left', async () => {
+  test('does not share its data with another', async () => {
     const dataDir = await makeTempDir();
     const { broker } = await startTestBroker({ dataDir });
     await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(
       `used by the one on 127.0.0.1:${broker.port}`,
     );
-    const owner = await readFile(join(dataDir, 'owner.json'), 'utf8');
     await broker.close();
-    await writeFile(join(dataDir, 'owner.json'), owner);
     const { broker: next } = await startTestBroker({ dataDir });
     await expectToAnswer(next);
+  });
+
+  test('takes over what a killed one left, whatever process has its id and its port now', async () => {
+    const dataDir = await makeTempDir();
+    const path = JSON.stringify(join(dataDir, 'lock.sock'));
+    const listen = `require('node:net').createServer().listen(${path}, () => console.log('listening'))`;
+    const killed = spawn(process.execPath, ['--eval', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(killed.stdout, 'data');
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    expect(await readdir(dataDir)).toEqual(['lock.sock']);
+    const { broker } = await startTestBroker({ dataDir });
+    await expectToAnswer(broker);
+  });
+
+  test('locks a directory whose path is longer than that of a socket may be', async () => {
+    const dataDir = join(await makeTempDir(), 'd'.repeat(120));
+    const { broker } = await startTestBroker({ dataDir });
+    await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(`the one on 127.0.0.1:${broker.port}`);
   });
 
   test('frees its port and ends its connections when it cannot open its data', async () => {

@@ -1,17 +1,14 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { join } from 'node:path';
-import { readIfPresent, replaceFile } from './files.ts';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 
-/** The process that uses a data directory, and where it listens. */
-interface Owner {
-  pid: number;
-  host: string;
-  port: number;
-}
-
-const CONNECT_TIMEOUT_MS = 1000;
+const ANSWER_TIMEOUT_MS = 1000;
+/** Longest path of a Unix socket, in bytes, on the systems that have the least. */
+const MAX_SOCKET_PATH_BYTES = 103;
 
 /** Another broker runs on the data directory. */
 export class DataDirInUseError extends Error {
@@ -19,44 +16,70 @@ export class DataDirInUseError extends Error {
 }
 
 /**
- * Makes the data directory if need be, and takes it for one broker, which listens already. A broker that was killed is
- * told from one that runs by its process and its port.
+ * Makes the data directory if need be, and takes it for one broker. The lock is a socket that the broker listens on: it
+ * ends with its process, whereas a process id may be that of another process later, as in a container or after a reboot.
  *
- * @returns what gives the directory back
+ * @returns a function that gives the directory back
  * @throws DataDirInUseError when a running broker has it
  */
 export async function claimDataDir(
   dataDir: string,
-  address: { host: string; port: number },
+  { host, port }: { host: string; port: number },
 ): Promise<() => Promise<void>> {
   await mkdir(dataDir, { recursive: true });
-  const path = join(dataDir, 'owner.json');
-  const stored = await readIfPresent(path);
-  const owner: Owner | undefined = stored ? JSON.parse(stored) : undefined;
-  if (owner && isAlive(owner.pid) && (await isListening(owner))) {
-    throw new DataDirInUseError(
-      `the embedded broker expected ${dataDir} to be free, but got it used by the one on ${owner.host}:${owner.port}`,
-    );
+  const path = lockPathOf(resolve(dataDir));
+  const lock = createServer(socket => void socket.on('error', () => {}).end(`${host}:${port}`)).unref();
+  if (!(await tryListen(lock, path))) {
+    const owner = await ownerAt(path);
+    if (owner !== undefined)
+      throw new DataDirInUseError(
+        `the embedded broker expected ${dataDir} to be free, but got it used by the one on ${owner}`,
+      );
+    // A broker that was killed leaves its socket.
+    await rm(path, { force: true });
+    if (!(await tryListen(lock, path)))
+      throw new DataDirInUseError(
+        `the embedded broker expected ${dataDir} to be free, but another one starts`,
+      );
   }
-  await replaceFile(path, JSON.stringify({ pid: process.pid, ...address } satisfies Owner));
-  return () => rm(path, { force: true });
+  return async () => {
+    lock.close();
+    await once(lock, 'close');
+  };
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Path of the lock: in the directory, or where it is too long for a socket, in the system's temporary one. */
+function lockPathOf(dataDir: string): string {
+  const inside = join(dataDir, 'lock.sock');
+  const name = `portico-broker-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
+  if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`;
+  return Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES ? inside : join(tmpdir(), `${name}.sock`);
 }
 
-async function isListening({ host, port }: Owner): Promise<boolean> {
-  const socket = connect({ host, port });
+/** @returns false when there is something at the path */
+async function tryListen(server: Server, path: string): Promise<boolean> {
   try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    await once(server.listen(path), 'listening');
     return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
+}
+
+/** Asks the owner of a lock for its address; undefined when nobody listens. One that is frozen does not say it. */
+async function ownerAt(path: string): Promise<string | undefined> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
   } catch {
-    return false;
+    return undefined;
+  }
+  try {
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error('no answer')));
+    return await text(socket);
+  } catch {
+    return 'an unknown address';
   } finally {
     socket.destroy();
   }
