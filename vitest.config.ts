@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { CountReporter } from './tests/helpers/count-reporter.ts';
 
 // Vite would load graphql's ES modules beside the CommonJS ones that Apollo's packages require, and GraphQL refuses to
 // work with two copies of itself.
@@ -7,14 +8,27 @@ const resolve = {
   alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }],
 };
 
+// What takes long or other tools runs in `npm run test:all` only.
+const long = '**/*.long.test.ts';
+
+// Each scenario starts a whole system of processes: one at a time keeps timings honest on two cores.
+const scenarios = {
+  globalSetup: ['tests/helpers/build.ts'],
+  fileParallelism: false,
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
+    reporters: ['default', new CountReporter()],
     projects: [
       {
         resolve,
         test: {
           name: 'unit',
           include: ['{platform,gateway,discovery,subgraphs,prisma,dev}/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, long],
         },
       },
       {
@@ -22,11 +36,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/**/*.test.ts'],
-          globalSetup: ['tests/helpers/build.ts'],
-          // Each scenario starts a whole system of processes: one at a time keeps timings honest on two cores.
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          exclude: [...configDefaults.exclude, long],
+          ...scenarios,
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: 'long',
+          include: [long],
+          ...scenarios,
         },
       },
     ],

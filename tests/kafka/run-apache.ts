@@ -33,7 +33,7 @@ async function main(): Promise<number> {
 
 async function runTests(tests: readonly string[], kafka: ApacheKafka): Promise<number> {
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-  const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', ...tests], {
+  const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', '--project', 'long', ...tests], {
     cwd: ROOT,
     env: {
       ...process.env,
