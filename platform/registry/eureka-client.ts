@@ -1,14 +1,30 @@
 import { parseApplications, parseDelta, type RegistryDelta, type ServiceInstance } from './instance.ts';
 import { type CallOptions, type EventStream, type RegistryAnswer, RegistryCalls } from './registry-calls.ts';
 
-/** A server that answered with something other than what the operation allows. */
+/** A server that answered with something other than a registry does. The message is one line, without the page. */
 export class EurekaResponseError extends Error {
   override readonly name = 'EurekaResponseError';
   readonly status: number;
-  constructor(operation: string, { status, text }: RegistryAnswer) {
-    super(`${operation} expected the registry to accept, but got ${status} ${text.slice(0, 300)}`.trim());
+
+  constructor(operation: string, { url, status, contentType, location, text }: RegistryAnswer) {
+    // A registry says in plain text why it refuses; a page, or what else is there, says nothing of it.
+    const says =
+      /^(text\/plain|application\/json)/.test(contentType) && text.length < 300 ? oneLine(text) : '';
+    const what = [
+      contentType || 'no content type',
+      location === undefined ? '' : `a redirect to ${location}`,
+      says,
+    ].filter(each => each !== '');
+    super(
+      `${operation}: ${url} answered ${status} (${what.join('; ')}), not as a Eureka registry does. ` +
+        'Check EUREKA_URL, which ends in /eureka or /eureka/v2',
+    );
     this.status = status;
   }
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 /** The operations of Eureka's REST protocol that a client needs. */
@@ -61,12 +77,12 @@ export function createEurekaClient({
     async fetchAll(options) {
       const answer = await calls.call('fetch', { method: 'GET', path: '/apps' }, options);
       expectOk('fetch', answer);
-      return parseApplications(JSON.parse(answer.text));
+      return parseApplications(jsonOf('fetch', answer));
     },
     async fetchDelta(options) {
       const answer = await calls.call('fetch delta', { method: 'GET', path: '/apps/delta' }, options);
       // A registry that is told not to serve deltas answers 403 or 404.
-      return answer.status === 200 ? parseDelta(JSON.parse(answer.text)) : undefined;
+      return answer.status === 200 ? parseDelta(jsonOf('fetch delta', answer)) : undefined;
     },
     openChanges: (lastEventId, signal) => calls.openStream('/changes', lastEventId, signal),
   };
@@ -77,5 +93,14 @@ function instancePath(app: string, id: string): string {
 }
 
 function expectOk(operation: string, answer: RegistryAnswer): void {
-  if (answer.status >= 300) throw new EurekaResponseError(operation, answer);
+  if (answer.status >= 300 || answer.contentType.startsWith('text/html'))
+    throw new EurekaResponseError(operation, answer);
+}
+
+function jsonOf(operation: string, answer: RegistryAnswer): unknown {
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw new EurekaResponseError(operation, answer);
+  }
 }

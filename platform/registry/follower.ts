@@ -7,6 +7,7 @@ import type { EurekaClient } from './eureka-client.ts';
 import type { Departure, ServiceInstance } from './instance.ts';
 import { InstanceSet } from './instance-set.ts';
 import { Poller } from './poller.ts';
+import { createRepeatedWarning } from './repeated-warning.ts';
 
 /** A live copy of the registry. It keeps what it last knew while the registry is away. */
 export interface RegistryView extends Closable {
@@ -59,6 +60,7 @@ export function followRegistry(options: FollowOptions): RegistryView {
   let lastEventId: string | undefined;
   let expiry: NodeJS.Timeout | undefined;
   let warnings = new Set<string>();
+  const interruption = createRepeatedWarning(log);
 
   /** Says once of each instance that can't be used that it is passed by. */
   function warnOfFaults(): void {
@@ -73,6 +75,7 @@ export function followRegistry(options: FollowOptions): RegistryView {
 
   function changed(): void {
     loaded = true;
+    interruption.over('The registry is followed again');
     warnOfFaults();
     scheduleExpiry();
     for (const listener of listeners) listener();
@@ -127,7 +130,7 @@ export function followRegistry(options: FollowOptions): RegistryView {
       } catch (error) {
         if (stop.signal.aborted) return;
         if (lastEventId !== eventBefore) retryMs = firstRetryMs;
-        log.warn({ retryMs }, `Following the registry was interrupted: ${messageOf(error)}`);
+        interruption.warn({ retryMs }, `Following the registry was interrupted: ${messageOf(error)}`);
         await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
         retryMs = Math.min(retryMs * 2, maxRetryMs);
       }

@@ -4,6 +4,7 @@ import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { EurekaClient } from './eureka-client.ts';
 import { instanceIdOf, type Registration, writeRegistration } from './instance.ts';
+import { createRepeatedWarning } from './repeated-warning.ts';
 
 /** Longest wait between two tries to register while the registry is away. */
 const maxRetryMs = 5_000;
@@ -38,6 +39,7 @@ export function register({ client, registration, log }: RegisterOptions): Regist
     acknowledge = resolve;
   });
   let registered = false;
+  const failure = createRepeatedWarning(log);
 
   async function registerUntilAccepted(): Promise<void> {
     for (let retryMs = firstRetryMs; !stop.signal.aborted; retryMs = Math.min(retryMs * 2, maxRetryMs)) {
@@ -48,11 +50,12 @@ export function register({ client, registration, log }: RegisterOptions): Regist
         registered = true;
         acknowledge();
         log.info({ instanceId }, 'Registered');
+        failure.over('Registering works again');
         return;
       } catch (error) {
         if (stop.signal.aborted) return;
         registered = false;
-        log.warn({ instanceId, retryMs }, `Registering failed: ${messageOf(error)}`);
+        failure.warn({ instanceId, retryMs }, `Registering failed: ${messageOf(error)}`);
         await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
       }
     }
@@ -70,10 +73,11 @@ export function register({ client, registration, log }: RegisterOptions): Regist
           await registerUntilAccepted();
         }
         registered = true;
+        failure.over('Renewing works again');
       } catch (error) {
         if (stop.signal.aborted) return;
         registered = false;
-        log.warn({ instanceId }, `Renewing failed: ${messageOf(error)}`);
+        failure.warn({ instanceId }, `Renewing failed: ${messageOf(error)}`);
       }
     }
   }

@@ -47,7 +47,7 @@ describe('A client of several registries', () => {
     const next = await startRegistry(good);
     const calls = new RegistryCalls([bad, next.url], undefined);
     const answer = await calls.call('fetch', get, { timeoutMs: 100 });
-    expect(answer).toEqual({ status: 200, text: 'good' });
+    expect(answer).toMatchObject({ status: 200, text: 'good' });
     await calls.call('fetch', get, { timeoutMs: 100 });
     expect(next.requests).toHaveLength(2);
   });
@@ -62,7 +62,7 @@ describe('A client of several registries', () => {
 
   it('passes on an answer that is no fault of the registry', async () => {
     const { url } = await startRegistry((_request, response) => response.writeHead(404).end());
-    expect(await new RegistryCalls([url], undefined).call('renew', get)).toEqual({ status: 404, text: '' });
+    expect(await new RegistryCalls([url], undefined).call('renew', get)).toMatchObject({ status: 404, text: '' });
   });
 
   it('shows each registry the credentials of its address, or else the token', async () => {

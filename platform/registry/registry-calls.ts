@@ -18,7 +18,11 @@ interface RegistryRequest {
 
 /** What a registry answered. */
 export interface RegistryAnswer {
+  readonly url: string;
   readonly status: number;
+  readonly contentType: string;
+  /** Address that a redirect leads to. */
+  readonly location: string | undefined;
   readonly text: string;
 }
 
@@ -114,7 +118,8 @@ async function exchange(
   { signal, timeoutMs = defaultTimeoutMs }: CallOptions,
 ): Promise<RegistryAnswer> {
   return withDeadline({ timeoutMs, signal }, async attempt => {
-    const response = await request(`${base}${path}`, {
+    const url = `${base}${path}`;
+    const response = await request(url, {
       method,
       signal: attempt,
       headers: {
@@ -124,6 +129,13 @@ async function exchange(
       },
       body: body === undefined ? null : JSON.stringify(body),
     });
-    return { status: response.statusCode, text: await response.body.text() };
+    const { 'content-type': contentType = '', location } = response.headers;
+    return {
+      url,
+      status: response.statusCode,
+      contentType: String(contentType),
+      location: location === undefined ? undefined : String(location),
+      text: await response.body.text(),
+    };
   });
 }
