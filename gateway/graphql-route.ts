@@ -46,7 +46,11 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     async preHandler(request, reply) {
       try {
         const caller = await authenticator.authenticate(request.headers.authorization);
-        contexts.set(request, { caller, headers: passHeaders(rules, request.headers) });
+        contexts.set(request, {
+          caller,
+          headers: passHeaders(rules, request.headers),
+          signal: goneOf(reply),
+        });
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -74,6 +78,16 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
       return answer;
     },
   });
+}
+
+/** A signal that is aborted when the client leaves before it has its answer. */
+function goneOf({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (raw.destroyed) gone.abort();
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 /** Answers a request as a whole with one error, in GraphQL's shape. */

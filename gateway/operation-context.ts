@@ -5,4 +5,6 @@ import type { OperationCaller } from './security/operation-caller.ts';
 export interface OperationContext {
   readonly caller: OperationCaller;
   readonly headers: PassedHeaders;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -48,9 +48,13 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
   return {
     registry,
     metrics,
-    async ask(query = '{ count }', headers = passHeaders(headerRules, {})): Promise<Answer> {
+    async ask(
+      query = '{ count }',
+      headers = passHeaders(headerRules, {}),
+      signal?: AbortSignal,
+    ): Promise<Answer> {
       const request = { query, operationName: undefined, variables: {} };
-      const answer = await client(request, { caller: anonymous, headers });
+      const answer = await client(request, { caller: anonymous, headers, signal });
       return answer as Answer;
     },
     async breaker(updateState?: string): Promise<string> {
@@ -295,6 +299,22 @@ describe('a subgraph that takes too long', () => {
     for (let count = 0; count < 4; count++) expect(codesOf(await ask())).toEqual(['SUBGRAPH_TIMEOUT']);
     expect(await breaker()).toBe('OPEN');
   });
+});
+
+test('a fetch ends when the client leaves, which is no failure of the subgraph', async () => {
+  let ended = 0;
+  const { instance, asked } = await serve(response => void response.once('close', () => (ended += 1)));
+  const { ask, breaker, metric } = await routeTo([instance]);
+  for (let count = 1; count <= 6; count++) {
+    const gone = new AbortController();
+    const answer = ask('{ count }', undefined, gone.signal);
+    await expect.poll(() => asked.length).toBe(count);
+    gone.abort();
+    expect(codesOf(await answer)).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    await expect.poll(() => ended).toBe(count);
+  }
+  expect(await breaker()).toBe('CLOSED');
+  expect(await metric('gateway_subgraph_ejections_total', { subgraph: 'stock' })).toBe(0);
 });
 
 describe('what the client gets may not be kept', () => {

@@ -127,6 +127,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         return await send(endpoint, target, fetch, signal);
       } catch (error) {
         if (isTimeout(signal)) throw timedOut(subgraph, timeoutMs, error);
+        if (fetch.context.signal?.aborted) throw abandoned(subgraph);
         if (signal.aborted || error instanceof PorticoError) throw error;
         tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
@@ -147,7 +148,10 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
       concurrentBySubgraph.set(subgraph, concurrent + 1);
       try {
-        const signal = AbortSignal.any([breakerSignal, AbortSignal.timeout(timeoutMs)]);
+        const gone = fetch.context.signal;
+        if (gone?.aborted) throw abandoned(subgraph);
+        const signals = [breakerSignal, AbortSignal.timeout(timeoutMs), ...(gone ? [gone] : [])];
+        const signal = AbortSignal.any(signals);
         return await fetchWithRetries(target, fetch, signal);
       } finally {
         concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
@@ -239,6 +243,11 @@ function unreachable(subgraph: string, cause: unknown): PorticoError {
     cause,
     details: { subgraph },
   });
+}
+
+/** An error that nobody reads, and that is no fault of the subgraph: it has no cause. */
+function abandoned(subgraph: string): PorticoError {
+  return new PorticoError('SUBGRAPH_UNAVAILABLE', 'The client has left', { details: { subgraph } });
 }
 
 function overloaded(subgraph: string, maxConcurrent: number): PorticoError {

@@ -3,7 +3,13 @@ import { operationFromDocument } from '@apollo/federation-internals';
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { QueryPlan, QueryPlanner } from '@apollo/query-planner';
 import type { GatewayExecutor } from '@apollo/server-gateway-interface';
-import { type DocumentNode, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  OperationTypeNode,
+} from 'graphql';
 import type { Logger } from '../../platform/log.ts';
 import { compileOperation, type ExecutableOperation } from '../execution/operation.ts';
 import {
@@ -123,11 +129,16 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     schema,
     supergraphSchema,
     separated,
-    async execute({ document, queryHash, request, context }) {
+    async execute({ document, queryHash, request, context, operation: { operation: kind } = {} }) {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });
       if (!operation) return { errors: [unknownOperation(operationName)] };
-      return operation.run({ variables, fetch: fetchFor(context as OperationContext) });
+      // A mutation runs to its end, whoever has left.
+      const { signal, ...lasting } = context as OperationContext;
+      return operation.run({
+        variables,
+        fetch: fetchFor(kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
+      });
     },
     plan,
     warm(operation) {
