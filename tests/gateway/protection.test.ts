@@ -52,9 +52,10 @@ describe('a gateway that is asked too much', () => {
   const ask = (query: string) => front.anyone.request<Record<string, string>>(query);
   const codeOf = (answer: Awaited<ReturnType<typeof ask>>) => answer.errors?.[0]?.extensions;
 
-  async function send(query: string): Promise<Response> {
+  async function send(query: string, signal?: AbortSignal): Promise<Response> {
     return fetch(front.graphUrl, {
       method: 'POST',
+      ...(signal ? { signal } : {}),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query }),
     });
@@ -96,6 +97,20 @@ describe('a gateway that is asked too much', () => {
     gate.open();
     for (const answer of await Promise.all(held)) expect(answer.data).toEqual({ slow: 'passed' });
     expect((await ask('{ fast }')).data).toEqual({ fast: 'fast' });
+  });
+
+  test('ends the fetches of clients that leave', async () => {
+    gate.close();
+    const gone = new AbortController();
+    const left = Array.from({ length: 4 }, () => send('{ slow }', gone.signal).catch(() => 'left'));
+    await expect
+      .poll(async () => codeOf(await ask('{ fast }')), { timeout: 1_000 })
+      .toEqual({ code: 'SUBGRAPH_OVERLOADED', subgraph: 'held' });
+    gone.abort();
+    expect(await Promise.all(left)).toEqual(['left', 'left', 'left', 'left']);
+    // The subgraph still holds its answers back, and the fetches have not reached their time limit.
+    await expect.poll(async () => (await ask('{ fast }')).data, { timeout: 1_000 }).toEqual({ fast: 'fast' });
+    gate.open();
   });
 
   test('answers 503 with Retry-After at once beyond its own limit, and says that it is not ready', async () => {
