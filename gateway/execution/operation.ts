@@ -9,6 +9,7 @@ import {
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
+  type OperationTypeNode,
 } from 'graphql';
 import { BoundedMap } from '../../platform/bounded-map.ts';
 import { Completion } from './complete.ts';
@@ -23,6 +24,7 @@ import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** An operation with its plan, compiled once for all its runs. */
 export interface ExecutableOperation {
+  readonly kind: OperationTypeNode;
   /** Runs it once. It does not reject: what goes wrong is in the result's errors. */
   run(request: OperationRequest): Promise<ExecutionResult>;
 }
@@ -71,6 +73,7 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
   variantFor({});
 
   return {
+    kind: operation.operation,
     async run({ variables, fetch }) {
       const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
       if (errors) return { errors };

@@ -129,7 +129,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     schema,
     supergraphSchema,
     separated,
-    async execute({ document, queryHash, request, context, operation: { operation: kind } = {} }) {
+    async execute({ document, queryHash, request, context }) {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });
       if (!operation) return { errors: [unknownOperation(operationName)] };
@@ -137,7 +137,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       const { signal, ...lasting } = context as OperationContext;
       return operation.run({
         variables,
-        fetch: fetchFor(kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
+        fetch: fetchFor(operation.kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
       });
     },
     plan,

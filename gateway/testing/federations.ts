@@ -288,6 +288,144 @@ const requiredArguments: FeatureFederation = {
   },
 };
 
+/** Value types whose parts are of several subgraphs, in lists, and mutually nested entities. */
+const nestedValues: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { carts: [Cart!] cart: Cart }
+      type Cart @key(fields: "id") { id: ID! lines: [Line!] owner: Owner }
+      type Line @shareable { amount: Int product: Product }
+      type Product @key(fields: "sku") { sku: ID! }
+      type Owner @key(fields: "id") { id: ID! carts: [Cart!] }`,
+    b: `type Product @key(fields: "sku") { sku: ID! title: String! parts: [Part] }
+      type Part @key(fields: "id") { id: ID! size: Size } type Size { w: Int h: Int unit: Unit } enum Unit { MM CM }`,
+    c: `type Part @key(fields: "id") { id: ID! maker: Owner } type Owner @key(fields: "id") { id: ID! name: String level: Int! }`,
+  },
+  keys: { Product: ['sku'] },
+  world(maybe) {
+    const owners: Row[] = rows(2, n => ({
+      __typename: 'Owner',
+      id: `o${n}`,
+      name: maybe(`owner${n}.name`, `owner ${n}`),
+      level: maybe(`owner${n}.level`, n),
+    }));
+    const parts = rows(3, n => ({
+      __typename: 'Part',
+      id: `t${n}`,
+      size: maybe(`part${n}.size`, { __typename: 'Size', w: n, h: null, unit: n === 1 ? 'MM' : 'CM' }),
+      maker: maybe(`part${n}.maker`, owners[n % 2]),
+    }));
+    const products = rows(3, n => ({
+      __typename: 'Product',
+      sku: `s${n}`,
+      title: maybe(`product${n}.title`, `title ${n}`),
+      parts: maybe(`product${n}.parts`, [parts[n - 1], null, parts[0]]),
+    }));
+    const carts: Row[] = rows(2, n => ({
+      __typename: 'Cart',
+      id: `c${n}`,
+      lines: [
+        { __typename: 'Line', amount: n, product: products[n - 1] },
+        { __typename: 'Line', amount: null, product: maybe(`cart${n}.product`, products[2]) },
+      ],
+      owner: maybe(`cart${n}.owner`, owners[n - 1]),
+    }));
+    for (const owner of owners) owner['carts'] = carts;
+    return {
+      root: { carts, cart: maybe('cart', carts[0]) },
+      entities: { Product: products, Part: parts, Owner: owners, Cart: carts },
+    };
+  },
+};
+
+/** Fields, values of enums and types that clients do not see, and an interface over entities of several subgraphs. */
+const hidden: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { animals: [Animal] favourite: Pet secret: Hidden @inaccessible }
+      interface Animal { id: ID! name: String } union Pet = Cat | Dog
+      type Cat implements Animal @key(fields: "id code") { id: ID! code: Int! @inaccessible name: String mood: Mood lives: Int }
+      type Dog implements Animal @key(fields: "id") { id: ID! name: String mood: Mood }
+      enum Mood { CALM WILD @inaccessible } type Hidden @inaccessible { id: ID }`,
+    b: `interface Animal { id: ID! weight: Float }
+      type Cat implements Animal @key(fields: "id code") { id: ID! code: Int! @inaccessible weight: Float toys: [Toy!]! }
+      type Dog implements Animal @key(fields: "id") { id: ID! weight: Float toys: [Toy!] }
+      interface Toy { price: Int } type Ball implements Toy { price: Int radius: Int } type Bone implements Toy { price: Int }`,
+  },
+  keys: { Cat: ['id', 'code'] },
+  world(maybe) {
+    const toys = [
+      { __typename: 'Ball', price: 1, radius: 3 },
+      { __typename: 'Bone', price: maybe('bone.price', 2) },
+    ];
+    const cats = rows(2, n => ({
+      __typename: 'Cat',
+      id: `c${n}`,
+      code: n,
+      name: maybe(`cat${n}.name`, `cat ${n}`),
+      mood: 'CALM',
+      lives: 9,
+      weight: maybe(`cat${n}.weight`, n + 0.5),
+      toys: maybe(`cat${n}.toys`, toys),
+    }));
+    const dogs = rows(2, n => ({
+      __typename: 'Dog',
+      id: `d${n}`,
+      name: maybe(`dog${n}.name`, `dog ${n}`),
+      mood: null,
+      weight: maybe(`dog${n}.weight`, n),
+      toys: maybe(`dog${n}.toys`, toys.slice(1)),
+    }));
+    return {
+      root: { animals: [...cats, null, ...dogs], favourite: maybe('favourite', dogs[0]) },
+      entities: { Cat: cats, Dog: dogs },
+    };
+  },
+};
+
+/** Fields that one subgraph provides along a path, and requirements that build on one another. */
+const chains: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { orders: [Order] } type Order @key(fields: "id") { id: ID! net: Int! buyer: Buyer @provides(fields: "email") }
+      type Buyer @key(fields: "id") { id: ID! email: String @external }`,
+    b: `type Order @key(fields: "id") { id: ID! net: Int! @external tax: Int @requires(fields: "net") }
+      type Buyer @key(fields: "id") { id: ID! email: String @shareable country: String }`,
+    c: `type Order @key(fields: "id") { id: ID! net: Int! @external tax: Int @external buyer: Buyer @external
+        gross: Int @requires(fields: "net tax") label: String @requires(fields: "buyer { country }") }
+      type Buyer @key(fields: "id") { id: ID! country: String @external }`,
+    d: `type Order @key(fields: "id") { id: ID! gross: Int @external shown: String @requires(fields: "gross") }`,
+  },
+  world(maybe) {
+    const buyers = rows(2, n => ({
+      __typename: 'Buyer',
+      id: `b${n}`,
+      email: maybe(`buyer${n}.email`, `mail ${n}`),
+      country: n === 1 ? 'DE' : null,
+    }));
+    const orders = rows(3, n => ({
+      __typename: 'Order',
+      id: `${n}`,
+      net: n * 10,
+      buyer: n === 3 ? null : buyers[n - 1],
+      tax(this: Row) {
+        return Number(given(this, 'net')) / 10;
+      },
+      gross(this: Row) {
+        const net = Number(given(this, 'net'));
+        const representation = this['given'] as Row | undefined;
+        return net + (representation ? Number(representation['tax']) : net / 10);
+      },
+      label(this: Row) {
+        const buyer = given(this, 'buyer') as Row | null;
+        return buyer ? `to ${String(buyer['country'])}` : null;
+      },
+      shown(this: Row) {
+        const representation = this['given'] as Row | undefined;
+        return `${representation ? String(representation['gross']) : String(n * 11)} EUR`;
+      },
+    }));
+    return { root: { orders: maybe('orders', orders) }, entities: { Order: orders, Buyer: buyers } };
+  },
+};
+
 /** Federations by the features that they are made of. */
 export const federations: Readonly<Record<string, FeatureFederation>> = {
   shop,
@@ -297,4 +435,7 @@ export const federations: Readonly<Record<string, FeatureFederation>> = {
   values,
   keyChains,
   requiredArguments,
+  nestedValues,
+  hidden,
+  chains,
 };
