@@ -2,10 +2,10 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PorticoError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { StreamListener } from './results.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 import type { UpstreamSink } from './upstream.ts';
 
 /** One opening of the subgraph's subscription. */

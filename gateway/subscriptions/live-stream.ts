@@ -2,12 +2,12 @@ import type { ExecutionResult } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import type { PassedHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
 import { afterVariable } from './resumption.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 import type { Upstream, UpstreamSink } from './upstream.ts';
 
 /** A subscription in one graph. */

@@ -8,10 +8,10 @@ import {
   parse,
   validate,
 } from 'graphql';
-import { planSubscription, type SubscriptionPlan } from '../execution/subscription-plan.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
 import { beginsAfter, type Resumption, resumptionOf } from './resumption.ts';
+import { planSubscription, type SubscriptionPlan } from './subscription-plan.ts';
 
 /** What a client asks for, as every transport brings it. */
 export interface OperationRequest {

@@ -21,7 +21,7 @@ import {
   valueFromAST,
   visit,
 } from 'graphql';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 
 /** Name of the argument by which a subscription goes on after an event, and of the variable that we give it. */
 const afterArgument = 'after';

@@ -4,9 +4,9 @@ import type { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { silentLog } from '../../platform/log.ts';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import { Endpoint } from '../routing/endpoint.ts';
 import { describeInstance } from '../testing/instances.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 import type { UpstreamSink } from './upstream.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 

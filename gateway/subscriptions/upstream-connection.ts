@@ -9,8 +9,8 @@ import {
 } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Logger } from '../../platform/log.ts';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 import type { Upstream, UpstreamSink } from './upstream.ts';
 
 /** How long a connection without a subscription is kept, in ms. */

@@ -5,10 +5,10 @@ import { startCursorExtension } from '../../platform/graphql/start-cursor.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
-import type { SubgraphEvent } from '../execution/subscription-plan.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
 import type { Instances } from '../routing/instances.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
+import type { SubgraphEvent } from './subscription-plan.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 
 /** A subscription of a subgraph to open. */

@@ -1,11 +1,11 @@
 import type { FetchNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { DocumentNode, ExecutionResult, GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
+import { compileOperation } from '../execution/operation.ts';
+import { separateArguments } from '../execution/required-arguments.ts';
+import type { FetchFromSubgraph } from '../execution/subgraph-answer.ts';
 import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
-import { compileOperation } from './operation.ts';
-import { separateArguments } from './required-arguments.ts';
-import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
 export interface SubscriptionPlan {
