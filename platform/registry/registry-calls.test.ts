@@ -62,7 +62,10 @@ describe('A client of several registries', () => {
 
   it('passes on an answer that is no fault of the registry', async () => {
     const { url } = await startRegistry((_request, response) => response.writeHead(404).end());
-    expect(await new RegistryCalls([url], undefined).call('renew', get)).toMatchObject({ status: 404, text: '' });
+    expect(await new RegistryCalls([url], undefined).call('renew', get)).toMatchObject({
+      status: 404,
+      text: '',
+    });
   });
 
   it('shows each registry the credentials of its address, or else the token', async () => {
