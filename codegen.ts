@@ -3,6 +3,7 @@ import { codegen } from '@graphql-codegen/core';
 import * as typescript from '@graphql-codegen/typescript';
 import * as typescriptResolvers from '@graphql-codegen/typescript-resolvers';
 import { parse } from 'graphql';
+import { bundleIde } from './gateway/explorers/ide/bundle.ts';
 import { eventSchemaOf } from './platform/kafka/event-schema.ts';
 import { generateClients } from './prisma/generate.ts';
 import { orderEventData } from './subgraphs/orders/events.ts';
@@ -59,4 +60,5 @@ async function writeEventSchemas(): Promise<void> {
 
 await Promise.all(Object.keys(mappers).map(generateResolverTypes));
 await generateClients();
+await bundleIde();
 await writeEventSchemas();

@@ -120,7 +120,9 @@ const frontSettings = z.object({
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
   ),
-  EXPLORERS: flag(true).describe('Whether Apollo Sandbox is served at / and Altair at /ide.'),
+  EXPLORERS: flag(true).describe(
+    'Whether Apollo Sandbox is served at / and GraphiQL, which needs no internet, at /ide/.',
+  ),
   EXPLORER_AUTHORIZATION: z
     .string()
     .optional()

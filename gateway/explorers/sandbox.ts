@@ -43,6 +43,6 @@ export function renderSandbox({ document, headers }: ExplorerSettings): string {
 }
 
 /** JSON that can stand in a script element. */
-function toScript(value: unknown): string {
+export function toScript(value: unknown): string {
   return JSON.stringify(value).replace(/</g, '\\u003c');
 }
