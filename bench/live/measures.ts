@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { usageOf } from './server-process.ts';
+import { usageOf } from '../process.ts';
 import { type Subscribers, startSubscribers } from './subscriber-process.ts';
 import type { Stand, Target } from './targets.ts';
 

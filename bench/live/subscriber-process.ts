@@ -1,4 +1,4 @@
-import { startBenchProcess } from './server-process.ts';
+import { startBenchProcess } from '../process.ts';
 import type { Summary } from './subscribers.ts';
 import type { Target } from './targets.ts';
 
@@ -19,7 +19,7 @@ export interface Subscribers {
 
 /** Starts a process of subscribers. */
 export async function startSubscribers(): Promise<Subscribers> {
-  const process = startBenchProcess('subscribers.ts');
+  const process = startBenchProcess('bench/live/subscribers.ts');
   let received = 0;
   let waiting: { readonly results: number; readonly resolve: () => void } | undefined;
   process.on('received', ({ results }) => {

@@ -45,37 +45,10 @@ export interface TestSubgraphOptions {
 /** Serves a subgraph on a free port; it is not registered yet. */
 export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<TestSubgraph> {
   const { name, registryUrl, metadata, instance = name, leaseSeconds = 90 } = options;
-  const app = name.toUpperCase();
-  const instanceId = `127.0.0.1:${instance}`;
   let served = await serve(options.typeDefs, options.resolvers, options.headers);
-  let registrations = 0;
 
   async function register(): Promise<void> {
-    registrations += 1;
-    const response = await fetch(`${registryUrl}/apps/${app}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        instance: {
-          instanceId,
-          app,
-          hostName: '127.0.0.1',
-          ipAddr: '127.0.0.1',
-          vipAddress: name,
-          status: 'UP',
-          port: { $: served.port, '@enabled': 'true' },
-          dataCenterInfo: {
-            '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
-            name: 'MyOwn',
-          },
-          leaseInfo: { renewalIntervalInSecs: Math.ceil(leaseSeconds / 3), durationInSecs: leaseSeconds },
-          metadata: { ...metadata },
-          lastDirtyTimestamp: String(Date.now() + registrations),
-        },
-      }),
-    });
-    if (response.status !== 204)
-      throw new Error(`Registering expected 204, but got ${response.status} ${await response.text()}`);
+    await registerInstance({ registryUrl, name, instance, port: served.port, metadata, leaseSeconds });
   }
 
   return {
@@ -91,11 +64,56 @@ export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<T
       await before.close();
     },
     async deregister() {
-      const response = await fetch(`${registryUrl}/apps/${app}/${instanceId}`, { method: 'DELETE' });
+      const response = await fetch(`${registryUrl}/apps/${name.toUpperCase()}/127.0.0.1:${instance}`, {
+        method: 'DELETE',
+      });
       if (response.status !== 200) throw new Error(`Deregistering expected 200, but got ${response.status}`);
     },
     close: () => served.close(),
   };
+}
+
+interface Registration {
+  readonly registryUrl: string;
+  readonly name: string;
+  readonly port: number;
+  /** Tells instances of one service apart. @default `name` */
+  readonly instance?: string;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly leaseSeconds: number;
+}
+
+let registrations = 0;
+
+/** Registers an instance on this host, as a client in any language would. */
+export async function registerInstance(registration: Registration): Promise<void> {
+  const { registryUrl, name, port, instance = name, metadata, leaseSeconds } = registration;
+  const app = name.toUpperCase();
+  registrations += 1;
+  const response = await fetch(`${registryUrl}/apps/${app}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      instance: {
+        instanceId: `127.0.0.1:${instance}`,
+        app,
+        hostName: '127.0.0.1',
+        ipAddr: '127.0.0.1',
+        vipAddress: name,
+        status: 'UP',
+        port: { $: port, '@enabled': 'true' },
+        dataCenterInfo: {
+          '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
+          name: 'MyOwn',
+        },
+        leaseInfo: { renewalIntervalInSecs: Math.ceil(leaseSeconds / 3), durationInSecs: leaseSeconds },
+        metadata: { ...metadata },
+        lastDirtyTimestamp: String(Date.now() + registrations),
+      },
+    }),
+  });
+  if (response.status !== 204)
+    throw new Error(`Registering expected 204, but got ${response.status} ${await response.text()}`);
 }
 
 async function serve(typeDefs: string, resolvers: object, headers: Readonly<Record<string, string>> = {}) {

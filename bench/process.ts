@@ -1,5 +1,6 @@
-import { type ChildProcess, type Serializable, spawn } from 'node:child_process';
+import { type ChildProcess, type Serializable, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -27,15 +28,23 @@ interface ServerOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Core that the process is kept on, where that is possible. */
+  readonly core?: number;
 }
 
-const rootDir = join(import.meta.dirname, '..', '..');
+const rootDir = join(import.meta.dirname, '..');
 const killAfterMs = 5_000;
 const usageModule = pathToFileURL(join(import.meta.dirname, 'usage.mjs')).href;
 
-/** Starts a program of the bench. */
-export function startBenchProcess(file: string, ...args: string[]): BenchProcess {
-  return startProcess(['--import', 'tsx', join(import.meta.dirname, file), ...args], {});
+/** Whether processes can be kept on a core of their own. */
+export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0;
+
+/** Starts a program of the bench, from the project's root. */
+export function startBenchProcess(
+  program: string,
+  options: Omit<ServerOptions, 'program'> = {},
+): BenchProcess {
+  return startProcess(['--import', 'tsx', resolve(rootDir, program), ...(options.args ?? [])], options);
 }
 
 /** V8's young generation has its full size from the start: it grows once, whoever subscribes, and is never given back. */
@@ -59,9 +68,14 @@ export function usageOf(server: BenchProcess, { settled }: { settled: boolean })
 
 function startProcess(
   args: readonly string[],
-  { env = {}, cwd = rootDir }: Pick<ServerOptions, 'env' | 'cwd'>,
+  { env = {}, cwd = rootDir, core }: Pick<ServerOptions, 'env' | 'cwd' | 'core'>,
 ): BenchProcess {
-  const child = spawn(process.execPath, args, {
+  const [program = '', ...rest] = [
+    ...(core !== undefined && canPin ? ['taskset', '-c', String(core)] : []),
+    process.execPath,
+    ...args,
+  ];
+  const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
