@@ -20,8 +20,17 @@ export function setField(object: DataObject, name: string, value: unknown): void
 
 /** Merges an answer into the tree: objects by field, lists of equal length by index; other values replace. */
 export function mergeInto(target: DataObject, source: DataObject): void {
-  for (const [name, value] of Object.entries(source))
-    setField(target, name, merged(ownField(target, name), value));
+  for (const name of Object.keys(source))
+    setField(target, name, merged(ownField(target, name), source[name]));
+}
+
+/** Copies a value of a subgraph's answer, with all that is in it. */
+export function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  if (!isDataObject(value)) return value;
+  const copy: DataObject = {};
+  for (const name of Object.keys(value)) setField(copy, name, copyOf(value[name]));
+  return copy as T;
 }
 
 function merged(target: unknown, source: unknown): unknown {

@@ -38,6 +38,11 @@ export class Failures {
     return this.#gaps.size > 0 || this.#toldPaths.size > 0;
   }
 
+  /** Tells if nothing has gone wrong. */
+  get isEmpty(): boolean {
+    return this.#errors.length === 0 && this.#failures.length === 0 && !this.any;
+  }
+
   /** Adds a subgraph's error at the client's path. */
   addSubgraphError(subgraph: string, error: GraphQLFormattedError, path: readonly (string | number)[]): void {
     for (let length = 1; length <= path.length; length += 1)

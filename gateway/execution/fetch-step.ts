@@ -1,10 +1,15 @@
 import type { FetchNode } from '@apollo/query-planner';
 import { type GraphQLFormattedError, type GraphQLSchema, isObjectType } from 'graphql';
-import { type DataObject, isDataObject, mergeInto } from './data.ts';
+import { copyOf, type DataObject, isDataObject, mergeInto } from './data.ts';
 import type { Failure, Gap } from './failures.ts';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
+import { quote, toJson } from './json.ts';
 import { type Place, pathToArray } from './places.ts';
-import { type Representations, representationsOf } from './representations.ts';
+import {
+  compileRepresentations,
+  type Representations,
+  type SelectRepresentations,
+} from './representations.ts';
 import { clientNameOf } from './required-arguments.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
 import type { Run, Step } from './steps.ts';
@@ -14,8 +19,13 @@ import type { SubgraphAnswer } from './subgraph-answer.ts';
 interface CompiledFetch {
   readonly node: FetchNode;
   readonly schema: GraphQLSchema;
+  /** Undefined for a fetch of root fields. */
+  readonly select: SelectRepresentations | undefined;
   /** Fields that it adds to each place. */
   readonly fields: () => FieldTree;
+  readonly isMutation: boolean;
+  /** The request's body as far as all its runs have the same: up to the first variable. */
+  readonly bodyPrefix: string;
 }
 
 /** Compiles a fetch: of root fields, or of entities when it requires representations. */
@@ -24,19 +34,25 @@ export function compileFetch(node: FetchNode, schema: GraphQLSchema): Step {
   const fetch: CompiledFetch = {
     node,
     schema,
+    select: node.requires
+      ? compileRepresentations({ schema, requires: node.requires, inputRewrites: node.inputRewrites ?? [] })
+      : undefined,
     fields: () => {
       fields ??= fetchedFieldsOf(node);
       return fields;
     },
+    isMutation: node.operationKind === 'mutation',
+    bodyPrefix: bodyPrefixOf(node),
   };
-  return node.requires
-    ? (run, places) => fetchEntities(fetch, run, places)
+  const { select } = fetch;
+  return select
+    ? (run, places) => fetchEntities({ ...fetch, select }, run, places)
     : (run, places) => fetchFields(fetch, run, places);
 }
 
 async function fetchFields(fetch: CompiledFetch, run: Run, places: readonly Place[]): Promise<void> {
   if (places.length === 0) return;
-  const { data, errors } = await ask(fetch, run, variablesOf(fetch.node, run));
+  const { data, errors } = await ask(fetch, run, undefined);
   if (data) {
     applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], data);
     fill(places, data);
@@ -50,17 +66,18 @@ async function fetchFields(fetch: CompiledFetch, run: Run, places: readonly Plac
   if (!data && failures.length === 0) addGap(fetch, run, places, 'told');
 }
 
-async function fetchEntities(fetch: CompiledFetch, run: Run, places: readonly Place[]): Promise<void> {
-  const { node, schema } = fetch;
-  const { requires = [], inputRewrites = [] } = node;
-  const representations = representationsOf(places, { schema, requires, inputRewrites });
+/** A fetch of entities. */
+type EntityFetch = CompiledFetch & { readonly select: SelectRepresentations };
+
+async function fetchEntities(fetch: EntityFetch, run: Run, places: readonly Place[]): Promise<void> {
+  const { node } = fetch;
+  const representations = fetch.select(places);
   handleIncomplete(fetch, run, representations.incomplete);
-  if (representations.values.length === 0) return;
-  const variables = { ...variablesOf(node, run), representations: representations.values };
-  const { data, errors } = await ask(fetch, run, variables);
+  if (representations.texts.length === 0) return;
+  const { data, errors } = await ask(fetch, run, representations.texts);
   const failed = addEntityErrors(fetch, run, representations, errors);
   const entities = data?.['_entities'];
-  if (Array.isArray(entities) && entities.length === representations.values.length) {
+  if (Array.isArray(entities) && entities.length === representations.texts.length) {
     fillEntities(fetch, run, { representations, entities, failed });
   } else if (errors.length === 0) {
     const failure = run.failures.fail(node.serviceName, wrongEntities(entities, representations));
@@ -70,14 +87,15 @@ async function fetchEntities(fetch: CompiledFetch, run: Run, places: readonly Pl
 
 /** Sends a fetch. `errors: null` means none, and an answer with nothing at all is an error. */
 async function ask(
-  { node }: CompiledFetch,
+  fetch: CompiledFetch,
   run: Run,
-  variables: Record<string, unknown>,
+  representations: readonly string[] | undefined,
 ): Promise<{ data: DataObject | undefined; errors: readonly GraphQLFormattedError[] }> {
+  const { node, isMutation } = fetch;
   const answer: SubgraphAnswer = await run.fetch(node.serviceName, {
     query: node.operation,
-    operationName: node.operationName,
-    variables,
+    isMutation,
+    body: bodyOf(fetch, run, representations),
   });
   const data = answer.data ?? undefined;
   const errors = answer.errors ?? [];
@@ -86,17 +104,32 @@ async function ask(
   return { data, errors: [{ message, extensions: { code: 'SUBGRAPH_ERROR' } }] };
 }
 
-/** Values that the client gave for the variables that the fetch uses. Its own document has the defaults. */
-function variablesOf({ variableUsages = [] }: FetchNode, { variables }: Run): Record<string, unknown> {
-  const used: Record<string, unknown> = {};
-  for (const name of variableUsages) if (variables[name] !== undefined) used[name] = variables[name];
-  return used;
+function bodyPrefixOf({ operation, operationName }: FetchNode): string {
+  const name = operationName === undefined ? '' : `,"operationName":${quote(operationName)}`;
+  return `{"query":${quote(operation)}${name},"variables":{`;
+}
+
+/** Has the values that the client gave for the variables that the fetch uses. Its own document has the defaults. */
+function bodyOf(
+  { node, bodyPrefix }: CompiledFetch,
+  { variables }: Run,
+  representations: readonly string[] | undefined,
+): string {
+  let body = bodyPrefix;
+  let comma = '';
+  for (const name of node.variableUsages ?? []) {
+    const value = variables[name];
+    if (value === undefined) continue;
+    body += `${comma}${quote(name)}:${toJson(value)}`;
+    comma = ',';
+  }
+  if (representations) body += `${comma}"representations":[${representations.join(',')}]`;
+  return `${body}}}`;
 }
 
 /** Merges an answer into each place. Places do not share objects: later fetches may tell them apart. */
 function fill(places: readonly Place[], data: DataObject): void {
-  for (const [index, { object }] of places.entries())
-    mergeInto(object, index === 0 ? data : structuredClone(data));
+  for (const [index, { object }] of places.entries()) mergeInto(object, index === 0 ? data : copyOf(data));
 }
 
 interface EntityAnswer {
@@ -171,7 +204,7 @@ function addGaps(fetch: CompiledFetch, run: Run, places: readonly Place[], cause
 }
 
 /** Fields that are missing for a failure stay so; others may come with a later fetch. */
-function handleIncomplete(fetch: CompiledFetch, run: Run, places: readonly Place[]): void {
+function handleIncomplete(fetch: EntityFetch, run: Run, places: readonly Place[]): void {
   const waiting = places.filter(place => {
     const gaps = run.failures.gapsOf(place.object);
     for (const cause of new Set(gaps.map(gap => gap.cause))) addGap(fetch, run, [place], cause);
@@ -190,12 +223,12 @@ function missingKey({ node }: CompiledFetch, run: Run): Failure {
   return run.failures.fail(node.serviceName, { message, extensions: { code: 'SUBGRAPH_ERROR' } });
 }
 
-function wrongEntities(entities: unknown, { values }: Representations): GraphQLFormattedError {
+function wrongEntities(entities: unknown, { texts }: Representations): GraphQLFormattedError {
   const got = Array.isArray(entities)
     ? `${entities.length} entities`
     : `no list of entities (${typeof entities})`;
   return {
-    message: `The subgraph returned ${got} where ${values.length} were asked for`,
+    message: `The subgraph returned ${got} where ${texts.length} were asked for`,
     extensions: { code: 'SUBGRAPH_ERROR' },
   };
 }

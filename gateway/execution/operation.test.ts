@@ -25,8 +25,9 @@ const errorsOf = ({ errors = [] }: ClientResult) =>
 describe('a field that no subgraph gave', () => {
   const nobody: Federation = {
     ...people,
-    intercept: (subgraph, { variables }, answer) => {
-      const asked = variables['representations'] as readonly unknown[];
+    intercept: (subgraph, { body }, answer) => {
+      const { variables } = JSON.parse(body) as { variables: { representations: readonly unknown[] } };
+      const asked = variables.representations;
       return subgraph === 'profiles'
         ? Promise.resolve({ data: { _entities: asked.map(() => null) } })
         : answer();

@@ -21,12 +21,19 @@ import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
 import { compileStep, runStep, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
+import { compileWriter, type WriteData } from './write.ts';
 
 /** An operation with its plan, compiled once for all its runs. */
 export interface ExecutableOperation {
   readonly kind: OperationTypeNode;
   /** Runs it once. It does not reject: what goes wrong is in the result's errors. */
   run(request: OperationRequest): Promise<ExecutionResult>;
+  /**
+   * The same, for an answer that is only written.
+   *
+   * @returns the data as JSON when nothing has gone wrong, the result otherwise
+   */
+  write(request: OperationRequest): Promise<string | ExecutionResult>;
 }
 
 /** What differs between the runs of an operation. */
@@ -54,6 +61,7 @@ interface CompileOptions {
 interface Variant {
   readonly step: Step | undefined;
   readonly selection: Selection;
+  readonly write: WriteData;
   readonly requiredFields: ReadonlySet<string>;
 }
 
@@ -72,25 +80,51 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
   // The planner may refuse the operation, and the first run need not wait for it.
   variantFor({});
 
+  async function execute(request: OperationRequest): Promise<Executed | ExecutionResult> {
+    const { variables, fetch } = request;
+    const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+    if (errors) return { errors };
+    const variant = variantFor(coerced);
+    const failures = new Failures();
+    const root: DataObject = {};
+    const { step } = variant;
+    if (step) await runStep(step, { variables, coerced, fetch, failures, postponed: [] }, root);
+    return { root, variant, failures };
+  }
+
+  function complete({ root, variant, failures }: Executed, variables: OperationRequest['variables']) {
+    const completion = new Completion({
+      schema,
+      failures,
+      introspect: field => introspect(options, field, variables),
+    });
+    const data = completion.complete(root, rootType, variant.selection);
+    const errors = failures.finish(data, variant.requiredFields);
+    return errors.length > 0 ? { errors, data } : { data };
+  }
+
   return {
     kind: operation.operation,
-    async run({ variables, fetch }) {
-      const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-      if (errors) return { errors };
-      const { step, selection, requiredFields } = variantFor(coerced);
-      const failures = new Failures();
-      const root: DataObject = {};
-      if (step) await runStep(step, { variables, coerced, fetch, failures, postponed: [] }, root);
-      const completion = new Completion({
-        schema,
-        failures,
-        introspect: field => introspect(options, field, variables),
-      });
-      const data = completion.complete(root, rootType, selection);
-      const found = failures.finish(data, requiredFields);
-      return found.length > 0 ? { errors: found, data } : { data };
+    async run(request) {
+      const executed = await execute(request);
+      return 'root' in executed ? complete(executed, request.variables) : executed;
+    },
+    async write(request) {
+      const executed = await execute(request);
+      if (!('root' in executed)) return executed;
+      const { root, variant, failures } = executed;
+      const text = failures.isEmpty ? variant.write(root) : undefined;
+      return text ?? complete(executed, request.variables);
     },
   };
+}
+
+/** A run of an operation, as far as its fetches. */
+interface Executed {
+  /** Answers of all fetches, merged. */
+  readonly root: DataObject;
+  readonly variant: Variant;
+  readonly failures: Failures;
 }
 
 /** Compiles the operation once for each set of values that `@skip` and `@include` go by. */
@@ -108,9 +142,13 @@ function createVariants(options: CompileOptions) {
     );
     if (node?.kind === 'Subscription')
       throw new Error('A plan of a subscription is executed for each event, not by itself');
+    const selection = new Selection({ schema, fragments, variables: values, separated }, [
+      operation.selectionSet,
+    ]);
     return {
       step: node ? compileStep(node, supergraphSchema) : undefined,
-      selection: new Selection({ schema, fragments, variables: values, separated }, [operation.selectionSet]),
+      selection,
+      write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
       requiredFields: node ? requiredFieldsOf(node) : new Set(),
     };
   }

@@ -1,89 +1,151 @@
 import type { FetchDataRewrite, QueryPlanSelectionNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
-import { type DataObject, isDataObject, mergeInto, ownField, setField } from './data.ts';
+import { type DataObject, isDataObject, ownField } from './data.ts';
+import { quote, toJson } from './json.ts';
 import type { Place } from './places.ts';
 import { applyRewrites } from './rewrites.ts';
 import { isOfType } from './types.ts';
 
 /** Entities that a fetch asks for: each once, with the places that it fills. */
 export interface Representations {
-  readonly values: readonly DataObject[];
+  /** Each as JSON. */
+  readonly texts: readonly string[];
   /** Places by the index of their representation. */
   readonly places: readonly (readonly Place[])[];
   /** Places that lack a field that the subgraph has to be given. */
   readonly incomplete: readonly Place[];
 }
 
+/** Selects the representations of the entities at these places. Objects of other types are passed over. */
+export type SelectRepresentations = (places: readonly Place[]) => Representations;
+
 interface RepresentationOptions {
+  /** The supergraph's schema. */
   readonly schema: GraphQLSchema;
   readonly requires: readonly QueryPlanSelectionNode[];
   readonly inputRewrites: readonly FetchDataRewrite[];
 }
 
-/** Thrown for an object that lacks a required field. */
-const incomplete = Symbol('incomplete');
+/** A field of a representation. */
+interface KeyField {
+  readonly name: string;
+  /** What stands before its value: a brace or a comma, and the name. */
+  readonly prefix: string;
+  /** Undefined for a leaf. */
+  readonly selection: KeySelection | undefined;
+}
 
-/** Selects the representations of the entities at these places. Objects of other types are passed over. */
-export function representationsOf(
-  places: readonly Place[],
-  { schema, requires, inputRewrites }: RepresentationOptions,
-): Representations {
-  const indexByText = new Map<string, number>();
-  const found = { values: [] as DataObject[], places: [] as Place[][], incomplete: [] as Place[] };
-  for (const place of places) {
-    const value = select(schema, place.object, requires);
-    if (value === incomplete) {
-      found.incomplete.push(place);
-      continue;
-    }
-    if (!value['__typename']) continue;
+/** Compiles the selection of a fetch's representations, which are written as JSON without an object in between. */
+export function compileRepresentations(options: RepresentationOptions): SelectRepresentations {
+  const { schema, requires, inputRewrites } = options;
+  const selection = new KeySelection(schema, requires);
+
+  function textOf({ object }: Place): string | undefined {
+    const text = selection.write(object);
+    if (text === undefined || inputRewrites.length === 0) return text;
+    const value = JSON.parse(text) as DataObject;
     applyRewrites(schema, inputRewrites, value);
-    const text = JSON.stringify(value);
-    const index = indexByText.get(text) ?? found.values.length;
-    if (index === found.values.length) {
-      indexByText.set(text, index);
-      found.values.push(value);
-      found.places.push([]);
-    }
-    found.places[index]?.push(place);
+    return JSON.stringify(value);
   }
-  return found;
-}
 
-function select(
-  schema: GraphQLSchema,
-  source: DataObject,
-  selections: readonly QueryPlanSelectionNode[],
-): DataObject | typeof incomplete {
-  const selected: DataObject = {};
-  for (const selection of selections) {
-    if (selection.kind === 'Field') {
-      const name = selection.alias ?? selection.name;
-      const value = selectValue(schema, ownField(source, name), selection.selections);
-      if (value === incomplete) return incomplete;
-      setField(selected, name, value);
-    } else {
-      const condition = selection.typeCondition;
-      if (condition === undefined || !isOfType({ schema, object: source, condition, ifUnknown: false }))
+  return places => {
+    const indexByText = new Map<string, number>();
+    const found = { texts: [] as string[], places: [] as Place[][], incomplete: [] as Place[] };
+    for (const place of places) {
+      // Without a type, there is no representation.
+      if (!selection.selects(place.object)) continue;
+      const text = textOf(place);
+      if (text === undefined) {
+        found.incomplete.push(place);
         continue;
-      const part = select(schema, source, selection.selections);
-      if (part === incomplete) return incomplete;
-      mergeInto(selected, part);
+      }
+      const index = indexByText.get(text);
+      if (index === undefined) {
+        indexByText.set(text, found.texts.length);
+        found.texts.push(text);
+        found.places.push([place]);
+      } else found.places[index]?.push(place);
     }
-  }
-  return selected;
+    return found;
+  };
 }
 
-function selectValue(
-  schema: GraphQLSchema,
-  value: unknown,
-  selections: readonly QueryPlanSelectionNode[] | undefined,
-): unknown {
-  if (value === undefined) return incomplete;
-  if (!selections || value === null) return value;
-  if (Array.isArray(value)) {
-    const items = value.map(item => selectValue(schema, item ?? null, selections));
-    return items.includes(incomplete) ? incomplete : items;
+/** What is selected of an object for a representation: for each type the fields that apply. */
+class KeySelection {
+  readonly #schema: GraphQLSchema;
+  readonly #selections: readonly QueryPlanSelectionNode[];
+  readonly #fieldsByType = new Map<unknown, readonly KeyField[]>();
+
+  constructor(schema: GraphQLSchema, selections: readonly QueryPlanSelectionNode[]) {
+    this.#schema = schema;
+    this.#selections = selections;
   }
-  return isDataObject(value) ? select(schema, value, selections) : value;
+
+  /** Tells if objects of this type have a representation. */
+  selects(object: DataObject): boolean {
+    return Boolean(object['__typename']) && this.#fieldsOf(object).some(({ name }) => name === '__typename');
+  }
+
+  /** @returns undefined when the object lacks a field */
+  write(object: DataObject): string | undefined {
+    const fields = this.#fieldsOf(object);
+    if (fields.length === 0) return '{}';
+    let text = '';
+    for (const { name, prefix, selection } of fields) {
+      const value = writeValue(ownField(object, name), selection);
+      if (value === undefined) return undefined;
+      text += prefix + value;
+    }
+    return `${text}}`;
+  }
+
+  #fieldsOf(object: DataObject): readonly KeyField[] {
+    const type = object['__typename'];
+    const known = this.#fieldsByType.get(type);
+    if (known) return known;
+    const belowByName = new Map<string, QueryPlanSelectionNode[] | undefined>();
+    this.#collect(object, this.#selections, belowByName);
+    const fields = [...belowByName].map(([name, below], index) => ({
+      name,
+      prefix: `${index === 0 ? '{' : ','}${quote(name)}:`,
+      selection: below ? new KeySelection(this.#schema, below) : undefined,
+    }));
+    // Names of types come from subgraphs: only those of the schema are remembered.
+    if (typeof type !== 'string' || this.#schema.getType(type)) this.#fieldsByType.set(type, fields);
+    return fields;
+  }
+
+  #collect(
+    object: DataObject,
+    selections: readonly QueryPlanSelectionNode[],
+    belowByName: Map<string, QueryPlanSelectionNode[] | undefined>,
+  ): void {
+    for (const selection of selections) {
+      if (selection.kind === 'Field') {
+        const name = selection.alias ?? selection.name;
+        const below = [...(belowByName.get(name) ?? []), ...(selection.selections ?? [])];
+        belowByName.set(name, selection.selections ? below : undefined);
+        continue;
+      }
+      const condition = selection.typeCondition;
+      if (condition !== undefined && isOfType({ schema: this.#schema, object, condition, ifUnknown: false }))
+        this.#collect(object, selection.selections, belowByName);
+    }
+  }
+}
+
+/** @returns undefined when the value, or something in it, is not there */
+function writeValue(value: unknown, selection: KeySelection | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (!selection || value === null) return toJson(value);
+  if (Array.isArray(value)) {
+    const items: string[] = [];
+    for (const item of value) {
+      const text = writeValue(item ?? null, selection);
+      if (text === undefined) return undefined;
+      items.push(text);
+    }
+    return `[${items.join(',')}]`;
+  }
+  return isDataObject(value) ? selection.write(value) : toJson(value);
 }

@@ -2,9 +2,11 @@ import type { GraphQLFormattedError } from 'graphql';
 
 /** One GraphQL request to a subgraph. */
 export interface SubgraphRequest {
+  /** Its document. */
   readonly query: string;
-  readonly operationName: string | undefined;
-  readonly variables: Readonly<Record<string, unknown>>;
+  readonly isMutation: boolean;
+  /** The whole request as JSON: https://graphql.github.io/graphql-over-http/draft/#sec-JSON-Encoding */
+  readonly body: string;
 }
 
 /** A subgraph's answer. A fetch that failed as a whole is an answer with one error and no data. */

@@ -53,7 +53,7 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
       headers = passHeaders(headerRules, {}),
       signal?: AbortSignal,
     ): Promise<Answer> {
-      const request = { query, operationName: undefined, variables: {} };
+      const request = { query, isMutation: query.startsWith('mutation'), body: JSON.stringify({ query }) };
       const answer = await client(request, { caller: anonymous, headers, signal });
       return answer as Answer;
     },

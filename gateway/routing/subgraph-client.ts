@@ -17,15 +17,11 @@ interface ClientOptions {
  */
 export function createSubgraphClient(options: ClientOptions): SubgraphClient {
   const { target, fetcher, breaker, observe } = options;
-  return async ({ query, variables, operationName }, context) => {
+  return async ({ body, isMutation }, context) => {
     const startedAt = performance.now();
     const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
     try {
-      const fetch = {
-        body: JSON.stringify({ query, variables, operationName }),
-        isMutation: query.startsWith('mutation'),
-        context,
-      };
+      const fetch = { body, isMutation, context };
       const answer = await breaker.run(signal => fetcher.fetch(target, fetch, signal));
       if (answer.errors?.length) context.headers.failed();
       end(answer.errors?.length ? 'error' : 'ok');

@@ -67,7 +67,8 @@ export async function startFederation(federation: Federation): Promise<RunningFe
   const schemas = new Map(subgraphs.map(({ name, sdl }) => [name, subgraphSchemaOf(federation, sdl)]));
   const ask = async (name: string, request: SubgraphRequest): Promise<SubgraphAnswer> => {
     const schema = schemas.get(name) as GraphQLSchema;
-    const answer = () => run(federation, schema, request.query, request.variables);
+    const { variables } = JSON.parse(request.body) as { variables: Record<string, unknown> };
+    const answer = () => run(federation, schema, request.query, variables);
     const given = federation.intercept ? federation.intercept(name, request, answer) : answer();
     return JSON.parse(JSON.stringify(await given)) as SubgraphAnswer;
   };
@@ -94,7 +95,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
       logger: silentLog,
       buildService: ({ name }) => ({
         process: async ({ request: { query = '', variables = {} } }) =>
-          (await ask(name, { query, variables, operationName: undefined })) as {
+          (await ask(name, { query, isMutation: false, body: JSON.stringify({ query, variables }) })) as {
             data: Record<string, unknown>;
           },
       }),

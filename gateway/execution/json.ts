@@ -1,0 +1,20 @@
+/** Characters of a string that JSON writes otherwise, and surrogates, which may stand alone. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes control characters.
+const escaped = /[\u0000-\u001f"\\\ud800-\udfff]/;
+
+/** Writes a string as JSON. Most strings have nothing to escape, which takes less time to see than to escape. */
+export function quote(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Writes a leaf, or a whole value, as JSON. */
+export function toJson(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return quote(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    default:
+      return JSON.stringify(value) ?? 'null';
+  }
+}

@@ -1,0 +1,147 @@
+import {
+  type GraphQLCompositeType,
+  type GraphQLLeafType,
+  type GraphQLNullableType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import { type DataObject, isDataObject, ownField } from './data.ts';
+import { quote, toJson } from './json.ts';
+import { isValidLeaf } from './leaf-values.ts';
+import type { Selection } from './shape.ts';
+
+/** Writes a value of the tree of answers as the client gets it. @throws NotWhole */
+type Write = (value: unknown) => string;
+
+/**
+ * Writes the data of an answer as JSON, straight from the tree of answers, if nothing is wrong with it: each value is there
+ * and is what the schema says.
+ *
+ * @returns undefined when something is; then `Completion` finds out what
+ */
+export type WriteData = (root: DataObject) => string | undefined;
+
+/** Thrown for a value that is not as the schema says. It is made once: nobody reads its stack. */
+class NotWhole extends Error {}
+const notWhole = new NotWhole('A value is not as the schema says');
+
+/** Compiles what writes the answers of an operation. Types are compiled when the first object of each comes. */
+export function compileWriter(
+  schema: GraphQLSchema,
+  type: GraphQLObjectType,
+  selection: Selection,
+): WriteData {
+  const write = writeObjects(schema, type, selection);
+  return root => {
+    try {
+      return write(root);
+    } catch (error) {
+      if (error === notWhole) return undefined;
+      throw error;
+    }
+  };
+}
+
+function writeValues(schema: GraphQLSchema, type: GraphQLOutputType, selection: Selection): Write {
+  if (isNonNullType(type)) return writeNonNull(schema, type.ofType, selection);
+  const write = writeNonNull(schema, type, selection);
+  return value => (value === null ? 'null' : write(value));
+}
+
+/** Writers of what is neither null nor missing. */
+function writeNonNull(schema: GraphQLSchema, type: GraphQLNullableType, selection: Selection): Write {
+  if (isListType(type)) return writeLists(writeValues(schema, type.ofType as GraphQLOutputType, selection));
+  if (isLeafType(type)) return writeLeaves(type);
+  if (isObjectType(type)) return writeObjects(schema, type, selection);
+  return writeAbstract(schema, type as GraphQLCompositeType, selection);
+}
+
+function writeLists(write: Write): Write {
+  return value => {
+    if (!Array.isArray(value)) throw notWhole;
+    let text = '[';
+    for (let index = 0; index < value.length; index += 1)
+      text += index === 0 ? write(value[0]) : `,${write(value[index])}`;
+    return `${text}]`;
+  };
+}
+
+function writeLeaves(type: GraphQLLeafType): Write {
+  if (isEnumType(type)) {
+    const textByName = new Map<unknown, string>(type.getValues().map(({ name }) => [name, quote(name)]));
+    return value => textByName.get(value) ?? refuse();
+  }
+  if (!isSpecifiedScalarType(type))
+    return value => (value === undefined || value === null ? refuse() : toJson(value));
+  if (type.name === 'String') return value => (typeof value === 'string' ? quote(value) : refuse());
+  return value => (isValidLeaf(type, value) ? toJson(value) : refuse());
+}
+
+interface WrittenField {
+  /** What stands before its value: a brace or a comma, and its name. */
+  readonly prefix: string;
+  readonly treeName: string;
+  /** Whether every object inherits something of this name. */
+  readonly isInherited: boolean;
+  readonly write: Write;
+}
+
+function writeObjects(schema: GraphQLSchema, type: GraphQLObjectType, selection: Selection): Write {
+  let fields: readonly WrittenField[] | undefined;
+  return value => {
+    if (!isDataObject(value)) throw notWhole;
+    fields ??= fieldsOf(schema, type, selection);
+    let text = '';
+    for (const { prefix, treeName, isInherited, write } of fields)
+      text += prefix + write(isInherited ? ownField(value, treeName) : value[treeName]);
+    return text === '' ? '{}' : `${text}}`;
+  };
+}
+
+function fieldsOf(schema: GraphQLSchema, type: GraphQLObjectType, selection: Selection): WrittenField[] {
+  return selection
+    .fieldsOf(type)
+    .map(({ responseName, treeName, fieldName, type: fieldType, selection }, index) => ({
+      prefix: `${index === 0 ? '{' : ','}${quote(responseName)}:`,
+      treeName,
+      isInherited: treeName in Object.prototype,
+      write:
+        fieldName === '__typename'
+          ? constant(quote(type.name))
+          : fieldType
+            ? writeValues(schema, fieldType, selection)
+            : refuse,
+    }));
+}
+
+/** Objects of an interface or a union are of the type that they say. */
+function writeAbstract(schema: GraphQLSchema, type: GraphQLCompositeType, selection: Selection): Write {
+  const writeByName = new Map<unknown, Write>();
+  const writeOf = (name: unknown): Write => {
+    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
+    if (isObjectType(type) || !isObjectType(actual) || !schema.isSubType(type, actual)) throw notWhole;
+    const write = writeObjects(schema, actual, selection);
+    writeByName.set(name, write);
+    return write;
+  };
+  return value => {
+    if (!isDataObject(value)) throw notWhole;
+    const name = value['__typename'];
+    return (writeByName.get(name) ?? writeOf(name))(value);
+  };
+}
+
+function constant(text: string): Write {
+  return () => text;
+}
+
+function refuse(): never {
+  throw notWhole;
+}
