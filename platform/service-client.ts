@@ -120,9 +120,8 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   return {
     run<T>(operation: string, variables: Record<string, unknown>) {
       const body = JSON.stringify({ query: operation, variables });
-      return breaker.run(async breakerSignal => {
-        const timeout = AbortSignal.timeout(breaker.settings.timeoutMs);
-        const { data, errors } = await send(body, AbortSignal.any([breakerSignal, timeout]));
+      return breaker.run(async signal => {
+        const { data, errors } = await send(body, signal);
         const [error] = errors ?? [];
         if (error) throw errorOf(service, error.message, error['extensions']);
         return data as T;

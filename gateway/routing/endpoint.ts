@@ -18,6 +18,9 @@ export class Endpoint {
   readonly subgraph: string;
   /** Address of its GraphQL endpoint, over HTTP. */
   readonly url: string;
+  /** The parts of the address. */
+  readonly origin: string;
+  readonly path: string;
   /** Requests that it has not answered yet. */
   outstanding = 0;
   #state: EndpointState = { kind: 'in', failures: 0 };
@@ -27,6 +30,9 @@ export class Endpoint {
     this.id = instance.id;
     this.subgraph = subgraph;
     this.url = graphqlUrlOf(instance);
+    const { origin, pathname, search } = new URL(this.url);
+    this.origin = origin;
+    this.path = pathname + search;
     this.#now = now;
   }
 

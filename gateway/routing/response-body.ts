@@ -1,6 +1,5 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import type { Dispatcher } from 'undici';
 
 const decoders: Readonly<
   Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>
@@ -12,30 +11,35 @@ const decoders: Readonly<
 };
 
 /**
- * Reads a body as text, decompressed when it is compressed (also by a server that was not asked to).
+ * Decompresses a body and reads it as text.
  *
  * @throws Error for an encoding that is not known, or data that is not of the encoding; with the code
  *   ERR_BUFFER_TOO_LARGE when more than `maxBytes` come out
  */
 export async function decodeBody(
-  body: Dispatcher.ResponseData['body'],
-  encodings: string | string[] | undefined,
+  body: Buffer,
+  encodings: string | string[],
   maxBytes: number,
 ): Promise<string> {
   const names = encodingsOf(encodings);
-  if (names.length === 0) return body.text();
-  let data: Buffer = Buffer.from(await body.arrayBuffer());
+  let data = body;
   // They are named in the order in which they were applied: RFC 9110, section 8.4.
   for (const name of names.reverse()) {
     const decode = decoders[name];
     if (!decode) throw new Error(`the answer has the content-encoding '${name}', which is not known`);
     data = await decode(data, { maxOutputLength: maxBytes });
   }
-  return data.toString('utf8');
+  return decodeText(data);
 }
 
-function encodingsOf(value: string | string[] | undefined): string[] {
-  const text = Array.isArray(value) ? value.join(',') : (value ?? '');
+/** As the Encoding Standard decodes UTF-8: a byte order mark is left out. */
+export function decodeText(data: Buffer): string {
+  const hasMark = data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf;
+  return data.toString('utf8', hasMark ? 3 : 0);
+}
+
+function encodingsOf(value: string | string[]): string[] {
+  const text = Array.isArray(value) ? value.join(',') : value;
   return text
     .split(',')
     .map(name => name.trim().toLowerCase())

@@ -92,7 +92,6 @@ export function createRouting(
           isStrict: () =>
             versions().isStrict &&
             (versions().graph?.subgraphs.some(each => each.name === name && each.hash === hash) ?? false),
-          timeoutMs: timeoutOf(name),
           maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
           maxResponseBytes: config.SUBGRAPH_MAX_RESPONSE_BYTES,
           acceptEncoding: config.SUBGRAPH_ACCEPT_ENCODING,

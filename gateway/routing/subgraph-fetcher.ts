@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Dispatcher, errors, request } from 'undici';
+import { type Dispatcher, errors } from 'undici';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
@@ -9,8 +9,8 @@ import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { Endpoint } from './endpoint.ts';
+import { exchange } from './exchange.ts';
 import type { Instances } from './instances.ts';
-import { decodeBody } from './response-body.ts';
 
 /** Where fetches of one subgraph in one graph go. */
 export interface FetchTarget {
@@ -19,8 +19,6 @@ export interface FetchTarget {
   readonly serves: (instance: ServiceInstance) => boolean;
   /** Whether only instances that serve the composed schema may be asked. */
   readonly isStrict: () => boolean;
-  /** Longest time of one fetch in ms, with its retries. */
-  readonly timeoutMs: number;
   /** Most fetches of the subgraph at once. */
   readonly maxConcurrent: number;
   /** Largest answer in bytes, also when it was compressed. */
@@ -42,9 +40,11 @@ export interface SubgraphFetcher {
   /**
    * Asks one instance. When the connection fails before the answer, a query is tried on another instance; a mutation only
    * when it surely was not sent.
-   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, SUBGRAPH_TIMEOUT, or SUBGRAPH_ERROR
+   *
+   * @param timeout aborted when the time is up
+   * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, or SUBGRAPH_ERROR; anything when the time is up
    */
-  fetch(target: FetchTarget, fetch: SubgraphFetch, signal: AbortSignal): Promise<GraphqlAnswer>;
+  fetch(target: FetchTarget, fetch: SubgraphFetch, timeout: AbortSignal): Promise<GraphqlAnswer>;
 }
 
 interface FetcherOptions {
@@ -64,37 +64,29 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     endpoint: Endpoint,
     { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
     { body, context }: SubgraphFetch,
-    signal: AbortSignal,
+    timeout: AbortSignal,
   ) {
     endpoint.outstanding += 1;
     try {
       const token = await context.caller.token();
-      const {
-        statusCode,
-        headers,
-        body: answer,
-      } = await request(endpoint.url, {
-        dispatcher: agent,
-        method: 'POST',
-        headers: {
-          ...context.headers.request,
-          'content-type': 'application/json',
-          accept: 'application/json',
-          ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
-          ...(token === undefined ? {} : { [callerHeader]: token }),
-        },
-        body,
-        signal,
-      });
-      const text = await decodeBody(answer, headers['content-encoding'], maxResponseBytes).catch(
-        refuseTooLarge(endpoint, maxResponseBytes),
-      );
-      const parsed = readAnswer(endpoint, { status: statusCode, headers, text });
+      const { origin, path } = endpoint;
+      const given: Record<string, string> = {
+        ...context.headers.request,
+        'content-type': 'application/json',
+        accept: 'application/json',
+      };
+      if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
+      if (token !== undefined) given[callerHeader] = token;
+      const { status, headers, text } = await exchange(
+        { origin, path, headers: given, body },
+        { dispatcher: agent, signals: [timeout, context.signal], maxResponseBytes },
+      ).catch(refuseTooLarge(endpoint, maxResponseBytes));
+      const parsed = readAnswer(endpoint, { status, headers, text });
       context.headers.collect(headers);
       endpoint.succeeded();
       return parsed;
     } catch (error) {
-      if (!signal.aborted || isTimeout(signal)) failed(endpoint, error);
+      if (timeout.aborted || !context.signal?.aborted) failed(endpoint, error);
       throw error;
     } finally {
       endpoint.outstanding -= 1;
@@ -116,19 +108,19 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   async function fetchWithRetries(
     target: FetchTarget,
     fetch: SubgraphFetch,
-    signal: AbortSignal,
+    timeout: AbortSignal,
   ): Promise<GraphqlAnswer> {
-    const { subgraph, serves, isStrict, timeoutMs } = target;
+    const { subgraph, serves, isStrict } = target;
     const tried = new Set<Endpoint>();
     retries.request();
     let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
     for (;;) {
       try {
-        return await send(endpoint, target, fetch, signal);
+        return await send(endpoint, target, fetch, timeout);
       } catch (error) {
-        if (isTimeout(signal)) throw timedOut(subgraph, timeoutMs, error);
+        if (timeout.aborted) throw error;
         if (fetch.context.signal?.aborted) throw abandoned(subgraph);
-        if (signal.aborted || error instanceof PorticoError) throw error;
+        if (error instanceof PorticoError) throw error;
         tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
         const next = mayRetry
@@ -142,17 +134,14 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   }
 
   return {
-    async fetch(target, fetch, breakerSignal) {
-      const { subgraph, maxConcurrent, timeoutMs } = target;
+    async fetch(target, fetch, timeout) {
+      const { subgraph, maxConcurrent } = target;
       const concurrent = concurrentBySubgraph.get(subgraph) ?? 0;
       if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
       concurrentBySubgraph.set(subgraph, concurrent + 1);
       try {
-        const gone = fetch.context.signal;
-        if (gone?.aborted) throw abandoned(subgraph);
-        const signals = [breakerSignal, AbortSignal.timeout(timeoutMs), ...(gone ? [gone] : [])];
-        const signal = AbortSignal.any(signals);
-        return await fetchWithRetries(target, fetch, signal);
+        if (fetch.context.signal?.aborted) throw abandoned(subgraph);
+        return await fetchWithRetries(target, fetch, timeout);
       } finally {
         concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
       }
@@ -223,19 +212,6 @@ function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (caus
 function isConnectionLoss(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
-}
-
-function isTimeout(signal: AbortSignal): boolean {
-  const reason: unknown = signal.reason;
-  return reason instanceof Error && (reason.name === 'TimeoutError' || reason instanceof PorticoError);
-}
-
-function timedOut(subgraph: string, timeoutMs: number, cause: unknown): PorticoError {
-  return new PorticoError(
-    'SUBGRAPH_TIMEOUT',
-    `The subgraph '${subgraph}' expected to answer within ${timeoutMs} ms, but did not`,
-    { cause, details: { subgraph } },
-  );
 }
 
 function unreachable(subgraph: string, cause: unknown): PorticoError {

@@ -1,12 +1,3 @@
-import * as z from 'zod';
-
-const answerSchema = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
-  // Many servers write `errors: null` when there are none.
-  errors: z.array(z.looseObject({ message: z.string() })).nullish(),
-  extensions: z.record(z.string(), z.unknown()).nullish(),
-});
-
 /** Answer of a GraphQL server: https://spec.graphql.org/October2021/#sec-Response-Format */
 export interface GraphqlAnswer {
   readonly data?: Record<string, unknown> | null;
@@ -20,13 +11,33 @@ export interface GraphqlAnswer {
  * @throws Error when it is none, or has neither data nor errors
  */
 export function readGraphqlAnswer(text: string): GraphqlAnswer {
-  const { data, errors, extensions } = answerSchema.parse(JSON.parse(text));
+  const answer: unknown = JSON.parse(text);
+  if (!isObject(answer)) throw new Error('it is no object');
+  const { data, errors, extensions } = answer;
+  if (!isAbsent(data) && !isObject(data)) throw new Error('its data is no object');
+  // Many servers write `errors: null` when there are none.
+  if (!isAbsent(errors) && !isErrors(errors)) throw new Error('its errors are no list of errors');
+  if (!isAbsent(extensions) && !isObject(extensions)) throw new Error('its extensions are no object');
   if (!data && !errors?.length) throw new Error('it has neither data nor errors');
   return {
     ...(data === undefined ? {} : { data }),
     ...(errors?.length ? { errors } : {}),
     ...(extensions ? { extensions } : {}),
   };
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isErrors(value: unknown): value is NonNullable<GraphqlAnswer['errors']> {
+  return (
+    Array.isArray(value) && value.every(error => isObject(error) && typeof error['message'] === 'string')
+  );
 }
 
 /**

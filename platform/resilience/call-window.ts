@@ -27,6 +27,8 @@ const bucketCount = 10;
 export class CallWindow {
   readonly #bucketMs: number;
   readonly #bucketByIndex = new Map<number, Bucket>();
+  /** Sums of the buckets. */
+  readonly #counts = emptyBucket();
 
   /** @param windowMs length of the window in ms */
   constructor(windowMs: number) {
@@ -34,28 +36,30 @@ export class CallWindow {
   }
 
   add({ failed, slow }: CallOutcome): void {
-    const bucket = this.#current();
-    bucket.calls += 1;
-    if (failed) bucket.failures += 1;
-    if (slow) bucket.slow += 1;
-    if (failed && slow) bucket.slowFailures += 1;
+    this.#count('calls');
+    if (failed) this.#count('failures');
+    if (slow) this.#count('slow');
+    if (failed && slow) this.#count('slowFailures');
   }
 
   addRejected(): void {
-    this.#current().rejected += 1;
+    this.#count('rejected');
   }
 
   /** Sums of what is in the window now. */
   get counts(): CallCounts {
     this.#forgetOld();
-    const sum = emptyBucket();
-    for (const bucket of this.#bucketByIndex.values())
-      for (const name of Object.keys(sum) as (keyof Bucket)[]) sum[name] += bucket[name];
-    return sum;
+    return { ...this.#counts };
   }
 
   clear(): void {
     this.#bucketByIndex.clear();
+    Object.assign(this.#counts, emptyBucket());
+  }
+
+  #count(what: keyof Bucket): void {
+    this.#current()[what] += 1;
+    this.#counts[what] += 1;
   }
 
   #index(): number {
@@ -71,6 +75,10 @@ export class CallWindow {
 
   #forgetOld(): void {
     const oldest = this.#index() - bucketCount;
-    for (const index of this.#bucketByIndex.keys()) if (index <= oldest) this.#bucketByIndex.delete(index);
+    for (const [index, bucket] of this.#bucketByIndex) {
+      if (index > oldest) continue;
+      this.#bucketByIndex.delete(index);
+      for (const name of Object.keys(bucket) as (keyof Bucket)[]) this.#counts[name] -= bucket[name];
+    }
   }
 }

@@ -116,9 +116,15 @@ export class BreakerRegistry {
 
   /** Makes a breaker; its name is the thing that it guards. */
   create(name: string, options: BreakerOptions = {}): Breaker {
+    const slowCalls = this.#slowCalls.labels(name);
+    const callsByKind = new Map<CallKind, Counter.Internal>();
     const breaker = createBreaker(name, options, {
-      call: kind => this.#calls.inc({ name, kind }),
-      slow: () => this.#slowCalls.inc({ name }),
+      call: kind => {
+        const calls = callsByKind.get(kind) ?? this.#calls.labels(name, kind);
+        callsByKind.set(kind, calls);
+        calls.inc();
+      },
+      slow: () => slowCalls.inc(),
     });
     this.#breakers.set(name, breaker);
     return breaker;
@@ -216,18 +222,21 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
     async run<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
       if (forced === 'FORCED_OPEN') refuse();
       const controller = new AbortController();
+      // A circuit that is disabled sets its calls no time.
+      const timer =
+        forced === 'DISABLED'
+          ? setTimeout(() => controller.abort(timedOut(name, settings.timeoutMs)), settings.timeoutMs)
+          : undefined;
       try {
         return (await circuit.fire(call, controller.signal)) as T;
       } catch (error) {
         if (isRefusal(error)) refuse();
         if (!isTimeout(error)) throw error;
-        const timeout = new PorticoError(
-          'SERVICE_TIMEOUT',
-          `${name} expected to answer within ${settings.timeoutMs} ms, but did not`,
-          { cause: error, details: { service: name } },
-        );
+        const timeout = timedOut(name, settings.timeoutMs, error);
         controller.abort(timeout);
         throw timeout;
+      } finally {
+        clearTimeout(timer);
       }
     },
     force(state) {
@@ -242,6 +251,17 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
       if (!forced) circuit.close();
     },
   };
+}
+
+function timedOut(name: string, timeoutMs: number, cause?: unknown): PorticoError {
+  return new PorticoError(
+    'SERVICE_TIMEOUT',
+    `${name} expected to answer within ${timeoutMs} ms, but did not`,
+    {
+      cause,
+      details: { service: name },
+    },
+  );
 }
 
 function codeOf(error: unknown): unknown {
