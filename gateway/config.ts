@@ -70,6 +70,9 @@ const routingSettings = z.object({
   SUBGRAPH_BREAKER_OPEN_MS: durationMs(5_000).describe(
     'Time that a breaker stays open before one fetch may try.',
   ),
+  DEDUPLICATION_EXCLUDED_SUBGRAPHS: commaSeparated([]).describe(
+    'Subgraphs whose answers are for one request only, comma-separated; * for all. Of the others, equal queries of equal callers that are under way at the same time share one execution.',
+  ),
   HEADERS_TO_SUBGRAPHS: commaSeparated(['traceparent', 'tracestate', 'baggage', 'accept-language']).describe(
     "Headers of a client's request that go on to subgraphs, comma-separated; nothing else does.",
   ),

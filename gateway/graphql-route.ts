@@ -1,13 +1,15 @@
 import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { PorticoError } from '../platform/errors.ts';
-import type { GatewayConfig } from './config.ts';
+import { BoundedMap } from '../platform/bounded-map.ts';
+import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
 import type { OperationContext } from './operation-context.ts';
+import type { OperationRunner } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
-import { headerRulesOf, passHeaders } from './routing/header-rules.ts';
+import { type HeaderRules, passHeaders } from './routing/header-rules.ts';
 import type { Authenticator } from './security/authenticate.ts';
+import type { OperationCaller } from './security/operation-caller.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
 
 /** Apollo Server, as the gateway uses it. */
@@ -19,22 +21,77 @@ interface GraphQLRouteOptions {
   readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
   readonly streams: HttpStreams;
-  readonly config: Pick<GatewayConfig, 'HEADERS_TO_SUBGRAPHS' | 'HEADERS_TO_CLIENTS'>;
+  readonly runner: OperationRunner;
+  readonly rules: HeaderRules;
 }
 
-/** Serves GraphQL over HTTP at `/graphql`. A request is refused as a whole for a bad token, too much load, or no graph yet. */
+/** Values of `accept` for which the answer's type is remembered, and their greatest length. */
+const maxAccepts = 100;
+const maxAcceptLength = 300;
+
+/**
+ * Serves GraphQL over HTTP at `/graphql`: operations that are known at once, others by Apollo Server. A request is refused
+ * as a whole for a bad token, too much load, or no graph yet.
+ */
 export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions): void {
-  const { apollo, authenticator, limit, streams, config } = options;
-  const contexts = new WeakMap<FastifyRequest, OperationContext>();
-  const rules = headerRulesOf(config);
+  // Bodies are read otherwise than those of other routes.
+  void app.register((scope, _options, done) => {
+    serveRoute(scope, options);
+    done();
+  });
+}
+
+function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
+  const { apollo, authenticator, limit, streams, runner, rules } = options;
+  const callers = new WeakMap<FastifyRequest, OperationCaller>();
+  /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
+  const typeByAccept = new BoundedMap<string, string>(maxAccepts);
   const enter = ({ raw }: FastifyReply) => {
     const leave = limit.enter();
     if (raw.destroyed) leave?.();
     else if (leave) raw.once('close', leave);
     return leave !== undefined;
   };
-  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
 
+  async function runKnown(request: FastifyRequest, reply: FastifyReply): Promise<Buffer | undefined> {
+    const { headers, body: text } = request;
+    const type = typeByAccept.get(headers.accept ?? '');
+    if (typeof text !== 'string' || type === undefined) return undefined;
+    const answer = await runner.run({
+      text,
+      parse: () => parseBody(request),
+      headers,
+      caller: callers.get(request) as OperationCaller,
+      onGone: callback => onGone(reply, callback),
+    });
+    if (answer) void reply.headers({ 'cache-control': 'no-store', 'content-type': type, ...answer.headers });
+    return answer?.body;
+  }
+
+  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
+  const contexts = new WeakMap<FastifyRequest, OperationContext>();
+
+  async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const server = apollo();
+    if (!server) return refuse(reply, graphNotReady());
+    const headers = passHeaders(rules, request.headers);
+    const gone = new AbortController();
+    onGone(reply, () => gone.abort());
+    contexts.set(request, { caller: callers.get(request) as OperationCaller, headers, signal: gone.signal });
+    handler ??= fastifyApolloHandler(server, {
+      context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
+    });
+    const answer: unknown = await handler.call(app as never, request as never, reply as never);
+    const accept = request.headers.accept ?? '';
+    const type = reply.getHeader('content-type');
+    if (reply.statusCode === 200 && typeof type === 'string' && accept.length <= maxAcceptLength)
+      typeByAccept.set(accept, type);
+    void reply.headers(headers.response());
+    return answer;
+  }
+
+  const parseBody = createBodyParser(app);
+  readBodiesAsText(app);
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -45,12 +102,7 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     },
     async preHandler(request, reply) {
       try {
-        const caller = await authenticator.authenticate(request.headers.authorization);
-        contexts.set(request, {
-          caller,
-          headers: passHeaders(rules, request.headers),
-          signal: goneOf(reply),
-        });
+        callers.set(request, await authenticator.authenticate(request.headers.authorization));
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -59,35 +111,55 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
     },
     async handler(request, reply) {
       const format = streamFormatOf(request);
-      const { caller, headers } = contexts.get(request) as OperationContext;
-      try {
-        if (format && (await streams.serve({ request, reply, format, caller, headers: headers.request })))
-          return reply;
-      } catch (error) {
-        if (!(error instanceof PorticoError)) throw error;
-        return refuse(reply, error);
+      const known = format ? undefined : await runKnown(request, reply);
+      if (known) return known;
+      parseBody(request);
+      if (format) {
+        const caller = callers.get(request) as OperationCaller;
+        const headers = passHeaders(rules, request.headers).request;
+        if (await streams.serve({ request, reply, format, caller, headers })) return reply;
+        if (!enter(reply)) return refuse(reply, overloaded());
       }
-      if (format && !enter(reply)) return refuse(reply, overloaded());
-      const server = apollo();
-      if (!server) return refuse(reply, graphNotReady());
-      handler ??= fastifyApolloHandler(server, {
-        context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
-      });
-      const answer: unknown = await handler.call(app as never, request as never, reply as never);
-      void reply.headers(contexts.get(request)?.headers.response() ?? {});
-      return answer;
+      return runByApollo(request, reply);
+    },
+    errorHandler(error, _request, reply) {
+      if (error instanceof PorticoError) return void refuse(reply, error);
+      const { statusCode = 500 } = error as { statusCode?: number };
+      if (statusCode < 400 || statusCode >= 500) throw error;
+      void reply
+        .code(statusCode)
+        .send({ errors: [{ message: messageOf(error), extensions: { code: 'BAD_USER_INPUT' } }] });
     },
   });
 }
 
-/** A signal that is aborted when the client leaves before it has its answer. */
-function goneOf({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  if (raw.destroyed) gone.abort();
-  raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort();
+/** Leaves JSON as text until it is needed: an operation that is under way already is found by it. */
+function readBodiesAsText(app: FastifyInstance): void {
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    done(null, text);
   });
-  return gone.signal;
+}
+
+/** Parses bodies as Fastify does. */
+function createBodyParser(app: FastifyInstance): (request: FastifyRequest) => unknown {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  return request => {
+    if (typeof request.body !== 'string') return request.body;
+    void parseJson(request, request.body, (error, body: unknown) => {
+      if (error) throw error;
+      request.body = body;
+    });
+    return request.body;
+  };
+}
+
+/** Calls back when the client leaves before it has its answer. */
+function onGone({ raw }: FastifyReply, callback: () => void): void {
+  if (raw.destroyed) callback();
+  raw.once('close', () => {
+    if (!raw.writableFinished) callback();
+  });
 }
 
 /** Answers a request as a whole with one error, in GraphQL's shape. */

@@ -1,5 +1,8 @@
 import { ApolloServer } from '@apollo/server';
-import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import {
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
 import cors from '@fastify/cors';
 import { createCallerTokens } from '../platform/caller.ts';
 import { createHttpServer, listen } from '../platform/http.ts';
@@ -13,7 +16,10 @@ import { createErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { type Apollo, serveGraphQL } from './graphql-route.ts';
 import type { OperationContext } from './operation-context.ts';
+import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
+import { createOperationRunner } from './operations/operation-runner.ts';
 import { limitRequests } from './overload.ts';
+import { headerRulesOf } from './routing/header-rules.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { createConnections } from './subscriptions/connections.ts';
@@ -44,7 +50,8 @@ export async function startGateway(context: Context): Promise<Ports> {
   const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
   const hotOperations = rememberHotOperations();
   const formatError = createErrorFormatter(log);
-  const apollo = createApollo({ hotOperations, formatError, log });
+  const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
+  const apollo = createApollo({ hotOperations, known, formatError, log });
   const { supergraph, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
@@ -87,12 +94,20 @@ export async function startGateway(context: Context): Promise<Ports> {
     metrics: liveMetrics,
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
+  const rules = headerRulesOf(config);
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
     limit,
     streams: createHttpStreams(live),
-    config,
+    runner: createOperationRunner({
+      known,
+      hotOperations,
+      formatError,
+      rules,
+      deduplicates: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes('*'),
+    }),
+    rules,
   });
   const { port: managementPort } = await context.listenForManagement();
   const server = scope.use(
@@ -151,6 +166,7 @@ async function startSupergraph(
 
 interface ApolloOptions {
   readonly hotOperations: HotOperations;
+  readonly known: KnownOperations;
   readonly formatError: FormatError;
   readonly log: Context['log'];
 }
@@ -163,7 +179,7 @@ interface StartedApollo {
   start(first: Graph, supergraph: Supergraph): Promise<void>;
 }
 
-function createApollo({ hotOperations, formatError, log }: ApolloOptions): StartedApollo {
+function createApollo({ hotOperations, known, formatError, log }: ApolloOptions): StartedApollo {
   let current: Apollo | undefined;
   return {
     get current() {
@@ -177,14 +193,14 @@ function createApollo({ hotOperations, formatError, log }: ApolloOptions): Start
         });
       };
       const apollo: Apollo = new ApolloServer<OperationContext>({
-        gateway: createSwappingGateway({ onGraph }, hotOperations),
+        gateway: createSwappingGateway({ onGraph }, hotOperations, known),
         formatError,
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },
         includeStacktraceInErrorResponses: false,
         stopOnTerminationSignals: false,
         logger: log,
-        plugins: [ApolloServerPluginLandingPageDisabled()],
+        plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
       });
       await apollo.start();
       current = apollo;

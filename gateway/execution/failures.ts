@@ -124,8 +124,14 @@ function clientError(
 ): GraphQLError {
   return new GraphQLError(message || `The subgraph '${subgraph}' answered with an error without a message`, {
     path,
-    extensions: { code: 'SUBGRAPH_ERROR', ...extensions, serviceName: subgraph },
+    extensions: { code: 'SUBGRAPH_ERROR', ...withoutHttp(extensions), serviceName: subgraph },
   });
+}
+
+/** Leaves out what Apollo Server takes for the status and the headers of its own answer. */
+function withoutHttp(extensions: GraphQLFormattedError['extensions']): GraphQLFormattedError['extensions'] {
+  const { http: _, ...others } = extensions ?? {};
+  return others;
 }
 
 function shownError(

@@ -9,6 +9,13 @@ export interface PassedHeaders {
   collect(headers: IncomingHttpHeaders): void;
   /** Says that a fetch failed or came with errors: what the client gets is not whole, and may not be kept. */
   failed(): void;
+  /** Says that what a subgraph answered is for this request only. */
+  unshare(): void;
+  /**
+   * Whether an equal request may get the same answer: no subgraph has said `no-store`, and none has sent a header that
+   * goes on to the client, such as a cookie.
+   */
+  readonly isShareable: boolean;
   /** What the client gets, when all fetches are done. */
   response(): Record<string, string | string[]>;
 }
@@ -43,10 +50,18 @@ export function passHeaders(
   }
   const collected = new Map<string, string[]>();
   const cacheControls: (string | undefined)[] = [];
+  let isShareable = true;
 
   return {
     request,
+    get isShareable() {
+      return isShareable && collected.size === 0;
+    },
+    unshare() {
+      isShareable = false;
+    },
     collect(headers) {
+      if (headers['cache-control'] && /\bno-store\b/i.test(headers['cache-control'])) isShareable = false;
       for (const name of toClients) {
         const value = headers[name];
         if (name === 'cache-control') cacheControls.push(value as string | undefined);
@@ -70,7 +85,7 @@ export function passHeaders(
 
 /** Passes these headers to subgraphs, and none back: what is answered has no headers of its own. */
 export function passOneWay(request: PassedHeaders['request']): PassedHeaders {
-  return { request, collect() {}, failed() {}, response: () => ({}) };
+  return { request, collect() {}, failed() {}, unshare() {}, isShareable: false, response: () => ({}) };
 }
 
 /** Of the headers that go to subgraphs, those that hold for as long as a client listens; a trace is of one request. */

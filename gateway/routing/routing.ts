@@ -95,6 +95,7 @@ export function createRouting(
           maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
           maxResponseBytes: config.SUBGRAPH_MAX_RESPONSE_BYTES,
           acceptEncoding: config.SUBGRAPH_ACCEPT_ENCODING,
+          isShared: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes(name),
         },
       }),
   };

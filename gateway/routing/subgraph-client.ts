@@ -20,6 +20,7 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
   return async ({ body, isMutation }, context) => {
     const startedAt = performance.now();
     const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
+    if (!target.isShared) context.headers.unshare();
     try {
       const fetch = { body, isMutation, context };
       const answer = await breaker.run(signal => fetcher.fetch(target, fetch, signal));

@@ -25,6 +25,8 @@ export interface FetchTarget {
   readonly maxResponseBytes: number;
   /** Value of `accept-encoding`; undefined for none. */
   readonly acceptEncoding: string | undefined;
+  /** Whether several requests may have one answer. */
+  readonly isShared: boolean;
 }
 
 /** One fetch of a query plan. */

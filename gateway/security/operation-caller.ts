@@ -3,6 +3,8 @@ import { type Caller, type CallerTokens, createTokenSource } from '../../platfor
 /** Who an operation is run for, with the token by which subgraphs know. */
 export interface OperationCaller {
   readonly caller: Caller | undefined;
+  /** The same for equal callers, and for no others. */
+  readonly key: string;
   /** When what the client has shown of itself expires, in ms since 1970; undefined for never. */
   readonly expiresAtMs?: number;
   /** A token that is good for at least half its lifetime; undefined for nobody. */
@@ -10,7 +12,11 @@ export interface OperationCaller {
 }
 
 /** An operation that nobody in particular asks for. */
-export const anonymous: OperationCaller = { caller: undefined, token: () => Promise.resolve(undefined) };
+export const anonymous: OperationCaller = {
+  caller: undefined,
+  key: '',
+  token: () => Promise.resolve(undefined),
+};
 
 /** Makes the caller of operations. */
 export function createOperationCaller(
@@ -18,5 +24,7 @@ export function createOperationCaller(
   tokens: CallerTokens,
   expiresAtMs: number,
 ): OperationCaller {
-  return { caller, expiresAtMs, token: createTokenSource(tokens, caller) };
+  const { kind, id, scopes } = caller;
+  const key = JSON.stringify([kind, id, [...scopes].sort()]);
+  return { caller, key, expiresAtMs, token: createTokenSource(tokens, caller) };
 }

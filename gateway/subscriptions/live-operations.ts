@@ -219,10 +219,9 @@ function followGraph(
 /** Subscriptions with the same key bring the same results. */
 function keyOf(
   { subscription, variables }: LiveOperation,
-  { caller }: OperationCaller,
+  caller: OperationCaller,
   headers: PassedHeaders['request'],
 ): string {
   const others = subscription.resumption?.othersOf(variables) ?? variables;
-  const who = caller && [caller.kind, caller.id, [...caller.scopes].sort()];
-  return JSON.stringify([subscription.id, others, who ?? null, headers]);
+  return JSON.stringify([subscription.id, others, caller.key, headers]);
 }

@@ -40,6 +40,11 @@ export interface Graph {
   readonly execute: GatewayExecutor;
   /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
   plan(document: DocumentNode, operationName: string | undefined): QueryPlan;
+  /**
+   * The operation, planned and compiled; undefined when the document has no such operation, or several and none is named.
+   * @throws GraphQLError when it can't be planned
+   */
+  compiled(operation: SeenOperation): ExecutableOperation | undefined;
   /** Plans and compiles an operation before it is sent, if it can be planned. */
   warm(operation: SeenOperation): Promise<void>;
   /** Fetches from the graph's subgraphs, for one operation of a client. */
@@ -96,7 +101,6 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     );
   }
 
-  /** @returns undefined when the document has no such operation, or several and none is named */
   function compiled({ document, queryHash, operationName }: SeenOperation): ExecutableOperation | undefined {
     const key = operationKeyOf(queryHash, operationName);
     const known = operations.get(key);
@@ -141,6 +145,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       });
     },
     plan,
+    compiled,
     warm(operation) {
       try {
         compiled(operation);

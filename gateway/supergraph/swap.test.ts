@@ -58,7 +58,7 @@ async function serveGraph(first: Graph) {
     },
   };
   const apollo = new ApolloServer({
-    gateway: createSwappingGateway(supergraph, hotOperations),
+    gateway: createSwappingGateway(supergraph, hotOperations, { serve() {}, add() {} }),
     stopOnTerminationSignals: false,
     logger: silentLog,
   });

@@ -88,7 +88,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
     callback(graph);
     return () => {};
   };
-  const ours = await serve(createSwappingGateway({ onGraph }, { see() {} }));
+  const ours = await serve(createSwappingGateway({ onGraph }, { see() {} }, { serve() {}, add() {} }));
   const stock = await serve(
     new ApolloGateway({
       supergraphSdl,

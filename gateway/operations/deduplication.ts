@@ -1,0 +1,71 @@
+/** One execution that several requests may wait for. */
+interface Flight<Answer> {
+  /** Undefined when nobody but the request that began it may have the answer. */
+  readonly shared: Promise<Answer | undefined>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/** A request, as far as it can be given up. */
+export interface Waiter {
+  /** Calls back when nobody waits for the answer any more. */
+  onGone(callback: () => void): void;
+}
+
+/** What was executed, and whether others may have it. */
+export interface Executed<Answer> {
+  readonly answer: Answer;
+  readonly isShareable: boolean;
+}
+
+/**
+ * Lets requests share the execution of what is under way for an equal request. Nothing is kept: what is done is forgotten.
+ */
+export class Deduplication<Answer> {
+  readonly #flights = new Map<string, Flight<Answer>>();
+
+  /**
+   * Joins the execution under way for the same key.
+   *
+   * @returns undefined when there is none, or when its answer turned out to be for one request only
+   */
+  join(key: string, waiter: Waiter): Promise<Answer | undefined> | undefined {
+    const flight = this.#flights.get(key);
+    if (!flight || flight.controller.signal.aborted) return undefined;
+    wait(flight, waiter);
+    return flight.shared;
+  }
+
+  /**
+   * Executes for this request, and for those that join it.
+   *
+   * @param execute gets a signal that is aborted when all of them have gone
+   */
+  async begin(
+    key: string,
+    waiter: Waiter,
+    execute: (signal: AbortSignal) => Promise<Executed<Answer>>,
+  ): Promise<Answer> {
+    const controller = new AbortController();
+    const execution = execute(controller.signal);
+    const shared = execution.then(({ answer, isShareable }) => (isShareable ? answer : undefined));
+    const flight: Flight<Answer> = { shared, controller, waiting: 0 };
+    // A failure is for those that wait.
+    shared.catch(() => {});
+    this.#flights.set(key, flight);
+    wait(flight, waiter);
+    try {
+      return (await execution).answer;
+    } finally {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    }
+  }
+}
+
+function wait(flight: Flight<unknown>, waiter: Waiter): void {
+  flight.waiting += 1;
+  waiter.onGone(() => {
+    flight.waiting -= 1;
+    if (flight.waiting === 0) flight.controller.abort();
+  });
+}

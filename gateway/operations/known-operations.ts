@@ -1,0 +1,49 @@
+import { BoundedMap } from '../../platform/bounded-map.ts';
+import type { ExecutableOperation } from '../execution/operation.ts';
+import type { Graph } from '../supergraph/graph.ts';
+import type { SeenOperation } from '../supergraph/hot-operations.ts';
+
+/** An operation that Apollo Server has parsed and validated, and that the graph has compiled. */
+export interface KnownOperation {
+  readonly graph: Graph;
+  readonly seen: SeenOperation;
+  readonly executable: ExecutableOperation;
+  /** Until when requests for it share no answer, in ms of `performance.now()`. */
+  unsharedUntilMs: number;
+}
+
+/**
+ * Operations of the graph that is served, by what clients send. The first request of each goes through Apollo Server, which
+ * adds it; all others are executed at once.
+ */
+export interface KnownOperations {
+  /** Forgets the operations of the graph before. */
+  serve(graph: Graph): void;
+  /** Remembers an operation. One of a graph that is served no more is left out. */
+  add(query: string, seen: SeenOperation, graph: Graph): void;
+  find(query: string, operationName: string | undefined): KnownOperation | undefined;
+}
+
+/** Longest document that is remembered, in characters: they are compared as they are. */
+const maxQueryLength = 65_536;
+
+/** Makes the memory of operations. */
+export function createKnownOperations(maxDocuments: number): KnownOperations {
+  const byQuery = new BoundedMap<string, Map<string | undefined, KnownOperation>>(maxDocuments);
+  let served: Graph | undefined;
+  return {
+    serve(graph) {
+      served = graph;
+      byQuery.clear();
+    },
+    add(query, seen, graph) {
+      if (graph !== served || query.length > maxQueryLength) return;
+      const byName = byQuery.get(query) ?? new Map<string | undefined, KnownOperation>();
+      const executable = byName.has(seen.operationName) ? undefined : graph.compiled(seen);
+      if (!executable) return;
+      byName.set(seen.operationName, { graph, seen, executable, unsharedUntilMs: 0 });
+      byQuery.set(query, byName);
+    },
+    find: (query, operationName) => byQuery.get(query)?.get(operationName),
+  };
+}

@@ -1,0 +1,140 @@
+import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import type { OperationContext } from '../operation-context.ts';
+import { type HeaderRules, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
+import { type FormatError, formatResult } from '../subscriptions/format.ts';
+import type { HotOperations } from '../supergraph/hot-operations.ts';
+import { Deduplication, type Executed, type Waiter } from './deduplication.ts';
+import type { KnownOperation, KnownOperations } from './known-operations.ts';
+
+/** A request whose operation may be known. */
+export interface RunnerRequest extends Waiter {
+  /** The body, as it came. */
+  readonly text: string;
+  /** The body as a value. @throws Error when it is no JSON */
+  parse(): unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly caller: OperationCaller;
+}
+
+/** What the client gets. */
+export interface WrittenAnswer {
+  readonly body: Buffer;
+  readonly headers: ReturnType<PassedHeaders['response']>;
+}
+
+/** Runs operations that are known, without Apollo Server. */
+export interface OperationRunner {
+  /** @returns undefined for a request that Apollo Server has to answer */
+  run(request: RunnerRequest): Promise<WrittenAnswer | undefined>;
+}
+
+interface RunnerOptions {
+  readonly known: Pick<KnownOperations, 'find'>;
+  readonly hotOperations: Pick<HotOperations, 'see'>;
+  readonly formatError: FormatError;
+  readonly rules: HeaderRules;
+  /** Whether equal queries share an answer. */
+  readonly deduplicates: boolean;
+}
+
+/** How long requests for an operation share nothing after an answer that was for one of them only, in ms. */
+const unsharedMs = 60_000;
+
+/** Makes the runner. Equal queries of equal callers that are under way at the same time are executed once. */
+export function createOperationRunner(options: RunnerOptions): OperationRunner {
+  const { known, hotOperations, formatError, rules, deduplicates } = options;
+  const deduplication = new Deduplication<WrittenAnswer | undefined>();
+
+  async function execute(
+    { graph, executable, seen }: KnownOperation,
+    variables: Readonly<Record<string, unknown>>,
+    context: OperationContext,
+  ): Promise<Executed<WrittenAnswer | undefined>> {
+    hotOperations.see(seen);
+    const result = await executable.write({ variables, fetch: graph.fetchFor(context) });
+    const { headers } = context;
+    const text = typeof result === 'string' ? `{"data":${result}}\n` : written(result, formatError);
+    if (text === undefined) return { answer: undefined, isShareable: true };
+    return {
+      answer: { body: Buffer.from(text), headers: headers.response() },
+      isShareable: headers.isShareable,
+    };
+  }
+
+  async function runAlone(
+    operation: KnownOperation,
+    variables: Readonly<Record<string, unknown>>,
+    request: RunnerRequest,
+    headers: PassedHeaders,
+  ): Promise<WrittenAnswer | undefined> {
+    const { caller } = request;
+    // A mutation runs to its end, whoever has left.
+    if (operation.executable.kind === OperationTypeNode.MUTATION)
+      return (await execute(operation, variables, { caller, headers })).answer;
+    const controller = new AbortController();
+    request.onGone(() => controller.abort());
+    const context = { caller, headers, signal: controller.signal };
+    return (await execute(operation, variables, context)).answer;
+  }
+
+  return {
+    async run(request) {
+      const { caller } = request;
+      const headers = passHeaders(rules, request.headers);
+      const key = keyOf(request, headers);
+      const shared = await deduplication.join(key, request);
+      if (shared) return shared;
+      const read = readRequest(request.parse());
+      const operation = read && known.find(read.query, read.operationName);
+      if (!operation) return undefined;
+      const isShared =
+        deduplicates &&
+        operation.executable.kind === OperationTypeNode.QUERY &&
+        performance.now() >= operation.unsharedUntilMs;
+      if (!isShared) return runAlone(operation, read.variables, request, headers);
+      return deduplication.begin(key, request, async signal => {
+        const executed = await execute(operation, read.variables, { caller, headers, signal });
+        if (!executed.isShareable) operation.unsharedUntilMs = performance.now() + unsharedMs;
+        return executed;
+      });
+    },
+  };
+}
+
+/** Requests with the same key are for the same answer. */
+function keyOf({ text, caller }: RunnerRequest, { request }: PassedHeaders): string {
+  return `${caller.key}\n${JSON.stringify(request)}\n${text}`;
+}
+
+interface ReadRequest {
+  readonly query: string;
+  readonly operationName: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** Reads a request that says nothing but which operation to run. Others are for Apollo Server to understand, or to refuse. */
+function readRequest(body: unknown): ReadRequest | undefined {
+  if (!isObject(body)) return undefined;
+  const { query, operationName, variables, extensions } = body;
+  if (typeof query !== 'string' || (extensions ?? undefined) !== undefined) return undefined;
+  if (variables !== undefined && variables !== null && !isObject(variables)) return undefined;
+  if (operationName === '' || !['string', 'undefined', 'object'].includes(typeof operationName))
+    return undefined;
+  return {
+    query,
+    operationName: typeof operationName === 'string' ? operationName : undefined,
+    variables: variables ?? {},
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Writes a result with errors as Apollo Server does. @returns undefined for one without data: its variables are wrong */
+function written(result: ExecutionResult, formatError: FormatError): string | undefined {
+  if (result.data === undefined) return undefined;
+  const { errors, data } = formatResult(result, formatError) as ExecutionResult;
+  return `${JSON.stringify({ errors, data })}\n`;
+}
