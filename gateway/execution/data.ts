@@ -34,6 +34,7 @@ export function copyOf<T>(value: T): T {
 }
 
 function merged(target: unknown, source: unknown): unknown {
+  if (target === undefined || target === source) return source;
   if (isDataObject(target) && isDataObject(source)) {
     mergeInto(target, source);
     return target;

@@ -65,8 +65,9 @@ export class Failures {
   /** Notes fields of an object that stay without a value. */
   addGap(object: DataObject, gap: Gap): void {
     const gaps = this.#gaps.get(object);
-    if (gaps) gaps.push(gap);
-    else this.#gaps.set(object, [gap]);
+    if (!gaps) this.#gaps.set(object, [gap]);
+    // An object may stand at several places of one fetch.
+    else if (!gaps.some(({ fields, cause }) => fields === gap.fields && cause === gap.cause)) gaps.push(gap);
   }
 
   gapsOf(object: DataObject): readonly Gap[] {

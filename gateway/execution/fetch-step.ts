@@ -4,6 +4,7 @@ import { copyOf, type DataObject, isDataObject, mergeInto } from './data.ts';
 import type { Failure, Gap } from './failures.ts';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
 import { quote, toJson } from './json.ts';
+import { isOverlapping } from './overlaps.ts';
 import { type Place, pathToArray } from './places.ts';
 import {
   compileRepresentations,
@@ -12,7 +13,7 @@ import {
 } from './representations.ts';
 import { clientNameOf } from './required-arguments.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
-import type { Run, Step } from './steps.ts';
+import type { Run, Step, StepContext } from './steps.ts';
 import type { SubgraphAnswer } from './subgraph-answer.ts';
 
 /** A fetch and what it needs for each of its runs. */
@@ -23,13 +24,15 @@ interface CompiledFetch {
   readonly select: SelectRepresentations | undefined;
   /** Fields that it adds to each place. */
   readonly fields: () => FieldTree;
+  /** Whether each place gets a copy of the answer, because another fetch changes it below. */
+  readonly isCopied: boolean;
   readonly isMutation: boolean;
   /** The request's body as far as all its runs have the same: up to the first variable. */
   readonly bodyPrefix: string;
 }
 
 /** Compiles a fetch: of root fields, or of entities when it requires representations. */
-export function compileFetch(node: FetchNode, schema: GraphQLSchema): Step {
+export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepContext): Step {
   let fields: FieldTree | undefined;
   const fetch: CompiledFetch = {
     node,
@@ -41,6 +44,7 @@ export function compileFetch(node: FetchNode, schema: GraphQLSchema): Step {
       fields ??= fetchedFieldsOf(node);
       return fields;
     },
+    isCopied: isOverlapping(node, path, overlaps),
     isMutation: node.operationKind === 'mutation',
     bodyPrefix: bodyPrefixOf(node),
   };
@@ -55,7 +59,7 @@ async function fetchFields(fetch: CompiledFetch, run: Run, places: readonly Plac
   const { data, errors } = await ask(fetch, run, undefined);
   if (data) {
     applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], data);
-    fill(places, data);
+    fill(fetch, places, data);
   }
   const failures: Failure[] = [];
   for (const error of errors) {
@@ -127,9 +131,10 @@ function bodyOf(
   return `${body}}}`;
 }
 
-/** Merges an answer into each place. Places do not share objects: later fetches may tell them apart. */
-function fill(places: readonly Place[], data: DataObject): void {
-  for (const [index, { object }] of places.entries()) mergeInto(object, index === 0 ? data : copyOf(data));
+/** Merges an answer into each place. */
+function fill({ isCopied }: CompiledFetch, places: readonly Place[], data: DataObject): void {
+  for (const [index, { object }] of places.entries())
+    mergeInto(object, isCopied && index > 0 ? copyOf(data) : data);
 }
 
 interface EntityAnswer {
@@ -152,10 +157,12 @@ function fillEntities(
       applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], entity);
       // A subgraph that has an interface as an object knows less of the type than the place.
       if (!isObjectType(fetch.schema.getType(String(entity['__typename'])))) delete entity['__typename'];
-      fill(places, entity);
+      fill(fetch, places, entity);
     } else addGap(fetch, run, places, failed.has(index) ? 'told' : 'not-found');
   }
 }
+
+const noIndices: ReadonlySet<number> = new Set();
 
 /** Adds the errors of an answer with entities. @returns indices of the entities that they name */
 function addEntityErrors(
@@ -164,6 +171,7 @@ function addEntityErrors(
   representations: Representations,
   errors: readonly GraphQLFormattedError[],
 ): ReadonlySet<number> {
+  if (errors.length === 0) return noIndices;
   const failed = new Set<number>();
   const failures: Failure[] = [];
   for (const error of errors) {
@@ -174,7 +182,7 @@ function addEntityErrors(
       addAtPlaces(fetch, run, { error, places, below });
     } else failures.push(run.failures.fail(fetch.node.serviceName, error));
   }
-  addGaps(fetch, run, representations.places.flat(), failures);
+  if (failures.length > 0) addGaps(fetch, run, representations.places.flat(), failures);
   return failed;
 }
 

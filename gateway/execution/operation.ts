@@ -19,7 +19,7 @@ import { Failures } from './failures.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
-import { compileStep, runStep, type Step } from './steps.ts';
+import { compilePlan, runStep, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import { compileWriter, type WriteData } from './write.ts';
 
@@ -146,7 +146,7 @@ function createVariants(options: CompileOptions) {
       operation.selectionSet,
     ]);
     return {
-      step: node ? compileStep(node, supergraphSchema) : undefined,
+      step: node ? compilePlan(node, supergraphSchema) : undefined,
       selection,
       write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
       requiredFields: node ? requiredFieldsOf(node) : new Set(),

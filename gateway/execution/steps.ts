@@ -1,8 +1,9 @@
-import type { PlanNode } from '@apollo/query-planner';
+import type { PlanNode, ResponsePath } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import type { DataObject } from './data.ts';
 import type { Failures } from './failures.ts';
 import { compileFetch } from './fetch-step.ts';
+import { type Overlaps, overlapsOf } from './overlaps.ts';
 import { type Place, placesAt } from './places.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
@@ -29,24 +30,37 @@ export interface PostponedFetch {
 /** A part of a plan, compiled: fills the objects at these places. */
 export type Step = (run: Run, places: readonly Place[]) => Promise<void>;
 
-/** Compiles a node of a query plan. @throws Error for a node that it does not know */
-export function compileStep(node: PlanNode, schema: GraphQLSchema): Step {
+/** Compiles a query plan. @throws Error for a node that it does not know */
+export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
+  return compileStep(plan, { schema, path: [], overlaps: overlapsOf(plan) });
+}
+
+/** What a step of a plan is compiled with. */
+export interface StepContext {
+  /** The supergraph's schema. */
+  readonly schema: GraphQLSchema;
+  /** Where the step's places are. */
+  readonly path: ResponsePath;
+  readonly overlaps: Overlaps;
+}
+
+function compileStep(node: PlanNode, context: StepContext): Step {
   switch (node.kind) {
     case 'Fetch':
-      return compileFetch(node, schema);
+      return compileFetch(node, context);
     case 'Sequence':
-      return inSequence(node.nodes.map(each => compileStep(each, schema)));
+      return inSequence(node.nodes.map(each => compileStep(each, context)));
     case 'Parallel':
-      return inParallel(node.nodes.map(each => compileStep(each, schema)));
+      return inParallel(node.nodes.map(each => compileStep(each, context)));
     case 'Flatten': {
       const { path } = node;
-      const step = compileStep(node.node, schema);
+      const step = compileStep(node.node, { ...context, path: [...context.path, ...path] });
       return (run, places) => step(run, placesAt(places, path));
     }
     case 'Condition': {
       const { condition, ifClause, elseClause } = node;
-      const ifTrue = ifClause ? compileStep(ifClause, schema) : undefined;
-      const ifFalse = elseClause ? compileStep(elseClause, schema) : undefined;
+      const ifTrue = ifClause ? compileStep(ifClause, context) : undefined;
+      const ifFalse = elseClause ? compileStep(elseClause, context) : undefined;
       return async (run, places) => (run.coerced[condition] === true ? ifTrue : ifFalse)?.(run, places);
     }
     case 'Defer':
