@@ -1,11 +1,11 @@
-import type { FetchNode } from '@apollo/query-planner';
+import type { FetchNode, ResponsePath } from '@apollo/query-planner';
 import { type GraphQLFormattedError, type GraphQLSchema, isObjectType } from 'graphql';
 import { copyOf, type DataObject, isDataObject, mergeInto } from './data.ts';
 import type { Failure, Gap } from './failures.ts';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
 import { quote, toJson } from './json.ts';
 import { isOverlapping } from './overlaps.ts';
-import { type Place, pathToArray } from './places.ts';
+import { objectsAt, pathToArray, placesOf } from './places.ts';
 import {
   compileRepresentations,
   type Representations,
@@ -20,11 +20,13 @@ import type { SubgraphAnswer } from './subgraph-answer.ts';
 interface CompiledFetch {
   readonly node: FetchNode;
   readonly schema: GraphQLSchema;
+  /** Where its objects are. */
+  readonly path: ResponsePath;
   /** Undefined for a fetch of root fields. */
   readonly select: SelectRepresentations | undefined;
-  /** Fields that it adds to each place. */
+  /** Fields that it adds to each object. */
   readonly fields: () => FieldTree;
-  /** Whether each place gets a copy of the answer, because another fetch changes it below. */
+  /** Whether each object gets a copy of the answer, because another fetch changes it below. */
   readonly isCopied: boolean;
   readonly isMutation: boolean;
   /** The request's body as far as all its runs have the same: up to the first variable. */
@@ -37,6 +39,7 @@ export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepCo
   const fetch: CompiledFetch = {
     node,
     schema,
+    path,
     select: node.requires
       ? compileRepresentations({ schema, requires: node.requires, inputRewrites: node.inputRewrites ?? [] })
       : undefined,
@@ -49,33 +52,34 @@ export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepCo
     bodyPrefix: bodyPrefixOf(node),
   };
   const { select } = fetch;
-  return select
-    ? (run, places) => fetchEntities({ ...fetch, select }, run, places)
-    : (run, places) => fetchFields(fetch, run, places);
+  const entityFetch = select && { ...fetch, select };
+  return entityFetch
+    ? run => fetchEntities(entityFetch, run, objectsAt(run.root, path))
+    : run => fetchFields(fetch, run, objectsAt(run.root, path));
 }
 
-async function fetchFields(fetch: CompiledFetch, run: Run, places: readonly Place[]): Promise<void> {
-  if (places.length === 0) return;
+async function fetchFields(fetch: CompiledFetch, run: Run, objects: readonly DataObject[]): Promise<void> {
+  if (objects.length === 0) return;
   const { data, errors } = await ask(fetch, run, undefined);
   if (data) {
     applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], data);
-    fill(fetch, places, data);
+    fill(fetch, objects, data);
   }
   const failures: Failure[] = [];
   for (const error of errors) {
-    if (error.path?.length) addAtPlaces(fetch, run, { error, places, below: error.path });
+    if (error.path?.length) addAtPlaces(fetch, run, { error, objects, below: error.path });
     else failures.push(run.failures.fail(fetch.node.serviceName, error));
   }
-  addGaps(fetch, run, places, failures);
-  if (!data && failures.length === 0) addGap(fetch, run, places, 'told');
+  addGaps(fetch, run, objects, failures);
+  if (!data && failures.length === 0) addGap(fetch, run, objects, 'told');
 }
 
 /** A fetch of entities. */
 type EntityFetch = CompiledFetch & { readonly select: SelectRepresentations };
 
-async function fetchEntities(fetch: EntityFetch, run: Run, places: readonly Place[]): Promise<void> {
+async function fetchEntities(fetch: EntityFetch, run: Run, objects: readonly DataObject[]): Promise<void> {
   const { node } = fetch;
-  const representations = fetch.select(places);
+  const representations = fetch.select(objects);
   handleIncomplete(fetch, run, representations.incomplete);
   if (representations.texts.length === 0) return;
   const { data, errors } = await ask(fetch, run, representations.texts);
@@ -85,8 +89,8 @@ async function fetchEntities(fetch: EntityFetch, run: Run, places: readonly Plac
     fillEntities(fetch, run, { representations, entities, failed });
   } else if (errors.length === 0) {
     const failure = run.failures.fail(node.serviceName, wrongEntities(entities, representations));
-    addGap(fetch, run, representations.places.flat(), failure);
-  } else addGap(fetch, run, representations.places.flat(), 'told');
+    addGap(fetch, run, representations.objects.flat(), failure);
+  } else addGap(fetch, run, representations.objects.flat(), 'told');
 }
 
 /** Sends a fetch. `errors: null` means none, and an answer with nothing at all is an error. */
@@ -131,9 +135,9 @@ function bodyOf(
   return `${body}}}`;
 }
 
-/** Merges an answer into each place. */
-function fill({ isCopied }: CompiledFetch, places: readonly Place[], data: DataObject): void {
-  for (const [index, { object }] of places.entries())
+/** Merges an answer into each object. */
+function fill({ isCopied }: CompiledFetch, objects: readonly DataObject[], data: DataObject): void {
+  for (const [index, object] of objects.entries())
     mergeInto(object, isCopied && index > 0 ? copyOf(data) : data);
 }
 
@@ -150,15 +154,15 @@ function fillEntities(
   { representations, entities, failed }: EntityAnswer,
 ): void {
   for (const [index, entity] of entities.entries()) {
-    const places = representations.places[index] ?? [];
+    const objects = representations.objects[index] ?? [];
     if (isDataObject(entity)) {
       // The rewrites go by the type, which an answer need not repeat.
-      entity['__typename'] ??= places[0]?.object['__typename'];
+      entity['__typename'] ??= objects[0]?.['__typename'];
       applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], entity);
-      // A subgraph that has an interface as an object knows less of the type than the place.
+      // A subgraph that has an interface as an object knows less of the type than the object.
       if (!isObjectType(fetch.schema.getType(String(entity['__typename'])))) delete entity['__typename'];
-      fill(fetch, places, entity);
-    } else addGap(fetch, run, places, failed.has(index) ? 'told' : 'not-found');
+      fill(fetch, objects, entity);
+    } else addGap(fetch, run, objects, failed.has(index) ? 'told' : 'not-found');
   }
 }
 
@@ -176,51 +180,56 @@ function addEntityErrors(
   const failures: Failure[] = [];
   for (const error of errors) {
     const [field, index, ...below] = error.path ?? [];
-    const places = typeof index === 'number' ? representations.places[index] : undefined;
-    if (field === '_entities' && typeof index === 'number' && places) {
+    const objects = typeof index === 'number' ? representations.objects[index] : undefined;
+    if (field === '_entities' && typeof index === 'number' && objects) {
       failed.add(index);
-      addAtPlaces(fetch, run, { error, places, below });
+      addAtPlaces(fetch, run, { error, objects, below });
     } else failures.push(run.failures.fail(fetch.node.serviceName, error));
   }
-  if (failures.length > 0) addGaps(fetch, run, representations.places.flat(), failures);
+  if (failures.length > 0) addGaps(fetch, run, representations.objects.flat(), failures);
   return failed;
 }
 
 interface PlacedError {
   readonly error: GraphQLFormattedError;
-  readonly places: readonly Place[];
-  /** Path of the error below each place, with the names that the subgraph was given. */
+  readonly objects: readonly DataObject[];
+  /** Path of the error below each object, with the names that the subgraph was given. */
   readonly below: readonly (string | number)[];
 }
 
-function addAtPlaces({ node }: CompiledFetch, run: Run, { error, places, below }: PlacedError): void {
+function addAtPlaces({ node, path }: CompiledFetch, run: Run, { error, objects, below }: PlacedError): void {
   const renamed = rewritePath(node.outputRewrites ?? [], below);
-  for (const { path } of places)
+  for (const place of placesOf(run.root, path, new Set(objects)))
     run.failures.addSubgraphError(
       node.serviceName,
       error,
-      [...pathToArray(path), ...renamed].map(clientNameOf),
+      [...pathToArray(place.path), ...renamed].map(clientNameOf),
     );
 }
 
-function addGap(fetch: CompiledFetch, run: Run, places: readonly Place[], cause: Gap['cause']): void {
-  for (const { object } of places) run.failures.addGap(object, { fields: fetch.fields(), cause });
+function addGap(fetch: CompiledFetch, run: Run, objects: readonly DataObject[], cause: Gap['cause']): void {
+  for (const object of objects) run.failures.addGap(object, { fields: fetch.fields(), cause });
 }
 
-function addGaps(fetch: CompiledFetch, run: Run, places: readonly Place[], causes: readonly Failure[]): void {
-  for (const cause of causes) addGap(fetch, run, places, cause);
+function addGaps(
+  fetch: CompiledFetch,
+  run: Run,
+  objects: readonly DataObject[],
+  causes: readonly Failure[],
+): void {
+  for (const cause of causes) addGap(fetch, run, objects, cause);
 }
 
 /** Fields that are missing for a failure stay so; others may come with a later fetch. */
-function handleIncomplete(fetch: EntityFetch, run: Run, places: readonly Place[]): void {
-  const waiting = places.filter(place => {
-    const gaps = run.failures.gapsOf(place.object);
-    for (const cause of new Set(gaps.map(gap => gap.cause))) addGap(fetch, run, [place], cause);
+function handleIncomplete(fetch: EntityFetch, run: Run, objects: readonly DataObject[]): void {
+  const waiting = objects.filter(object => {
+    const gaps = run.failures.gapsOf(object);
+    for (const cause of new Set(gaps.map(gap => gap.cause))) addGap(fetch, run, [object], cause);
     return gaps.length === 0;
   });
   if (waiting.length === 0) return;
   run.postponed.push({
-    places: waiting,
+    objects: waiting,
     fetch: () => fetchEntities(fetch, run, waiting),
     giveUp: () => addGap(fetch, run, waiting, run.failures.any ? 'told' : missingKey(fetch, run)),
   });

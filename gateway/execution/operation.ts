@@ -19,7 +19,7 @@ import { Failures } from './failures.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
-import { compilePlan, runStep, type Step } from './steps.ts';
+import { compilePlan, runPlan, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import { compileWriter, type WriteData } from './write.ts';
 
@@ -88,7 +88,7 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
     const failures = new Failures();
     const root: DataObject = {};
     const { step } = variant;
-    if (step) await runStep(step, { variables, coerced, fetch, failures, postponed: [] }, root);
+    if (step) await runPlan(step, { root, variables, coerced, fetch, failures, postponed: [] });
     return { root, variant, failures };
   }
 

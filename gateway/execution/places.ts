@@ -20,11 +20,40 @@ export function pathToArray(path: ClientPath | undefined): (string | number)[] {
   return keys.reverse();
 }
 
-/** Finds the objects at a path of the query plan, in which `@` stands for each item of a list. Nulls have no place. */
-export function placesAt(places: readonly Place[], path: ResponsePath): Place[] {
-  const found: Place[] = [];
-  for (const { object, path: start } of places) collect(object, start, path, 0, found);
+/**
+ * Finds the objects at a path of the query plan, in which `@` stands for each item of a list. An object that stands at
+ * several places is found once; nulls have no object.
+ */
+export function objectsAt(root: DataObject, path: ResponsePath): DataObject[] {
+  const found: DataObject[] = [];
+  find(root, path, 0, new Set(), found);
   return found;
+}
+
+function find(
+  value: unknown,
+  path: ResponsePath,
+  depth: number,
+  seen: Set<unknown>,
+  found: DataObject[],
+): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (Array.isArray(value)) {
+    const next = path[depth] === '@' ? depth + 1 : depth;
+    for (const item of value) find(item, path, next, seen, found);
+  } else {
+    const key = path[depth];
+    if (key === undefined) found.push(value as DataObject);
+    else find(ownField(value as DataObject, String(key)), path, depth + 1, seen, found);
+  }
+}
+
+/** Finds the places of some objects at a path of the query plan. It is only needed for an error. */
+export function placesOf(root: DataObject, path: ResponsePath, objects: ReadonlySet<DataObject>): Place[] {
+  const found: Place[] = [];
+  collect(root, undefined, path, 0, found);
+  return found.filter(({ object }) => objects.has(object));
 }
 
 function collect(

@@ -2,22 +2,21 @@ import type { FetchDataRewrite, QueryPlanSelectionNode } from '@apollo/query-pla
 import type { GraphQLSchema } from 'graphql';
 import { type DataObject, isDataObject, ownField } from './data.ts';
 import { quote, toJson } from './json.ts';
-import type { Place } from './places.ts';
 import { applyRewrites } from './rewrites.ts';
 import { isOfType } from './types.ts';
 
-/** Entities that a fetch asks for: each once, with the places that it fills. */
+/** Entities that a fetch asks for: each once, with the objects that it fills. */
 export interface Representations {
   /** Each as JSON. */
   readonly texts: readonly string[];
-  /** Places by the index of their representation. */
-  readonly places: readonly (readonly Place[])[];
-  /** Places that lack a field that the subgraph has to be given. */
-  readonly incomplete: readonly Place[];
+  /** Objects by the index of their representation. */
+  readonly objects: readonly (readonly DataObject[])[];
+  /** Objects that lack a field that the subgraph has to be given. */
+  readonly incomplete: readonly DataObject[];
 }
 
-/** Selects the representations of the entities at these places. Objects of other types are passed over. */
-export type SelectRepresentations = (places: readonly Place[]) => Representations;
+/** Selects the representations of entities. Objects of other types are passed over. */
+export type SelectRepresentations = (objects: readonly DataObject[]) => Representations;
 
 interface RepresentationOptions {
   /** The supergraph's schema. */
@@ -40,7 +39,7 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
   const { schema, requires, inputRewrites } = options;
   const selection = new KeySelection(schema, requires);
 
-  function textOf({ object }: Place): string | undefined {
+  function textOf(object: DataObject): string | undefined {
     const text = selection.write(object);
     if (text === undefined || inputRewrites.length === 0) return text;
     const value = JSON.parse(text) as DataObject;
@@ -48,23 +47,22 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
     return JSON.stringify(value);
   }
 
-  return places => {
+  return objects => {
     const indexByText = new Map<string, number>();
-    const found = { texts: [] as string[], places: [] as Place[][], incomplete: [] as Place[] };
-    for (const place of places) {
-      // Without a type, there is no representation.
-      if (!selection.selects(place.object)) continue;
-      const text = textOf(place);
+    const found = { texts: [] as string[], objects: [] as DataObject[][], incomplete: [] as DataObject[] };
+    for (const object of objects) {
+      if (!selection.selects(object)) continue;
+      const text = textOf(object);
       if (text === undefined) {
-        found.incomplete.push(place);
+        found.incomplete.push(object);
         continue;
       }
       const index = indexByText.get(text);
       if (index === undefined) {
         indexByText.set(text, found.texts.length);
         found.texts.push(text);
-        found.places.push([place]);
-      } else found.places[index]?.push(place);
+        found.objects.push([object]);
+      } else found.objects[index]?.push(object);
     }
     return found;
   };

@@ -4,11 +4,12 @@ import type { DataObject } from './data.ts';
 import type { Failures } from './failures.ts';
 import { compileFetch } from './fetch-step.ts';
 import { type Overlaps, overlapsOf } from './overlaps.ts';
-import { type Place, placesAt } from './places.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** One run of a plan. */
 export interface Run {
+  /** Answers of all fetches, merged. */
+  readonly root: DataObject;
   /** Values as the client gave them. */
   readonly variables: Readonly<Record<string, unknown>>;
   /** Values with the defaults of the operation. */
@@ -19,16 +20,16 @@ export interface Run {
   readonly postponed: PostponedFetch[];
 }
 
-/** A fetch that waits for fields of some of its places. */
+/** A fetch that waits for fields of some of its objects. */
 export interface PostponedFetch {
-  readonly places: readonly Place[];
+  readonly objects: readonly DataObject[];
   fetch(): Promise<void>;
-  /** Gives up: notes why the places stay without the fields. */
+  /** Gives up: notes why the objects stay without the fields. */
   giveUp(): void;
 }
 
-/** A part of a plan, compiled: fills the objects at these places. */
-export type Step = (run: Run, places: readonly Place[]) => Promise<void>;
+/** A part of a plan, compiled. */
+export type Step = (run: Run) => Promise<void>;
 
 /** Compiles a query plan. @throws Error for a node that it does not know */
 export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
@@ -39,7 +40,7 @@ export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
 export interface StepContext {
   /** The supergraph's schema. */
   readonly schema: GraphQLSchema;
-  /** Where the step's places are. */
+  /** Where the step's objects are. */
   readonly path: ResponsePath;
   readonly overlaps: Overlaps;
 }
@@ -52,16 +53,13 @@ function compileStep(node: PlanNode, context: StepContext): Step {
       return inSequence(node.nodes.map(each => compileStep(each, context)));
     case 'Parallel':
       return inParallel(node.nodes.map(each => compileStep(each, context)));
-    case 'Flatten': {
-      const { path } = node;
-      const step = compileStep(node.node, { ...context, path: [...context.path, ...path] });
-      return (run, places) => step(run, placesAt(places, path));
-    }
+    case 'Flatten':
+      return compileStep(node.node, { ...context, path: [...context.path, ...node.path] });
     case 'Condition': {
       const { condition, ifClause, elseClause } = node;
       const ifTrue = ifClause ? compileStep(ifClause, context) : undefined;
       const ifFalse = elseClause ? compileStep(elseClause, context) : undefined;
-      return async (run, places) => (run.coerced[condition] === true ? ifTrue : ifFalse)?.(run, places);
+      return async run => (run.coerced[condition] === true ? ifTrue : ifFalse)?.(run);
     }
     case 'Defer':
       throw new Error('A query plan has a Defer node, which is planned only on request');
@@ -71,14 +69,14 @@ function compileStep(node: PlanNode, context: StepContext): Step {
 }
 
 function inSequence(steps: readonly Step[]): Step {
-  return async (run, places) => {
-    for (const step of steps) await step(run, places);
+  return async run => {
+    for (const step of steps) await step(run);
   };
 }
 
 function inParallel(steps: readonly Step[]): Step {
-  return async (run, places) => {
-    await Promise.all(steps.map(step => step(run, places)));
+  return async run => {
+    await Promise.all(steps.map(step => step(run)));
   };
 }
 
@@ -86,17 +84,17 @@ function inParallel(steps: readonly Step[]): Step {
  * Runs a whole plan. Fetches that it has before a field that they require (as the planner does with keys that lead
  * through several subgraphs) are made when the rest is there, and given up when that brings nothing new.
  */
-export async function runStep(step: Step, run: Run, root: DataObject): Promise<void> {
-  await step(run, [{ object: root, path: undefined }]);
+export async function runPlan(step: Step, run: Run): Promise<void> {
+  await step(run);
   let waiting = Number.POSITIVE_INFINITY;
   while (run.postponed.length > 0) {
     const postponed = run.postponed.splice(0);
-    const places = postponed.reduce((sum, each) => sum + each.places.length, 0);
-    if (places >= waiting) {
+    const objects = postponed.reduce((sum, each) => sum + each.objects.length, 0);
+    if (objects >= waiting) {
       for (const each of postponed) each.giveUp();
       return;
     }
-    waiting = places;
+    waiting = objects;
     for (const each of postponed) await each.fetch();
   }
 }
