@@ -120,7 +120,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   return {
     run<T>(operation: string, variables: Record<string, unknown>) {
       const body = JSON.stringify({ query: operation, variables });
-      return breaker.run(async signal => {
+      return breaker.run(async ({ signal }) => {
         const { data, errors } = await send(body, signal);
         const [error] = errors ?? [];
         if (error) throw errorOf(service, error.message, error['extensions']);

@@ -20,8 +20,8 @@ export function setField(object: DataObject, name: string, value: unknown): void
 
 /** Merges an answer into the tree: objects by field, lists of equal length by index; other values replace. */
 export function mergeInto(target: DataObject, source: DataObject): void {
-  for (const name of Object.keys(source))
-    setField(target, name, merged(ownField(target, name), source[name]));
+  // Answers are of JSON, and inherit nothing that is enumerable.
+  for (const name in source) setField(target, name, merged(ownField(target, name), source[name]));
 }
 
 /** Copies a value of a subgraph's answer, with all that is in it. */

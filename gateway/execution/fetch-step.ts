@@ -137,8 +137,11 @@ function bodyOf(
 
 /** Merges an answer into each object. */
 function fill({ isCopied }: CompiledFetch, objects: readonly DataObject[], data: DataObject): void {
-  for (const [index, object] of objects.entries())
-    mergeInto(object, isCopied && index > 0 ? copyOf(data) : data);
+  let given = data;
+  for (const object of objects) {
+    mergeInto(object, given);
+    if (isCopied) given = copyOf(data);
+  }
 }
 
 interface EntityAnswer {
@@ -153,12 +156,13 @@ function fillEntities(
   run: Run,
   { representations, entities, failed }: EntityAnswer,
 ): void {
-  for (const [index, entity] of entities.entries()) {
+  for (let index = 0; index < entities.length; index += 1) {
+    const entity = entities[index];
     const objects = representations.objects[index] ?? [];
     if (isDataObject(entity)) {
       // The rewrites go by the type, which an answer need not repeat.
       entity['__typename'] ??= objects[0]?.['__typename'];
-      applyRewrites(fetch.schema, fetch.node.outputRewrites ?? [], entity);
+      if (fetch.node.outputRewrites) applyRewrites(fetch.schema, fetch.node.outputRewrites, entity);
       // A subgraph that has an interface as an object knows less of the type than the object.
       if (!isObjectType(fetch.schema.getType(String(entity['__typename'])))) delete entity['__typename'];
       fill(fetch, objects, entity);

@@ -12,6 +12,9 @@ export function toJson(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return quote(value);
+    case 'number':
+      // JSON has no infinity, which a number of a subgraph's answer may be too large for.
+      return Number.isFinite(value) ? String(value) : 'null';
     case 'boolean':
       return value ? 'true' : 'false';
     default:

@@ -21,7 +21,7 @@ import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
 import { compilePlan, runPlan, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
-import { compileWriter, type WriteData } from './write.ts';
+import { compileWriter, type WriteAnswer } from './write.ts';
 
 /** An operation with its plan, compiled once for all its runs. */
 export interface ExecutableOperation {
@@ -31,9 +31,9 @@ export interface ExecutableOperation {
   /**
    * The same, for an answer that is only written.
    *
-   * @returns the data as JSON when nothing has gone wrong, the result otherwise
+   * @returns the result as JSON when nothing has gone wrong, as it is otherwise
    */
-  write(request: OperationRequest): Promise<string | ExecutionResult>;
+  write(request: OperationRequest): Promise<Buffer | ExecutionResult>;
 }
 
 /** What differs between the runs of an operation. */
@@ -61,7 +61,7 @@ interface CompileOptions {
 interface Variant {
   readonly step: Step | undefined;
   readonly selection: Selection;
-  readonly write: WriteData;
+  readonly write: WriteAnswer;
   readonly requiredFields: ReadonlySet<string>;
 }
 
@@ -113,8 +113,8 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
       const executed = await execute(request);
       if (!('root' in executed)) return executed;
       const { root, variant, failures } = executed;
-      const text = failures.isEmpty ? variant.write(root) : undefined;
-      return text ?? complete(executed, request.variables);
+      const written = failures.isEmpty ? variant.write(root) : undefined;
+      return written ?? complete(executed, request.variables);
     },
   };
 }

@@ -34,19 +34,24 @@ function find(
   value: unknown,
   path: ResponsePath,
   depth: number,
-  seen: Set<unknown>,
+  seen: Set<object>,
   found: DataObject[],
 ): void {
-  if (typeof value !== 'object' || value === null || seen.has(value)) return;
-  seen.add(value);
   if (Array.isArray(value)) {
+    if (isKnown(value, seen)) return;
     const next = path[depth] === '@' ? depth + 1 : depth;
-    for (const item of value) find(item, path, next, seen, found);
-  } else {
+    for (let index = 0; index < value.length; index += 1) find(value[index], path, next, seen, found);
+  } else if (typeof value === 'object' && value !== null) {
     const key = path[depth];
-    if (key === undefined) found.push(value as DataObject);
-    else find(ownField(value as DataObject, String(key)), path, depth + 1, seen, found);
+    if (key !== undefined) find(ownField(value as DataObject, String(key)), path, depth + 1, seen, found);
+    else if (!isKnown(value, seen)) found.push(value as DataObject);
   }
+}
+
+function isKnown(value: object, seen: Set<object>): boolean {
+  if (seen.has(value)) return true;
+  seen.add(value);
+  return false;
 }
 
 /** Finds the places of some objects at a path of the query plan. It is only needed for an error. */

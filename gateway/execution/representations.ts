@@ -28,10 +28,18 @@ interface RepresentationOptions {
 /** A field of a representation. */
 interface KeyField {
   readonly name: string;
-  /** What stands before its value: a brace or a comma, and the name. */
+  /** What stands before its value: a brace or a comma, the type's name where that is selected, and its own. */
   readonly prefix: string;
   /** Undefined for a leaf. */
   readonly selection: KeySelection | undefined;
+}
+
+/** What is selected of the objects of one type. */
+interface KeyFields {
+  readonly hasType: boolean;
+  readonly fields: readonly KeyField[];
+  /** What stands behind the last value. */
+  readonly end: string;
 }
 
 /** Compiles the selection of a fetch's representations, which are written as JSON without an object in between. */
@@ -72,7 +80,7 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
 class KeySelection {
   readonly #schema: GraphQLSchema;
   readonly #selections: readonly QueryPlanSelectionNode[];
-  readonly #fieldsByType = new Map<unknown, readonly KeyField[]>();
+  readonly #fieldsByType = new Map<unknown, KeyFields>();
 
   constructor(schema: GraphQLSchema, selections: readonly QueryPlanSelectionNode[]) {
     this.#schema = schema;
@@ -81,36 +89,44 @@ class KeySelection {
 
   /** Tells if objects of this type have a representation. */
   selects(object: DataObject): boolean {
-    return Boolean(object['__typename']) && this.#fieldsOf(object).some(({ name }) => name === '__typename');
+    return Boolean(object['__typename']) && this.#fieldsOf(object).hasType;
   }
 
   /** @returns undefined when the object lacks a field */
   write(object: DataObject): string | undefined {
-    const fields = this.#fieldsOf(object);
-    if (fields.length === 0) return '{}';
+    const { fields, end } = this.#fieldsOf(object);
     let text = '';
     for (const { name, prefix, selection } of fields) {
       const value = writeValue(ownField(object, name), selection);
       if (value === undefined) return undefined;
       text += prefix + value;
     }
-    return `${text}}`;
+    return text + end;
   }
 
-  #fieldsOf(object: DataObject): readonly KeyField[] {
+  #fieldsOf(object: DataObject): KeyFields {
     const type = object['__typename'];
     const known = this.#fieldsByType.get(type);
     if (known) return known;
     const belowByName = new Map<string, QueryPlanSelectionNode[] | undefined>();
     this.#collect(object, this.#selections, belowByName);
-    const fields = [...belowByName].map(([name, below], index) => ({
-      name,
-      prefix: `${index === 0 ? '{' : ','}${quote(name)}:`,
-      selection: below ? new KeySelection(this.#schema, below) : undefined,
-    }));
+    const hasType = belowByName.has('__typename');
+    let before = '{';
+    if (hasType && typeof type === 'string') {
+      before += `"__typename":${quote(type)}`;
+      belowByName.delete('__typename');
+    }
+    const fields: KeyField[] = [];
+    for (const [name, below] of belowByName) {
+      const selection = below ? new KeySelection(this.#schema, below) : undefined;
+      fields.push({ name, prefix: `${before}${before === '{' ? '' : ','}${quote(name)}:`, selection });
+      before = '';
+    }
+    const end = `${before}}`;
+    const found = { hasType, fields, end };
     // Names of types come from subgraphs: only those of the schema are remembered.
-    if (typeof type !== 'string' || this.#schema.getType(type)) this.#fieldsByType.set(type, fields);
-    return fields;
+    if (typeof type !== 'string' || this.#schema.getType(type)) this.#fieldsByType.set(type, found);
+    return found;
   }
 
   #collect(

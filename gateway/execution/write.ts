@@ -14,19 +14,23 @@ import {
 } from 'graphql';
 import { type DataObject, isDataObject, ownField } from './data.ts';
 import { quote, toJson } from './json.ts';
-import { isValidLeaf } from './leaf-values.ts';
+import { JsonBytes } from './json-bytes.ts';
+import { leafValidator } from './leaf-values.ts';
 import type { Selection } from './shape.ts';
 
 /** Writes a value of the tree of answers as the client gets it. @throws NotWhole */
-type Write = (value: unknown) => string;
+type Write = (value: unknown) => void;
 
 /**
- * Writes the data of an answer as JSON, straight from the tree of answers, if nothing is wrong with it: each value is there
- * and is what the schema says.
+ * Writes an answer as JSON, straight from the tree of answers, if nothing is wrong with it: each value is there and is what
+ * the schema says.
  *
  * @returns undefined when something is; then `Completion` finds out what
  */
-export type WriteData = (root: DataObject) => string | undefined;
+export type WriteAnswer = (root: DataObject) => Buffer | undefined;
+
+/** Where all answers are written: one at a time. */
+const out = new JsonBytes();
 
 /** Thrown for a value that is not as the schema says. It is made once: nobody reads its stack. */
 class NotWhole extends Error {}
@@ -37,22 +41,29 @@ export function compileWriter(
   schema: GraphQLSchema,
   type: GraphQLObjectType,
   selection: Selection,
-): WriteData {
+): WriteAnswer {
   const write = writeObjects(schema, type, selection);
   return root => {
+    out.clear();
     try {
-      return write(root);
+      out.ascii('{"data":');
+      write(root);
+      out.ascii('}\n');
     } catch (error) {
       if (error === notWhole) return undefined;
       throw error;
     }
+    return out.copy();
   };
 }
 
 function writeValues(schema: GraphQLSchema, type: GraphQLOutputType, selection: Selection): Write {
   if (isNonNullType(type)) return writeNonNull(schema, type.ofType, selection);
   const write = writeNonNull(schema, type, selection);
-  return value => (value === null ? 'null' : write(value));
+  return value => {
+    if (value === null) out.ascii('null');
+    else write(value);
+  };
 }
 
 /** Writers of what is neither null nor missing. */
@@ -66,22 +77,28 @@ function writeNonNull(schema: GraphQLSchema, type: GraphQLNullableType, selectio
 function writeLists(write: Write): Write {
   return value => {
     if (!Array.isArray(value)) throw notWhole;
-    let text = '[';
-    for (let index = 0; index < value.length; index += 1)
-      text += index === 0 ? write(value[0]) : `,${write(value[index])}`;
-    return `${text}]`;
+    out.ascii('[');
+    for (let index = 0; index < value.length; index += 1) {
+      if (index > 0) out.ascii(',');
+      write(value[index]);
+    }
+    out.ascii(']');
   };
 }
 
 function writeLeaves(type: GraphQLLeafType): Write {
   if (isEnumType(type)) {
     const textByName = new Map<unknown, string>(type.getValues().map(({ name }) => [name, quote(name)]));
-    return value => textByName.get(value) ?? refuse();
+    return value => out.ascii(textByName.get(value) ?? refuse());
   }
   if (!isSpecifiedScalarType(type))
-    return value => (value === undefined || value === null ? refuse() : toJson(value));
-  if (type.name === 'String') return value => (typeof value === 'string' ? quote(value) : refuse());
-  return value => (isValidLeaf(type, value) ? toJson(value) : refuse());
+    return value => out.json(value === undefined || value === null ? refuse() : toJson(value));
+  const isValid = leafValidator(type);
+  return value => {
+    if (!isValid(value)) throw notWhole;
+    if (typeof value === 'string') out.string(value);
+    else out.ascii(toJson(value));
+  };
 }
 
 interface WrittenField {
@@ -98,10 +115,11 @@ function writeObjects(schema: GraphQLSchema, type: GraphQLObjectType, selection:
   return value => {
     if (!isDataObject(value)) throw notWhole;
     fields ??= fieldsOf(schema, type, selection);
-    let text = '';
-    for (const { prefix, treeName, isInherited, write } of fields)
-      text += prefix + write(isInherited ? ownField(value, treeName) : value[treeName]);
-    return text === '' ? '{}' : `${text}}`;
+    for (const { prefix, treeName, isInherited, write } of fields) {
+      out.ascii(prefix);
+      write(isInherited ? ownField(value, treeName) : value[treeName]);
+    }
+    out.ascii(fields.length === 0 ? '{}' : '}');
   };
 }
 
@@ -134,12 +152,12 @@ function writeAbstract(schema: GraphQLSchema, type: GraphQLCompositeType, select
   return value => {
     if (!isDataObject(value)) throw notWhole;
     const name = value['__typename'];
-    return (writeByName.get(name) ?? writeOf(name))(value);
+    (writeByName.get(name) ?? writeOf(name))(value);
   };
 }
 
 function constant(text: string): Write {
-  return () => text;
+  return () => out.ascii(text);
 }
 
 function refuse(): never {

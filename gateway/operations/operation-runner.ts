@@ -54,10 +54,10 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     hotOperations.see(seen);
     const result = await executable.write({ variables, fetch: graph.fetchFor(context) });
     const { headers } = context;
-    const text = typeof result === 'string' ? `{"data":${result}}\n` : written(result, formatError);
-    if (text === undefined) return { answer: undefined, isShareable: true };
+    const body = result instanceof Uint8Array ? result : written(result, formatError);
+    if (body === undefined) return { answer: undefined, isShareable: true };
     return {
-      answer: { body: Buffer.from(text), headers: headers.response() },
+      answer: { body, headers: headers.response() },
       isShareable: headers.isShareable,
     };
   }
@@ -133,8 +133,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Writes a result with errors as Apollo Server does. @returns undefined for one without data: its variables are wrong */
-function written(result: ExecutionResult, formatError: FormatError): string | undefined {
+function written(result: ExecutionResult, formatError: FormatError): Buffer | undefined {
   if (result.data === undefined) return undefined;
   const { errors, data } = formatResult(result, formatError) as ExecutionResult;
-  return `${JSON.stringify({ errors, data })}\n`;
+  return Buffer.from(`${JSON.stringify({ errors, data })}\n`);
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Deadline } from '../../platform/resilience/deadline.ts';
 import { decodeBody, decodeText } from './response-body.ts';
 
 /** One request to an instance. */
@@ -19,12 +20,11 @@ export interface ExchangeResponse {
   readonly text: string;
 }
 
-type Head = Omit<ExchangeResponse, 'text'>;
-
 interface ExchangeOptions {
   readonly dispatcher: Dispatcher;
-  /** Each ends the request at once, with its reason. */
-  readonly signals: readonly (AbortSignal | undefined)[];
+  readonly deadline: Deadline;
+  /** Ends the request at once, when nobody waits for its answer any more. */
+  readonly signal: AbortSignal | undefined;
   /** Most bytes of the body when it was compressed. Those that are sent are the dispatcher's to bound. */
   readonly maxResponseBytes: number;
 }
@@ -32,67 +32,96 @@ interface ExchangeOptions {
 /**
  * Posts a request and reads the whole answer. It takes less time than `undici.request`, which makes a stream of each answer.
  *
- * @throws the reason of the signal that ended it; otherwise what undici says
+ * @throws the reason of what ended it; otherwise what undici says
  */
-export function exchange(
-  request: ExchangeRequest,
-  { dispatcher, signals, maxResponseBytes }: ExchangeOptions,
-): Promise<ExchangeResponse> {
+export function exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let controller: Dispatcher.DispatchController | undefined;
-    let response: Head | undefined;
-    let aborted: Error | undefined;
-
-    // Also before there is a connection: whoever waits is told at once.
-    function abort(this: AbortSignal): void {
-      aborted = this.reason as Error;
-      controller?.abort(aborted);
-      end();
-      reject(aborted);
-    }
-    function end(): void {
-      for (const signal of signals) signal?.removeEventListener('abort', abort);
-    }
-
-    for (const signal of signals) {
-      if (signal?.aborted) {
-        end();
-        reject(signal.reason as Error);
-        return;
-      }
-      signal?.addEventListener('abort', abort);
-    }
-    dispatcher.dispatch(
-      { ...request, method: 'POST' },
-      {
-        onRequestStart(started) {
-          controller = started;
-          if (aborted) started.abort(aborted);
-        },
-        onResponseStart(_controller, status, answerHeaders) {
-          response = { status, headers: answerHeaders };
-        },
-        onResponseData(_controller, chunk) {
-          chunks.push(chunk);
-        },
-        onResponseEnd() {
-          end();
-          const { status, headers } = response as Head;
-          const whole = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-          const encodings = headers['content-encoding'];
-          if (encodings === undefined) resolve({ status, headers, text: decodeText(whole) });
-          else
-            decodeBody(whole, encodings, maxResponseBytes).then(
-              text => resolve({ status, headers, text }),
-              reject,
-            );
-        },
-        onResponseError(_controller, error) {
-          end();
-          reject(error);
-        },
-      },
-    );
+    const reader = new AnswerReader(options, resolve, reject);
+    if (reader.begin()) options.dispatcher.dispatch({ ...request, method: 'POST' }, reader);
   });
+}
+
+/** Reads one answer, as undici hands it over. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions;
+  readonly #resolve: (response: ExchangeResponse) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #chunks: Buffer[] = [];
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #controller: Dispatcher.DispatchController | undefined;
+  #ended: Error | undefined;
+
+  constructor(
+    options: ExchangeOptions,
+    resolve: (response: ExchangeResponse) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** @returns false when it has been ended before */
+  begin(): boolean {
+    const { deadline, signal } = this.#options;
+    if (deadline.reason ?? signal?.aborted) {
+      this.#reject(deadline.reason ?? (signal?.reason as Error));
+      return false;
+    }
+    deadline.onPassed = reason => this.#end(reason);
+    signal?.addEventListener('abort', this);
+    return true;
+  }
+
+  /** The signal is aborted. */
+  handleEvent(): void {
+    this.#end(this.#options.signal?.reason as Error);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#ended) controller.abort(this.#ended);
+  }
+
+  onResponseStart(_controller: unknown, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#release();
+    const [status, headers, chunks] = [this.#status, this.#headers, this.#chunks];
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+    const encodings = headers['content-encoding'];
+    if (encodings === undefined) this.#resolve({ status, headers, text: decodeText(body) });
+    else
+      decodeBody(body, encodings, this.#options.maxResponseBytes).then(
+        text => this.#resolve({ status, headers, text }),
+        this.#reject,
+      );
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#release();
+    this.#reject(error);
+  }
+
+  /** Ends the exchange, also before there is a connection: whoever waits is told at once. */
+  #end(reason: Error): void {
+    this.#ended = reason;
+    this.#controller?.abort(reason);
+    this.#release();
+    this.#reject(reason);
+  }
+
+  #release(): void {
+    const { deadline, signal } = this.#options;
+    deadline.onPassed = undefined;
+    signal?.removeEventListener('abort', this);
+  }
 }

@@ -59,15 +59,18 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     for (const subgraph of arrivals) for (const listener of arrivalListeners) listener(subgraph);
   }
 
-  function candidates(subgraph: string, { serves, strict, except }: PickOptions): Endpoint[] {
-    const known = (knownBySubgraph.get(subgraph) ?? []).filter(({ endpoint }) => !except?.has(endpoint));
-    const serving = known.filter(({ instance }) => serves(instance));
-    return (serving.length > 0 || strict ? serving : known).map(({ endpoint }) => endpoint);
-  }
-
-  function find(subgraph: string, options: PickOptions): Endpoint | undefined {
+  function find(subgraph: string, { serves, strict, except }: PickOptions): Endpoint | undefined {
     turn += 1;
-    return leastBusy(candidates(subgraph, options), turn);
+    const known = knownBySubgraph.get(subgraph) ?? [];
+    let serving: Endpoint | undefined;
+    let other: Endpoint | undefined;
+    for (let offset = 0; offset < known.length; offset++) {
+      const { instance, endpoint } = known[(turn + offset) % known.length] as Known;
+      if (except?.has(endpoint)) continue;
+      if (serves(instance)) serving = better(serving, endpoint);
+      else if (!strict) other = better(other, endpoint);
+    }
+    return serving ?? other;
   }
 
   refresh();
@@ -98,13 +101,12 @@ function keyOf({ app, id, host, port, lastDirtyTimestampMs }: ServiceInstance): 
   return `${app}/${id} ${host}:${port} ${lastDirtyTimestampMs}`;
 }
 
-function leastBusy(endpoints: readonly Endpoint[], turn: number): Endpoint | undefined {
-  let best: Endpoint | undefined;
-  for (let offset = 0; offset < endpoints.length; offset++) {
-    const endpoint = endpoints[(turn + offset) % endpoints.length];
-    if (endpoint && !endpoint.ejected && (!best || endpoint.outstanding < best.outstanding)) best = endpoint;
-  }
-  return best ?? [...endpoints].sort((a, b) => a.ejectedUntilMs - b.ejectedUntilMs)[0];
+/** The one of two that is rather asked; the first of equals. */
+function better(one: Endpoint | undefined, other: Endpoint): Endpoint {
+  if (!one) return other;
+  if (one.ejected !== other.ejected) return one.ejected ? other : one;
+  if (one.ejected) return other.ejectedUntilMs < one.ejectedUntilMs ? other : one;
+  return other.outstanding < one.outstanding ? other : one;
 }
 
 /** Says why no instance can be asked: none is registered, none is up, or none serves the schema. */

@@ -129,9 +129,14 @@ function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {
     labelNames: ['subgraph'],
     registers,
   });
+  const good = new Map<string, Histogram.Internal<string>>();
   return {
-    fetched: (subgraph: string, outcome: string, seconds: number) =>
-      duration.observe({ subgraph, outcome }, seconds),
+    fetched(subgraph: string, outcome: string, seconds: number) {
+      if (outcome !== 'ok') return duration.observe({ subgraph, outcome }, seconds);
+      const known = good.get(subgraph) ?? duration.labels(subgraph, outcome);
+      good.set(subgraph, known);
+      known.observe(seconds);
+    },
     count: (event: 'retry' | 'ejection', subgraph: string) =>
       (event === 'retry' ? retries : ejections).inc({ subgraph }),
   };

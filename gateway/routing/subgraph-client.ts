@@ -23,7 +23,7 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
     if (!target.isShared) context.headers.unshare();
     try {
       const fetch = { body, isMutation, context };
-      const answer = await breaker.run(signal => fetcher.fetch(target, fetch, signal));
+      const answer = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
       if (answer.errors?.length) context.headers.failed();
       end(answer.errors?.length ? 'error' : 'ok');
       return answer;

@@ -5,6 +5,7 @@ import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
 import type { OperationContext } from '../operation-context.ts';
@@ -43,10 +44,9 @@ export interface SubgraphFetcher {
    * Asks one instance. When the connection fails before the answer, a query is tried on another instance; a mutation only
    * when it surely was not sent.
    *
-   * @param timeout aborted when the time is up
    * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, or SUBGRAPH_ERROR; anything when the time is up
    */
-  fetch(target: FetchTarget, fetch: SubgraphFetch, timeout: AbortSignal): Promise<GraphqlAnswer>;
+  fetch(target: FetchTarget, fetch: SubgraphFetch, deadline: Deadline): Promise<GraphqlAnswer>;
 }
 
 interface FetcherOptions {
@@ -66,7 +66,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     endpoint: Endpoint,
     { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
     { body, context }: SubgraphFetch,
-    timeout: AbortSignal,
+    deadline: Deadline,
   ) {
     endpoint.outstanding += 1;
     try {
@@ -81,14 +81,14 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       if (token !== undefined) given[callerHeader] = token;
       const { status, headers, text } = await exchange(
         { origin, path, headers: given, body },
-        { dispatcher: agent, signals: [timeout, context.signal], maxResponseBytes },
+        { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes },
       ).catch(refuseTooLarge(endpoint, maxResponseBytes));
       const parsed = readAnswer(endpoint, { status, headers, text });
       context.headers.collect(headers);
       endpoint.succeeded();
       return parsed;
     } catch (error) {
-      if (timeout.aborted || !context.signal?.aborted) failed(endpoint, error);
+      if (deadline.reason || !context.signal?.aborted) failed(endpoint, error);
       throw error;
     } finally {
       endpoint.outstanding -= 1;
@@ -110,7 +110,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   async function fetchWithRetries(
     target: FetchTarget,
     fetch: SubgraphFetch,
-    timeout: AbortSignal,
+    deadline: Deadline,
   ): Promise<GraphqlAnswer> {
     const { subgraph, serves, isStrict } = target;
     const tried = new Set<Endpoint>();
@@ -118,9 +118,9 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
     for (;;) {
       try {
-        return await send(endpoint, target, fetch, timeout);
+        return await send(endpoint, target, fetch, deadline);
       } catch (error) {
-        if (timeout.aborted) throw error;
+        if (deadline.reason) throw error;
         if (fetch.context.signal?.aborted) throw abandoned(subgraph);
         if (error instanceof PorticoError) throw error;
         tried.add(endpoint);
@@ -136,14 +136,14 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   }
 
   return {
-    async fetch(target, fetch, timeout) {
+    async fetch(target, fetch, deadline) {
       const { subgraph, maxConcurrent } = target;
       const concurrent = concurrentBySubgraph.get(subgraph) ?? 0;
       if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
       concurrentBySubgraph.set(subgraph, concurrent + 1);
       try {
         if (fetch.context.signal?.aborted) throw abandoned(subgraph);
-        return await fetchWithRetries(target, fetch, timeout);
+        return await fetchWithRetries(target, fetch, deadline);
       } finally {
         concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
       }

@@ -27,6 +27,8 @@ const bucketCount = 10;
 export class CallWindow {
   readonly #bucketMs: number;
   readonly #bucketByIndex = new Map<number, Bucket>();
+  /** Index of the bucket at which old ones were looked for. */
+  #lookedAt = 0;
   /** Sums of the buckets. */
   readonly #counts = emptyBucket();
 
@@ -74,7 +76,10 @@ export class CallWindow {
   }
 
   #forgetOld(): void {
-    const oldest = this.#index() - bucketCount;
+    const now = this.#index();
+    if (now === this.#lookedAt) return;
+    this.#lookedAt = now;
+    const oldest = now - bucketCount;
     for (const [index, bucket] of this.#bucketByIndex) {
       if (index > oldest) continue;
       this.#bucketByIndex.delete(index);

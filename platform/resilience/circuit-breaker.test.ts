@@ -145,8 +145,8 @@ describe('a circuit breaker', () => {
   test('ends a call that takes too long and aborts its signal', async () => {
     const { breaker } = create();
     let signal: AbortSignal | undefined;
-    const call = breaker.run(given => {
-      signal = given;
+    const call = breaker.run(deadline => {
+      signal = deadline.signal;
       return new Promise(() => {});
     });
     const outcome = expect(call).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });

@@ -2,6 +2,7 @@ import CircuitBreaker from 'opossum';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../errors.ts';
 import { type CallCounts, type CallOutcome, CallWindow } from './call-window.ts';
+import { Deadline } from './deadline.ts';
 
 /** State words of resilience4j. A forced state is an operator's, and stays until the operator takes it back. */
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN' | 'FORCED_OPEN' | 'DISABLED';
@@ -56,17 +57,17 @@ export interface Breaker {
   /** Seconds until a call may try again, rounded up; 0 when calls pass. */
   readonly retryAfterSeconds: number;
   /**
-   * Makes the call, unless the breaker is open. The signal aborts when the time is up.
+   * Makes the call, unless the breaker is open.
    * @throws BreakerOpenError without calling; PorticoError SERVICE_TIMEOUT; whatever the call throws
    */
-  run<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  run<T>(call: (deadline: Deadline) => Promise<T>): Promise<T>;
   /** An operator's hand: refuse all calls, allow all calls without judging them, or go back to judging from closed. */
   force(state: 'FORCE_OPEN' | 'DISABLE' | 'CLOSE'): void;
   /** Forgets what was and judges anew, unless an operator has forced it. */
   reset(): void;
 }
 
-type Call = (signal: AbortSignal) => Promise<unknown>;
+type Call = (deadline: Deadline) => Promise<unknown>;
 
 interface BreakerOptions {
   readonly settings?: Partial<BreakerSettings>;
@@ -155,7 +156,7 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
   /** Whether the next call that ends decides what a half-open breaker becomes. */
   let trying = false;
 
-  const circuit = new CircuitBreaker<[Call, AbortSignal], unknown>((call, signal) => call(signal), {
+  const circuit = new CircuitBreaker<[Call, Deadline], unknown>((call, deadline) => call(deadline), {
     name,
     timeout: settings.timeoutMs,
     // Never opens by itself, but when the one call fails that tries.
@@ -179,6 +180,53 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
     count.call(isTimeout(error) ? 'timeout' : 'failed');
     judge({ failed: true, slow: latencyMs >= settings.slowCallMs });
   });
+
+  /** Makes a call while the circuit is closed. opossum would do the same in ten times the time. */
+  async function runClosed<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const startedAtMs = Date.now();
+    const end = (kind: CallKind) => {
+      count.call(kind);
+      // A call that was begun before the circuit opened says nothing about what came after.
+      if (circuit.closed)
+        judge({ failed: kind !== 'successful', slow: Date.now() - startedAtMs >= settings.slowCallMs });
+    };
+    const deadline = new Deadline();
+    try {
+      const result = await inTime(call, deadline);
+      end('successful');
+      return result;
+    } catch (error) {
+      end(error === deadline.reason ? 'timeout' : isFailure(error) ? 'failed' : 'successful');
+      throw error;
+    }
+  }
+
+  function inTime<T>(call: (deadline: Deadline) => Promise<T>, deadline: Deadline): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const reason = timedOut(name, settings.timeoutMs);
+        deadline.pass(reason);
+        reject(reason);
+      }, settings.timeoutMs);
+      call(deadline)
+        .finally(() => clearTimeout(timer))
+        .then(resolve, reject);
+    });
+  }
+
+  /** Makes a call if it is the one that tries whether the circuit can be closed. */
+  async function runOpen<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = new Deadline();
+    try {
+      return (await circuit.fire(call, deadline)) as T;
+    } catch (error) {
+      if (isRefusal(error)) refuse();
+      if (!isTimeout(error)) throw error;
+      const timeout = timedOut(name, settings.timeoutMs, error);
+      deadline.pass(timeout);
+      throw timeout;
+    }
+  }
 
   function judge(outcome: CallOutcome): void {
     window.add(outcome);
@@ -219,25 +267,10 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
     get retryAfterSeconds() {
       return retryAfterSeconds();
     },
-    async run<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    async run<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
       if (forced === 'FORCED_OPEN') refuse();
-      const controller = new AbortController();
-      // A circuit that is disabled sets its calls no time.
-      const timer =
-        forced === 'DISABLED'
-          ? setTimeout(() => controller.abort(timedOut(name, settings.timeoutMs)), settings.timeoutMs)
-          : undefined;
-      try {
-        return (await circuit.fire(call, controller.signal)) as T;
-      } catch (error) {
-        if (isRefusal(error)) refuse();
-        if (!isTimeout(error)) throw error;
-        const timeout = timedOut(name, settings.timeoutMs, error);
-        controller.abort(timeout);
-        throw timeout;
-      } finally {
-        clearTimeout(timer);
-      }
+      if (forced === 'DISABLED') return inTime(call, new Deadline());
+      return circuit.closed ? runClosed(call) : runOpen(call);
     },
     force(state) {
       forced = state === 'FORCE_OPEN' ? 'FORCED_OPEN' : state === 'DISABLE' ? 'DISABLED' : undefined;

@@ -1,0 +1,29 @@
+/** The time that a call has. It costs nothing as long as it has not passed: a signal is made only when it is asked for. */
+export class Deadline {
+  #reason: Error | undefined;
+  #controller: AbortController | undefined;
+  #onPassed: ((reason: Error) => void) | undefined;
+
+  /** The error of the call when its time has passed. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** A signal that is aborted when the time has passed. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  /** Calls back when the time has passed, in the place of what was called back before; undefined for nothing. */
+  set onPassed(callback: ((reason: Error) => void) | undefined) {
+    this.#onPassed = callback;
+  }
+
+  pass(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#onPassed?.(reason);
+  }
+}
