@@ -106,6 +106,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       formatError,
       rules,
       deduplicates: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes('*'),
+      metrics,
     }),
     rules,
   });

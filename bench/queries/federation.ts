@@ -23,7 +23,7 @@ const products = Array.from({ length: 9 }, (_, index) => ({
   weight: 100 + index * 50,
   inStock: index % 3 !== 0,
 }));
-const reviews = Array.from({ length: 12 }, (_, index) => ({
+const reviews = Array.from({ length: 24 }, (_, index) => ({
   id: String(index + 1),
   body: `It is ${words[index % words.length]}, and rather ${words[(index + 3) % words.length]}.`,
   authorId: String((index % users.length) + 1),

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { connect, type Socket } from 'node:net';
 import { type LoadRequest, loads } from './federation.ts';
 
 /*
@@ -20,80 +20,126 @@ interface Tally {
   bytes: number;
 }
 
+const readBytes = 131_072;
+const lastChunk = Buffer.from('0\r\n\r\n');
 let sent = 0;
 
-function runOnce(pool: Pool, body: string, language: string | undefined): Promise<Buffer> {
-  const options: Dispatcher.DispatchOptions = {
-    path: '/graphql',
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      ...(language === undefined ? {} : { 'accept-language': language }),
-    },
+function requestOf(host: string, body: string, language: string | undefined): string {
+  return [
+    'POST /graphql HTTP/1.1',
+    `host: ${host}`,
+    'content-type: application/json',
+    'accept: application/json',
+    ...(language === undefined ? [] : [`accept-language: ${language}`]),
+    `content-length: ${Buffer.byteLength(body)}`,
+    '',
     body,
-  };
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let status = 0;
-    pool.dispatch(options, {
-      onRequestStart() {},
-      onResponseStart(_controller, statusCode) {
-        status = statusCode;
+  ].join('\r\n');
+}
+
+/** Reads the answers of one connection, which come one by one, with as little work as possible. */
+class Connection {
+  readonly #socket: Socket;
+  #answer: ((bytes: number) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
+  /** Bytes of the body that are to come; undefined before the headers, NaN for chunks. */
+  #left: number | undefined;
+  #bytes = 0;
+
+  constructor(port: number) {
+    this.#socket = connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      onread: {
+        buffer: Buffer.alloc(readBytes),
+        callback: (count, buffer) => {
+          this.#read(Buffer.from(buffer.buffer, buffer.byteOffset, count));
+          return true;
+        },
       },
-      onResponseData(_controller, chunk) {
-        chunks.push(chunk);
-      },
-      onResponseEnd() {
-        const answer = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-        if (status === 200 && answer.subarray(0, 10).includes('"data"')) resolve(answer);
-        else reject(new Error(`A request expected data, but got ${status} ${answer.toString()}`));
-      },
-      onResponseError: (_controller, error) => reject(error),
     });
-  });
+    this.#socket.on('error', error => this.#fail?.(error));
+    this.#socket.on('close', () => this.#fail?.(new Error('The gateway has closed a connection')));
+  }
+
+  /** Sends a request. @returns bytes of the answer's body. @throws Error when it is not complete */
+  send(request: string): Promise<number> {
+    this.#left = undefined;
+    this.#bytes = 0;
+    this.#socket.write(request);
+    return new Promise((resolve, reject) => {
+      this.#answer = resolve;
+      this.#fail = reject;
+    });
+  }
+
+  close(): void {
+    this.#fail = undefined;
+    this.#socket.destroy();
+  }
+
+  #read(data: Buffer): void {
+    let body = data;
+    if (this.#left === undefined) {
+      // The headers of an answer come in one piece.
+      const end = data.indexOf('\r\n\r\n') + 4;
+      const head = data.toString('latin1', 0, end).toLowerCase();
+      body = data.subarray(end);
+      const begin = body.toString('latin1', 0, 40);
+      if (!head.startsWith('http/1.1 200') || (body.length > 0 && !begin.includes('{"data":'))) {
+        this.#fail?.(new Error(`A request expected data, but got ${head}${begin}`));
+        return;
+      }
+      this.#left = Number(/content-length: (\d+)/.exec(head)?.[1] ?? Number.NaN);
+    }
+    this.#bytes += body.length;
+    const isWhole = Number.isNaN(this.#left)
+      ? body.subarray(-5).equals(lastChunk)
+      : this.#bytes >= this.#left;
+    if (isWhole) this.#answer?.(this.#bytes);
+  }
 }
 
 async function sendUntil(
-  pool: Pool,
-  bodies: readonly string[],
-  distinct: boolean,
-  deadlineMs: number,
+  { host, port }: { host: string; port: number },
+  { bodies, distinct, deadlineMs }: { bodies: readonly string[]; distinct: boolean; deadlineMs: number },
   tally: Tally,
-) {
+): Promise<void> {
+  const connection = new Connection(port);
   for (;;) {
     const startedAtMs = performance.now();
-    if (startedAtMs >= deadlineMs) return;
+    if (startedAtMs >= deadlineMs) break;
     sent += 1;
-    const answer = await runOnce(
-      pool,
-      bodies[sent % bodies.length] ?? '',
-      distinct ? `x-${sent}` : undefined,
-    );
-    tally.bytes += answer.length;
+    const language = distinct ? `x-${sent}` : undefined;
+    tally.bytes += await connection.send(requestOf(host, bodies[sent % bodies.length] ?? '', language));
     tally.latenciesMs.push(performance.now() - startedAtMs);
   }
+  connection.close();
 }
 
 process.on('message', async ({ type, load, url, connections, seconds }: RunMessage) => {
   if (type !== 'run') return;
   const { requests, distinctHeaders } = loads[load] ?? { requests: [], distinctHeaders: false };
   const bodies = requests.map((request: LoadRequest) => JSON.stringify(request));
-  const pool = new Pool(new URL(url).origin, { connections, keepAliveTimeout: 60_000 });
+  const { host, port } = new URL(url);
   // One after the other: that answers are whole is checked before they are counted.
   for (const body of bodies) {
-    const answer = JSON.parse((await runOnce(pool, body, undefined)).toString()) as { errors?: unknown };
-    if (answer.errors)
-      throw new Error(`The load '${load}' expected no errors, but got ${JSON.stringify(answer.errors)}`);
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const response = await fetch(new URL('/graphql', url), { method: 'POST', headers, body });
+    const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
+    if (!data || errors)
+      throw new Error(`The load '${load}' expected data alone, but got ${JSON.stringify(errors)}`);
   }
   const tally: Tally = { latenciesMs: [], bytes: 0 };
   const startedAtMs = performance.now();
   const deadlineMs = startedAtMs + seconds * 1_000;
   await Promise.all(
-    Array.from({ length: connections }, () => sendUntil(pool, bodies, distinctHeaders, deadlineMs, tally)),
+    Array.from({ length: connections }, () =>
+      sendUntil({ host, port: Number(port) }, { bodies, distinct: distinctHeaders, deadlineMs }, tally),
+    ),
   );
   const elapsedSeconds = (performance.now() - startedAtMs) / 1_000;
-  await pool.close();
   const sorted = tally.latenciesMs.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
   process.send?.({

@@ -85,11 +85,15 @@ async function startTargets(registryUrl: string, urls: Readonly<Record<string, s
 
 const passLanguage = `propagateHeaders: { fromClientToSubgraphs: ({ request }) => ({ 'accept-language': request.headers.get('accept-language') ?? undefined }) }`;
 const hiveConfigs = [
-  { id: 'hive', name: 'Hive Gateway', config: `export const gatewayConfig = { ${passLanguage} };` },
+  {
+    id: 'hive',
+    name: 'Hive Gateway',
+    config: `export const gatewayConfig = { ${passLanguage}, inboundInflightRequestDeduplication: false };`,
+  },
   {
     id: 'hive-dedup',
     name: 'Hive Gateway, inbound deduplication',
-    config: `export const gatewayConfig = { ${passLanguage}, deduplicateRequest: true, inflightRequestOptions: {} };`,
+    config: `export const gatewayConfig = { ${passLanguage}, inboundInflightRequestDeduplication: true };`,
   },
   {
     id: 'hive-router',

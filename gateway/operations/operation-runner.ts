@@ -1,4 +1,5 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import { Counter, type Registry } from 'prom-client';
 import type { OperationContext } from '../operation-context.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -36,6 +37,7 @@ interface RunnerOptions {
   readonly rules: HeaderRules;
   /** Whether equal queries share an answer. */
   readonly deduplicates: boolean;
+  readonly metrics: Registry;
 }
 
 /** How long requests for an operation share nothing after an answer that was for one of them only, in ms. */
@@ -43,8 +45,13 @@ const unsharedMs = 60_000;
 
 /** Makes the runner. Equal queries of equal callers that are under way at the same time are executed once. */
 export function createOperationRunner(options: RunnerOptions): OperationRunner {
-  const { known, hotOperations, formatError, rules, deduplicates } = options;
+  const { known, hotOperations, formatError, rules, deduplicates, metrics } = options;
   const deduplication = new Deduplication<WrittenAnswer | undefined>();
+  const deduplicated = new Counter({
+    name: 'gateway_queries_deduplicated_total',
+    help: 'Queries that got the answer of an equal one that was under way.',
+    registers: [metrics],
+  });
 
   async function execute(
     { graph, executable, seen }: KnownOperation,
@@ -84,7 +91,10 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       const headers = passHeaders(rules, request.headers);
       const key = keyOf(request, headers);
       const shared = await deduplication.join(key, request);
-      if (shared) return shared;
+      if (shared) {
+        deduplicated.inc();
+        return shared;
+      }
       const read = readRequest(request.parse());
       const operation = read && known.find(read.query, read.operationName);
       if (!operation) return undefined;

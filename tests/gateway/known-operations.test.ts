@@ -1,0 +1,246 @@
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { useFront } from '../helpers/front.ts';
+import { metricOf } from '../helpers/metrics.ts';
+import type { TestSubgraph } from '../helpers/subgraph.ts';
+
+const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+const pens = [
+  { id: '1', name: 'Say "ink"\n→ 東京 👩‍🚀', size: 'SMALL' },
+  { id: '2', name: null, size: 'LARGE' },
+];
+
+/** Holds answers back until it is opened. */
+let gate: { readonly pass: Promise<void>; open(): void } = { pass: Promise.resolve(), open() {} };
+function closeGate(): void {
+  let open = () => {};
+  const pass = new Promise<void>(resolve => {
+    open = resolve;
+  });
+  gate = { pass, open };
+}
+
+interface Asked {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+function useShop(env: Record<string, string> = {}) {
+  const front = useFront({ env });
+  const served = {} as { pens: TestSubgraph; prices: TestSubgraph; private: TestSubgraph };
+  beforeAll(async () => {
+    served.pens = await front.serve({
+      name: 'pens',
+      typeDefs: `${federation}
+        enum Size { SMALL LARGE }
+        type Query { pens: [Pen!] pen(id: ID!): Pen held: String whoAsks: String broken: String never: String! }
+        type Mutation { draw: Int }
+        type Pen @key(fields: "id") { id: ID! name: String size: Size }`,
+      resolvers: {
+        Query: {
+          pens: () => pens,
+          pen: (_: unknown, { id }: { id: string }) => pens.find(pen => pen.id === id),
+          held: () => gate.pass.then(() => 'held'),
+          whoAsks: (_: unknown, _args: unknown, headers: Record<string, string>) =>
+            gate.pass.then(() => `${headers['x-portico-caller'] ?? 'nobody'} ${headers['accept-language']}`),
+          broken: () => {
+            throw new Error('The pen is "broken"');
+          },
+          never: () => null,
+        },
+        Mutation: { draw: () => gate.pass.then(() => 1) },
+      },
+    });
+    served.prices = await front.serve({
+      name: 'prices',
+      typeDefs: `${federation} type Pen @key(fields: "id") { id: ID! price: Float }`,
+      resolvers: { Pen: { __resolveReference: ({ id }: { id: string }) => ({ id, price: Number(id) / 2 }) } },
+    });
+    served.private = await front.serve({
+      name: 'private',
+      typeDefs: `${federation} type Query { cookie: String }`,
+      resolvers: { Query: { cookie: () => gate.pass.then(() => 'yours') } },
+      headers: { 'set-cookie': 'session=1', 'cache-control': 'private, max-age=60' },
+    });
+    for (const subgraph of Object.values(served)) await subgraph.register();
+    await vi.waitFor(
+      async () => expect((await front.supergraph()).subgraphs.length).toBe(Object.keys(served).length),
+      { timeout: 10_000, interval: 50 },
+    );
+  });
+
+  async function post(body: string, { headers, signal }: Asked = {}) {
+    const response = await fetch(front.graphUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+      ...(signal ? { signal } : {}),
+    });
+    const { date: _, connection: _c, 'keep-alive': _k, ...answered } = Object.fromEntries(response.headers);
+    return { status: response.status, headers: answered, body: await response.text() };
+  }
+  const ask = (query: string, asked?: Asked) => post(JSON.stringify({ query }), asked);
+  /** Asks many times while the answer is held back, and lets it go when the subgraph has got so many requests. */
+  async function askWhileHeld(
+    requests: readonly (readonly [string, Asked?])[],
+    subgraph: keyof typeof served,
+    expected: number,
+  ) {
+    // The first request of an operation is not like the others.
+    for (const query of new Set(requests.map(([each]) => each))) await ask(query);
+    served[subgraph].takeRequests();
+    closeGate();
+    const answers = requests.map(([query, asked]) => ask(query, asked));
+    let asked = 0;
+    await expect
+      .poll(
+        () => {
+          asked += served[subgraph].takeRequests().length;
+          return asked;
+        },
+        { timeout: 5_000 },
+      )
+      .toBe(expected);
+    gate.open();
+    const bodies = (await Promise.all(answers)).map(({ body }) => body);
+    return { bodies, asked: asked + served[subgraph].takeRequests().length };
+  }
+  const deduplicated = () => metricOf(front.gateway, 'gateway_queries_deduplicated_total');
+  return { front, served, post, ask, askWhileHeld, deduplicated };
+}
+
+afterEach(() => gate.open());
+
+describe('an operation that is known', () => {
+  const { post } = useShop();
+
+  test.each([
+    ['a query', { query: '{ pens { id n: name size price } pen(id: "2") { __typename price } }' }],
+    [
+      'a query with variables',
+      { query: 'query ($id: ID!) { pen(id: $id) { name } }', variables: { id: '1' } },
+    ],
+    ['variables that are wrong', { query: 'query Wrong($id: ID!) { pen(id: $id) { name } }', variables: {} }],
+    ['one of two operations', { query: 'query A { held } query B { pens { id } }', operationName: 'B' }],
+    ['an operation that is not there', { query: 'query A { held }', operationName: 'B' }],
+    ['a field that fails', { query: '{ broken pens { id } }' }],
+    ['a null that nulls everything', { query: '{ never }' }],
+    ['a mutation', { query: 'mutation { draw }' }],
+    ['the schema', { query: '{ __type(name: "Pen") { name fields { name } } }' }],
+    [
+      'a condition',
+      { query: 'query ($no: Boolean!) { pens { id @skip(if: $no) size } }', variables: { no: true } },
+    ],
+    ['a document that is not valid', { query: '{ pencils }' }],
+    ['a document that does not parse', { query: '{ pens ' }],
+    ['more than one request', [{ query: '{ pens { id } }' }]],
+    ['no query', { variables: {} }],
+    ['variables that are no object', { query: '{ pens { id } }', variables: 'x' }],
+  ])('is answered as it was the first time: %s', async (_case, body) => {
+    for (const accept of ['*/*', 'application/json', 'application/graphql-response+json;q=0.9, text/html']) {
+      const asked = { headers: { accept } };
+      const first = await post(JSON.stringify(body), asked);
+      expect(await post(JSON.stringify(body), asked)).toEqual(first);
+      expect(await post(JSON.stringify(body), asked)).toEqual(first);
+    }
+  });
+
+  test.each([
+    ['no JSON', '{"query":', 'application/json', 400],
+    ['nothing', '', 'application/json', 400],
+    ['a key that is not safe', '{"query":"{ pens { id } }","__proto__":{}}', 'application/json', 400],
+    [
+      'too much',
+      JSON.stringify({ query: `{ pens { id } } #${'x'.repeat(1_100_000)}` }),
+      'application/json',
+      413,
+    ],
+    ['another type', 'query=1', 'application/xml', 415],
+  ])('a body that is %s is refused in the shape of GraphQL', async (_case, body, type, status) => {
+    const answer = await post(body, { headers: { 'content-type': type } });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toEqual({
+      errors: [{ message: expect.any(String) as string, extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+  });
+});
+
+describe('queries that are under way at the same time', () => {
+  const { front, served, ask, askWhileHeld, deduplicated } = useShop();
+
+  test('are executed once when they are equal', async () => {
+    const before = await deduplicated();
+    const { bodies, asked } = await askWhileHeld(
+      Array.from({ length: 20 }, () => ['{ held }'] as const),
+      'pens',
+      1,
+    );
+    expect(new Set(bodies)).toEqual(new Set(['{"data":{"held":"held"}}\n']));
+    expect(asked).toBe(1);
+    expect((await deduplicated()) - before).toBe(19);
+  });
+
+  test('share nothing with another caller, nor with other headers that go to subgraphs', async () => {
+    const tokens = await Promise.all(['ada', 'alan'].map(name => front.keys.mintToken(name)));
+    const asked: Asked[] = [
+      ...tokens.map(token => ({ headers: { authorization: `Bearer ${token}`, 'accept-language': 'en' } })),
+      { headers: { 'accept-language': 'en' } },
+      { headers: { 'accept-language': 'nl' } },
+    ];
+    const twice = [...asked, ...asked].map(each => ['{ whoAsks }', each] as const);
+    const { bodies } = await askWhileHeld(twice, 'pens', asked.length);
+    const answers = bodies.map(body => (JSON.parse(body) as { data: { whoAsks: string } }).data.whoAsks);
+    expect(new Set(answers).size).toBe(asked.length);
+    expect(answers.slice(asked.length)).toEqual(answers.slice(0, asked.length));
+    const [ada = '', alan = ''] = answers.map(answer => answer.split(' ')[0]?.split('.')[1] ?? '');
+    expect(Buffer.from(ada, 'base64url').toString()).toContain('"sub":"ada"');
+    expect(Buffer.from(alan, 'base64url').toString()).toContain('"sub":"alan"');
+  });
+
+  test('are executed one by one when they change something', async () => {
+    const { asked } = await askWhileHeld(
+      Array.from({ length: 4 }, () => ['mutation { draw }'] as const),
+      'pens',
+      4,
+    );
+    expect(asked).toBe(4);
+  });
+
+  test('share no answer that brings a cookie', async () => {
+    const requests = Array.from({ length: 3 }, () => ['{ cookie }'] as const);
+    // That it brings one shows when it comes: then the others ask for their own, and later ones at once.
+    for (const expected of [1, 3]) {
+      const { bodies, asked } = await askWhileHeld(requests, 'private', expected);
+      expect(bodies).toEqual(requests.map(() => '{"data":{"cookie":"yours"}}\n'));
+      expect(asked).toBe(3);
+    }
+  });
+
+  test('go on for those that stay when one client leaves', async () => {
+    await ask('{ held pens { id } }');
+    served.pens.takeRequests();
+    closeGate();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const leaving = ask('{ held pens { id } }', { signal: first.signal });
+    await expect.poll(() => served.pens.takeRequests().length).toBe(1);
+    const staying = ask('{ held pens { id } }', { signal: second.signal });
+    first.abort();
+    await expect(leaving).rejects.toThrow();
+    gate.open();
+    expect((await staying).status).toBe(200);
+    expect(served.pens.takeRequests()).toEqual([]);
+  });
+});
+
+describe('queries of subgraphs that are excluded from deduplication', () => {
+  const { askWhileHeld, deduplicated } = useShop({ DEDUPLICATION_EXCLUDED_SUBGRAPHS: '*' });
+
+  test('are executed one by one', async () => {
+    const { asked } = await askWhileHeld(
+      Array.from({ length: 4 }, () => ['{ held }'] as const),
+      'pens',
+      4,
+    );
+    expect(asked).toBe(4);
+    expect(await deduplicated()).toBe(0);
+  });
+});
