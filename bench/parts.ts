@@ -95,7 +95,7 @@ export async function installHive(dataDir: string): Promise<Hive | undefined> {
   const folder = join(dataDir, 'hive');
   const options = ['--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'];
   try {
-    await run('npm', ['install', ...options, hivePackage, '@graphql-hive/router-runtime']);
+    await run('npm', ['install', ...options, hivePackage]);
   } catch (error) {
     console.log(`${hivePackage} is skipped: npm could not install it (${(error as Error).message.trim()})`);
     return undefined;

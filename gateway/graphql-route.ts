@@ -1,6 +1,7 @@
 import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLFormattedError } from 'graphql';
 import { BoundedMap } from '../platform/bounded-map.ts';
 import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
@@ -82,6 +83,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
     });
     const answer: unknown = await handler.call(app as never, request as never, reply as never);
+    if (isRefusedOperation(reply, answer)) void reply.code(200);
     const accept = request.headers.accept ?? '';
     const type = reply.getHeader('content-type');
     if (reply.statusCode === 200 && typeof type === 'string' && accept.length <= maxAcceptLength)
@@ -152,6 +154,25 @@ function createBodyParser(app: FastifyInstance): (request: FastifyRequest) => un
     });
     return request.body;
   };
+}
+
+/** Codes of an operation that was understood as a request, and can't be run. */
+const refusalCodes: ReadonlySet<unknown> = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'BAD_USER_INPUT',
+]);
+
+/**
+ * Tells of an answer of Apollo Server with status 400 if clients of `application/json` have to get it with 200:
+ * https://graphql.github.io/graphql-over-http/draft/#sec-application-json
+ */
+function isRefusedOperation(reply: FastifyReply, answer: unknown): boolean {
+  const type = reply.getHeader('content-type');
+  if (reply.statusCode !== 400 || typeof answer !== 'string') return false;
+  if (typeof type !== 'string' || !type.startsWith('application/json')) return false;
+  const { errors } = JSON.parse(answer) as { errors?: readonly GraphQLFormattedError[] };
+  return errors?.every(({ extensions }) => refusalCodes.has(extensions?.['code'])) ?? false;
 }
 
 /** Calls back when the client leaves before it has its answer. */

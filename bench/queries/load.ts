@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type LoadRequest, loads } from './federation.ts';
 
@@ -118,16 +119,27 @@ async function sendUntil(
   connection.close();
 }
 
+/** JSON with the fields of each object in one order, whatever theirs was. */
+function sortedJson(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : each,
+  );
+}
+
 process.on('message', async ({ type, load, url, connections, seconds }: RunMessage) => {
   if (type !== 'run') return;
   const { requests, distinctHeaders } = loads[load] ?? { requests: [], distinctHeaders: false };
   const bodies = requests.map((request: LoadRequest) => JSON.stringify(request));
   const { host, port } = new URL(url);
-  // One after the other: that answers are whole is checked before they are counted.
+  // One after the other: that answers are whole, and the same of all gateways, is checked before they are counted.
+  const digest = createHash('sha256');
   for (const body of bodies) {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     const response = await fetch(new URL('/graphql', url), { method: 'POST', headers, body });
     const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
+    digest.update(sortedJson(data));
     if (!data || errors)
       throw new Error(`The load '${load}' expected data alone, but got ${JSON.stringify(errors)}`);
   }
@@ -144,6 +156,7 @@ process.on('message', async ({ type, load, url, connections, seconds }: RunMessa
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
   process.send?.({
     type: 'done',
+    digest: digest.digest('hex'),
     requests: sorted.length,
     perSecond: sorted.length / elapsedSeconds,
     bytes: Math.round(tally.bytes / sorted.length),
