@@ -48,13 +48,7 @@ export function startBenchProcess(
 }
 
 /** V8's young generation has its full size from the start: it grows once, whoever subscribes, and is never given back. */
-const memoryArgs = [
-  ...(process.env['PROF']
-    ? [...(process.env['PROF'] === 'gc' ? ['--trace-gc'] : ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'])]
-    : []),
-  '--min-semi-space-size=16',
-  '--max-semi-space-size=16',
-];
+const memoryArgs = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 /** Starts a server whose use of memory and time can be asked for. */
 export function startMeasuredServer({ program, args = [], ...options }: ServerOptions): BenchProcess {

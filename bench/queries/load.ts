@@ -128,8 +128,7 @@ function sortedJson(value: unknown): string {
   );
 }
 
-process.on('message', async ({ type, load, url, connections, seconds }: RunMessage) => {
-  if (type !== 'run') return;
+async function run({ load, url, connections, seconds }: RunMessage): Promise<void> {
   const { requests, distinctHeaders } = loads[load] ?? { requests: [], distinctHeaders: false };
   const bodies = requests.map((request: LoadRequest) => JSON.stringify(request));
   const { host, port } = new URL(url);
@@ -163,6 +162,10 @@ process.on('message', async ({ type, load, url, connections, seconds }: RunMessa
     p50Ms: at(0.5),
     p99Ms: at(0.99),
   });
+}
+
+process.on('message', (message: RunMessage) => {
+  if (message.type === 'run') void run(message);
 });
 process.on('disconnect', () => process.exit());
 process.send?.({ type: 'ready' });

@@ -223,6 +223,7 @@ describe('queries that are under way at the same time', () => {
     const leaving = ask('{ held pens { id } }', { signal: first.signal });
     await expect.poll(() => served.pens.takeRequests().length).toBe(1);
     const staying = ask('{ held pens { id } }', { signal: second.signal });
+    await expect.poll(() => metricOf(front.gateway, 'gateway_requests_under_way')).toBe(2);
     first.abort();
     await expect(leaving).rejects.toThrow();
     gate.open();

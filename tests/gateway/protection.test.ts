@@ -43,6 +43,8 @@ describe('a gateway that is asked too much', () => {
   const front = useFront({
     env: {
       GATEWAY_MAX_CONCURRENT_REQUESTS: '6',
+      // Each request is to be a load of its own.
+      DEDUPLICATION_EXCLUDED_SUBGRAPHS: '*',
       SUBGRAPH_LIMITS: '{"held":{"timeoutMs":1500,"maxConcurrent":4}}',
       SUBGRAPH_BREAKER_MINIMUM_CALLS: '5',
       SUBGRAPH_BREAKER_OPEN_MS: '1000',
