@@ -135,9 +135,12 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   });
 }
 
-/** Leaves JSON as text until it is needed: an operation that is under way already is found by it. */
+/**
+ * Leaves JSON as text until it is needed: an operation that is under way already is found by it. Bodies of other types are
+ * refused: a page of another site can send those without being asked whether it may.
+ */
 function readBodiesAsText(app: FastifyInstance): void {
-  app.removeContentTypeParser('application/json');
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
     done(null, text);
   });

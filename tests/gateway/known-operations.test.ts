@@ -144,6 +144,13 @@ describe('an operation that is known', () => {
     }
   });
 
+  test('is not run for a page of another site, which can send text without being asked whether it may', async () => {
+    const body = JSON.stringify({ query: '{ held pens { size } }' });
+    for (let times = 0; times < 2; times++) expect((await post(body)).status).toBe(200);
+    for (const type of ['text/plain', 'text/plain;charset=UTF-8', 'application/x-www-form-urlencoded'])
+      expect((await post(body, { headers: { 'content-type': type } })).status).toBe(415);
+  });
+
   test.each([
     ['no JSON', '{"query":', 'application/json', 400],
     ['nothing', '', 'application/json', 400],
