@@ -194,7 +194,16 @@ function createApollo({ hotOperations, known, formatError, log }: ApolloOptions)
         });
       };
       const apollo: Apollo = new ApolloServer<OperationContext>({
-        gateway: createSwappingGateway({ onGraph }, hotOperations, known),
+        gateway: createSwappingGateway(
+          { onGraph },
+          {
+            onServed: graph => known.serve(graph),
+            onOperation(source, operation, graph) {
+              hotOperations.see(operation);
+              known.add(source, operation, graph);
+            },
+          },
+        ),
         formatError,
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },

@@ -1,9 +1,9 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
+import { type FormatError, formatResult } from '../format.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
-import { type FormatError, formatResult } from '../subscriptions/format.ts';
 import type { HotOperations } from '../supergraph/hot-operations.ts';
 import { Deduplication, type Executed, type Waiter } from './deduplication.ts';
 import type { KnownOperation, KnownOperations } from './known-operations.ts';
@@ -127,8 +127,9 @@ interface ReadRequest {
 function readRequest(body: unknown): ReadRequest | undefined {
   if (!isObject(body)) return undefined;
   const { query, operationName, variables, extensions } = body;
-  if (typeof query !== 'string' || (extensions ?? undefined) !== undefined) return undefined;
-  if (variables !== undefined && variables !== null && !isObject(variables)) return undefined;
+  if (typeof query !== 'string' || !isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions))
+    return undefined;
+  if (extensions?.['persistedQuery'] !== undefined) return undefined;
   if (operationName === '' || !['string', 'undefined', 'object'].includes(typeof operationName))
     return undefined;
   return {
@@ -140,6 +141,10 @@ function readRequest(body: unknown): ReadRequest | undefined {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | null | undefined {
+  return value === undefined || value === null || isObject(value);
 }
 
 /** Writes a result with errors as Apollo Server does. @returns undefined for one without data: its variables are wrong */

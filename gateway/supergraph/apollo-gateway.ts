@@ -1,9 +1,16 @@
 import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-interface';
 import type { GraphQLSchema } from 'graphql';
-import type { KnownOperations } from '../operations/known-operations.ts';
 import type { Graph } from './graph.ts';
-import type { HotOperations } from './hot-operations.ts';
+import type { SeenOperation } from './hot-operations.ts';
 import type { Supergraph } from './supergraph.ts';
+
+/** Told of what Apollo Server does. */
+export interface GatewayObserver {
+  /** Operations go to this graph from now on. */
+  onServed(graph: Graph): void;
+  /** An operation is valid, and about to be executed. @param source the document's text */
+  onOperation(source: string, operation: SeenOperation, graph: Graph): void;
+}
 
 /**
  * The gateway that Apollo Server is given: it stands for whichever graph is served. Each operation is run by the graph
@@ -11,25 +18,22 @@ import type { Supergraph } from './supergraph.ts';
  */
 export function createSwappingGateway(
   supergraph: Pick<Supergraph, 'onGraph'>,
-  hotOperations: Pick<HotOperations, 'see'>,
-  known: Pick<KnownOperations, 'serve' | 'add'>,
+  observer: GatewayObserver,
 ): GatewayInterface {
   const graphBySchema = new WeakMap<GraphQLSchema, Graph>();
   const execute: GatewayExecutor = requestContext => {
-    const { schema, document, queryHash, request } = requestContext;
+    const { schema, document, queryHash, request, source } = requestContext;
     const graph = graphBySchema.get(schema);
     if (!graph)
       throw new Error('An operation expected the schema of a graph that is or was served, but has another');
-    const seen = { document, queryHash, operationName: request.operationName };
-    hotOperations.see(seen);
-    known.add(requestContext.source, seen, graph);
+    observer.onOperation(source, { document, queryHash, operationName: request.operationName }, graph);
     return graph.execute(requestContext);
   };
   return {
     onSchemaLoadOrUpdate: callback =>
       supergraph.onGraph(graph => {
         graphBySchema.set(graph.schema, graph);
-        known.serve(graph);
+        observer.onServed(graph);
         callback({ apiSchema: graph.schema, coreSupergraphSdl: graph.supergraphSdl });
       }),
     load: () => Promise.resolve({ executor: execute }),

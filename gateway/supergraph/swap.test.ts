@@ -58,7 +58,10 @@ async function serveGraph(first: Graph) {
     },
   };
   const apollo = new ApolloServer({
-    gateway: createSwappingGateway(supergraph, hotOperations, { serve() {}, add() {} }),
+    gateway: createSwappingGateway(supergraph, {
+      onServed() {},
+      onOperation: (_source, operation) => hotOperations.see(operation),
+    }),
     stopOnTerminationSignals: false,
     logger: silentLog,
   });

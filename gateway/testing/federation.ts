@@ -102,7 +102,15 @@ export async function startFederation(federation: Federation): Promise<RunningFe
     return () => {};
   };
   const known = createKnownOperations(1_000);
-  const ours = await serve(createSwappingGateway({ onGraph }, { see() {} }, known));
+  const ours = await serve(
+    createSwappingGateway(
+      { onGraph },
+      {
+        onServed: served => known.serve(served),
+        onOperation: (source, operation, served) => known.add(source, operation, served),
+      },
+    ),
+  );
   const runner = createOperationRunner({
     known,
     hotOperations: { see() {} },

@@ -130,6 +130,14 @@ describe('an operation that is known', () => {
       'a condition',
       { query: 'query ($no: Boolean!) { pens { id @skip(if: $no) size } }', variables: { no: true } },
     ],
+    [
+      'what a client library says of itself',
+      { query: '{ held }', extensions: { clientLibrary: { name: 'x' } } },
+    ],
+    [
+      'a persisted query that is not known',
+      { extensions: { persistedQuery: { version: 1, sha256Hash: 'a' } } },
+    ],
     ['a document that is not valid', { query: '{ pencils }' }],
     ['a document that does not parse', { query: '{ pens ' }],
     ['more than one request', [{ query: '{ pens { id } }' }]],
