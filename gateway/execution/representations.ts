@@ -40,6 +40,8 @@ interface KeyFields {
   readonly fields: readonly KeyField[];
   /** What stands behind the last value. */
   readonly end: string;
+  /** Name of the leaf that tells the objects of the type apart, if it is the only one. */
+  readonly onlyLeaf: string | undefined;
 }
 
 /** Compiles the selection of a fetch's representations, which are written as JSON without an object in between. */
@@ -57,20 +59,30 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
 
   return objects => {
     const indexByText = new Map<string, number>();
+    // Most entities have one key that is a string: those that were seen are found by it, without their JSON.
+    const seenByKey = new Map<string, { readonly fields: KeyFields; readonly index: number }>();
     const found = { texts: [] as string[], objects: [] as DataObject[][], incomplete: [] as DataObject[] };
     for (const object of objects) {
-      if (!selection.selects(object)) continue;
+      const fields = selection.fieldsOf(object);
+      if (!object['__typename'] || !fields.hasType) continue;
+      const key = fields.onlyLeaf === undefined ? undefined : ownField(object, fields.onlyLeaf);
+      const seen = typeof key === 'string' ? seenByKey.get(key) : undefined;
+      if (seen?.fields === fields) {
+        found.objects[seen.index]?.push(object);
+        continue;
+      }
       const text = textOf(object);
       if (text === undefined) {
         found.incomplete.push(object);
         continue;
       }
-      const index = indexByText.get(text);
+      let index = indexByText.get(text);
       if (index === undefined) {
-        indexByText.set(text, found.texts.length);
-        found.texts.push(text);
+        index = found.texts.push(text) - 1;
+        indexByText.set(text, index);
         found.objects.push([object]);
       } else found.objects[index]?.push(object);
+      if (typeof key === 'string') seenByKey.set(key, { fields, index });
     }
     return found;
   };
@@ -87,14 +99,9 @@ class KeySelection {
     this.#selections = selections;
   }
 
-  /** Tells if objects of this type have a representation. */
-  selects(object: DataObject): boolean {
-    return Boolean(object['__typename']) && this.#fieldsOf(object).hasType;
-  }
-
   /** @returns undefined when the object lacks a field */
   write(object: DataObject): string | undefined {
-    const { fields, end } = this.#fieldsOf(object);
+    const { fields, end } = this.fieldsOf(object);
     let text = '';
     for (const { name, prefix, selection } of fields) {
       const value = writeValue(ownField(object, name), selection);
@@ -104,7 +111,8 @@ class KeySelection {
     return text + end;
   }
 
-  #fieldsOf(object: DataObject): KeyFields {
+  /** What is selected of objects of this type. */
+  fieldsOf(object: DataObject): KeyFields {
     const type = object['__typename'];
     const known = this.#fieldsByType.get(type);
     if (known) return known;
@@ -122,8 +130,9 @@ class KeySelection {
       fields.push({ name, prefix: `${before}${before === '{' ? '' : ','}${quote(name)}:`, selection });
       before = '';
     }
-    const end = `${before}}`;
-    const found = { hasType, fields, end };
+    const [first] = fields;
+    const onlyLeaf = fields.length === 1 && !first?.selection ? first?.name : undefined;
+    const found = { hasType, fields, end: `${before}}`, onlyLeaf };
     // Names of types come from subgraphs: only those of the schema are remembered.
     if (typeof type !== 'string' || this.#schema.getType(type)) this.#fieldsByType.set(type, found);
     return found;
