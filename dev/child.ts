@@ -34,6 +34,8 @@ interface ReadyMessage {
   readonly port?: number;
   readonly url?: string;
   readonly ports?: Readonly<Record<string, number>>;
+  /** Where its data is, when that is not where it was to be. */
+  readonly elsewhere?: string;
 }
 
 /** Last lines of a process that failed to start, for its error. */

@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import pinoPretty from 'pino-pretty';
@@ -93,6 +93,12 @@ function keepAlive(system: System, child: Child, isClosing: () => boolean): void
   });
 }
 
+/** Removes a folder, also one that is a link to another. */
+function forget(folder: string): void {
+  if (existsSync(folder)) rmSync(realpathSync(folder), { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -109,9 +115,7 @@ async function main(): Promise<void> {
   const scale = readScale(values.scale);
   const settings = loadSystemSettings(process.env);
   const dataDir = settings.PORTICO_DATA_DIR;
-  if (values.fresh)
-    for (const folder of ['postgres', 'kafka', 'gateway'])
-      rmSync(join(dataDir, folder), { recursive: true, force: true });
+  if (values.fresh) for (const folder of ['postgres', 'kafka', 'gateway']) forget(join(dataDir, folder));
 
   const startedAt = performance.now();
   const built = await build();

@@ -257,7 +257,8 @@ function databaseUrl(serverUrl: string, database: string): string {
 
 function addressOf({ ready }: Child): string {
   const port = ready.ports?.['http'] ?? ready.port;
-  return port === undefined ? 'ready' : `127.0.0.1:${port}`;
+  const elsewhere = ready.elsewhere === undefined ? '' : `, data in ${ready.elsewhere}`;
+  return port === undefined ? 'ready' : `127.0.0.1:${port}${elsewhere}`;
 }
 
 /** Waits until the gateway is ready and serves a graph of all the subgraphs. */

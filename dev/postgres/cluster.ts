@@ -51,7 +51,8 @@ export async function initialiseCluster(
   return true;
 }
 
-async function removeEmptyFolder(folder: string): Promise<void> {
+/** Removes a folder, if there is one. @throws Error when something is in it */
+export async function removeEmptyFolder(folder: string): Promise<void> {
   if (!(await exists(folder))) {
     return;
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startPostgres } from './server.ts';
 
 const defaultPort = 54320;
@@ -11,13 +11,15 @@ async function main(): Promise<void> {
     ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'].map(event => once(process, event)),
   );
   const { POSTGRES_PORT, POSTGRES_DATA_DIR } = process.env;
+  const dataDir = resolve(POSTGRES_DATA_DIR || defaultDataDir);
   const server = await startPostgres({
-    dataDir: POSTGRES_DATA_DIR || defaultDataDir,
+    dataDir,
     port: parsePort(POSTGRES_PORT),
     log: line => console.error(line),
   });
   if (process.connected) {
-    process.send?.({ type: 'ready', name: 'postgres', port: server.port, url: server.url });
+    const elsewhere = server.dataDir === dataDir ? undefined : server.dataDir;
+    process.send?.({ type: 'ready', name: 'postgres', port: server.port, url: server.url, elsewhere });
   }
   const endedByItself = await Promise.race([stopRequested.then(() => false), server.exited.then(() => true)]);
   if (endedByItself) {

@@ -6,12 +6,18 @@ import { type PostgresServer, startPostgres } from './server.ts';
 /** Starts an empty PostgreSQL on a free port, in a temporary folder that `close()` removes. */
 export async function startScratchPostgres(): Promise<PostgresServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'portico-postgres-'));
-  const remove = () => rm(dataDir, { recursive: true, force: true });
+  const remove = (folder: string) => rm(folder, { recursive: true, force: true });
   try {
     const server = await startPostgres({ dataDir, port: 0 });
-    return { ...server, close: () => server.close().then(remove) };
+    return {
+      ...server,
+      async close() {
+        await server.close();
+        for (const folder of new Set([dataDir, server.dataDir])) await remove(folder);
+      },
+    };
   } catch (error) {
-    await remove();
+    await remove(dataDir);
     throw error;
   }
 }

@@ -1,15 +1,21 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { findPostgresBinaries, type PostgresBinaries } from './binaries.ts';
 import { PortTakenError } from './process.ts';
+import { reachablePrograms } from './reachable.ts';
 import { type PostgresOptions, type PostgresServer, startPostgres } from './server.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+/** An account that every system has and that owns nothing. */
+const nobody = 65_534;
 
 let folder: string;
 let dataDir: string;
@@ -46,6 +52,64 @@ async function query(url: string, sql: string): Promise<unknown[][]> {
     await client.end();
   }
 }
+
+describe.runIf(process.getuid?.() === 0)('for root in a folder that others may not enter', () => {
+  let closed: string;
+  beforeAll(async () => {
+    // As a folder of `mktemp -d`, or root's own home.
+    closed = await mkdtemp(join(tmpdir(), 'portico-closed-'));
+    expect((await stat(closed)).mode & 0o777).toBe(0o700);
+  });
+  afterAll(() => rm(closed, { recursive: true }));
+
+  test('the data is elsewhere, where a link in the folder leads, and is kept', async () => {
+    const lines: string[] = [];
+    const options = { dataDir: join(closed, 'postgres'), log: (line: string) => void lines.push(line) };
+    const server = await start(options);
+    onTestFinished(() => rm(server.dataDir, { recursive: true }));
+    expect(await realpath(options.dataDir)).toBe(server.dataDir);
+    expect(lines).toContain(
+      `PostgreSQL's data is in ${server.dataDir}, since its user may not enter ${closed}`,
+    );
+    await query(server.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await server.close();
+
+    const again = await start(options);
+    expect(again.dataDir).toBe(server.dataDir);
+    expect(await query(again.url, 'SELECT answer FROM kept')).toEqual([[42]]);
+    await again.close();
+  });
+
+  test('data that was made when others might enter is not left behind in silence', async () => {
+    const inner = join(closed, 'inner');
+    await mkdir(inner);
+    await chmod(closed, 0o755);
+    const server = await start({ dataDir: join(inner, 'postgres') });
+    await server.close();
+    await chmod(closed, 0o700);
+    await expect(start({ dataDir: join(inner, 'postgres') })).rejects.toThrow(`chmod o+x ${closed}`);
+  });
+
+  test('programs that others may not run are copied, once', async () => {
+    const native = join(dirname(findPostgresBinaries().postgres), '..');
+    const hidden = join(closed, 'native');
+    await cp(native, hidden, { recursive: true, verbatimSymlinks: true });
+    await chmod(join(hidden, 'bin', 'postgres'), 0o700);
+    const bin = join(hidden, 'bin');
+    const name = `postgresql-test-${process.pid}`;
+    const account = { uid: nobody, gid: nobody };
+    const binaries = { name, initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
+    const copies = await Promise.all([
+      reachablePrograms(binaries, account),
+      reachablePrograms(binaries, account),
+    ]);
+    const [{ postgres }] = copies as [PostgresBinaries, PostgresBinaries];
+    onTestFinished(() => rm(join(dirname(postgres), '..'), { recursive: true }));
+    expect(copies.map(copy => copy.postgres)).toEqual([postgres, postgres]);
+    const { stdout } = await promisify(execFile)(postgres, ['--version'], { ...account, cwd: '/' });
+    expect(stdout).toContain('PostgreSQL');
+  });
+});
 
 describe('startPostgres', () => {
   test('starts a server on a free port of the loopback address that keeps what it acknowledged', async () => {

@@ -6,13 +6,17 @@ import { findPostgresBinaries } from './binaries.ts';
 import { initialiseCluster } from './cluster.ts';
 import { stopOrphan } from './orphan.ts';
 import { PortTakenError, type ServerProcess, spawnServer } from './process.ts';
+import { reachableData, reachablePrograms } from './reachable.ts';
 
 /** How often a free port is looked for again when another process takes it before PostgreSQL does. */
 const maxPortAttempts = 5;
 
 /** What `startPostgres` needs to know. */
 export interface PostgresOptions {
-  /** Where the data is kept. Created when missing; root gives a new one to the account `postgres` or else `nobody`. */
+  /**
+   * Where the data is kept. Created when missing; root gives a new one to the account `postgres` or else `nobody`, and makes it
+   * a link to another place when that account may not enter the folder.
+   */
   dataDir: string;
   /** A port on 127.0.0.1; 0 takes a free one. */
   port: number;
@@ -27,6 +31,8 @@ export interface PostgresServer {
   /** Of the superuser and the maintenance database: `postgresql://postgres@127.0.0.1:<port>/postgres`. */
   url: string;
   port: number;
+  /** Where the data is, without links. */
+  dataDir: string;
   /** Resolves when the server has ended, by `close()` or by itself. */
   exited: Promise<void>;
   /** Ends open sessions, writes everything to disk and waits until the server has ended. Idempotent. */
@@ -47,9 +53,10 @@ export async function startPostgres({
   log = () => {},
   releaseTimeoutMs = 10_000,
 }: PostgresOptions): Promise<PostgresServer> {
-  const binaries = findPostgresBinaries();
-  const directory = await resolveDirectory(dataDir);
-  const account = await chooseAccount(directory);
+  const wanted = await resolveDirectory(dataDir);
+  const account = await chooseAccount(wanted);
+  const binaries = await reachablePrograms(findPostgresBinaries(), account);
+  const directory = await reachableData(wanted, account, log);
   if (await initialiseCluster(directory, binaries, account)) {
     log(`initialised ${directory}`);
   }
@@ -62,7 +69,12 @@ export async function startPostgres({
   const { server, port: boundPort } = await (port === 0
     ? launchOnFreePort(launch)
     : launch(port).then(started => ({ server: started, port })));
-  return { ...server, port: boundPort, url: `postgresql://postgres@127.0.0.1:${boundPort}/postgres` };
+  return {
+    ...server,
+    port: boundPort,
+    dataDir: directory,
+    url: `postgresql://postgres@127.0.0.1:${boundPort}/postgres`,
+  };
 }
 
 /** Resolves links, so that one directory has one name: on the server's command line and in the search for orphans. */
