@@ -64,14 +64,25 @@ async function findOccupant(dataDir: string): Promise<Occupant | undefined> {
     // PostgreSQL itself checks that nothing of a dead server uses the files any more.
     return undefined;
   }
-  if (!/\bpostgres\b/.test(server.commandLine)) {
-    // The number went to another program since, which PostgreSQL would take for a running server.
+  if (!isServerOf(dataDir, server.commandLine)) {
+    // The number went to another process since, as it does after a reboot and in containers. PostgreSQL would take it for a
+    // running server.
     await rm(pidFile, { force: true });
     return undefined;
   }
   const parentPid = /portico\.parent_pid=(\d+)/.exec(server.commandLine)?.[1];
-  const isOurs = parentPid !== undefined && server.commandLine.includes(` -D ${dataDir} `);
-  return { pid, orphaned: isOurs && Number(parentPid) !== server.parentPid };
+  return { pid, orphaned: parentPid !== undefined && Number(parentPid) !== server.parentPid };
+}
+
+/** Tells a server of these data from every other program, also from one that has "postgres" somewhere in its arguments. */
+function isServerOf(dataDir: string, commandLine: string): boolean {
+  const [program = '', rest] = splitAt(commandLine, ` -D ${dataDir}`);
+  return rest !== undefined && /^(?: |$)/.test(rest) && /(?:^|\/)(?:postgres|postmaster)$/.test(program);
+}
+
+function splitAt(text: string, separator: string): [string, string | undefined] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + separator.length)];
 }
 
 /** Reads a process's parent and command line: from `/proc` on Linux, which needs no program, elsewhere from `ps`. */

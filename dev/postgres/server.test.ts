@@ -14,6 +14,8 @@ import { type PostgresOptions, type PostgresServer, startPostgres } from './serv
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
+/** A process that does nothing. */
+const idle = [process.execPath, '-e', 'setInterval(() => {}, 1e6)'];
 /** An account that every system has and that owns nothing. */
 const nobody = 65_534;
 
@@ -170,10 +172,19 @@ describe('startPostgres', () => {
     expect(await query((await starting).url, 'SELECT answer FROM written')).toEqual([[42]]);
   });
 
-  test('starts although its old process number went to another program', async () => {
+  test.each([
+    ['another program', () => ['sleep', '600']],
+    // In a container, the next start's own process has it.
+    [
+      'a process that starts PostgreSQL',
+      () => [process.execPath, '-e', 'setInterval(() => {}, 1e6)', 'postgres'],
+    ],
+    ['a server of other data', () => [...idle, '/bin/postgres', '-D', `${dataDir}-2`]],
+  ])('starts although its old process number went to %s', async (_case, commandOf) => {
     await (await start()).close();
     const { uid, gid } = await stat(dataDir);
-    const other = spawn('sleep', ['600'], { uid, gid, stdio: 'ignore' });
+    const [program = '', ...args] = commandOf();
+    const other = spawn(program, args, { uid, gid, stdio: 'ignore', cwd: '/' });
     await once(other, 'spawn');
     try {
       await writeFile(join(dataDir, 'postmaster.pid'), `${other.pid}\n${dataDir}\n`);
