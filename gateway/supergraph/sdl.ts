@@ -2,7 +2,7 @@ import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
-import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Largest SDL that is read, in bytes. */
@@ -12,6 +12,8 @@ const timeoutMs = 5_000;
 const answerSchema = z.object({
   data: z.object({ _service: z.object({ sdl: z.string().min(1) }) }),
 });
+
+const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })).min(1) });
 
 /** Why an instance's SDL could not be read. */
 export class SdlError extends Error {
@@ -37,10 +39,10 @@ export async function fetchSdl(
       body: JSON.stringify({ query: '{ _service { sdl } }' }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    const text = await readBounded(response.body);
-    const answer = answerSchema.safeParse(JSON.parse(text));
-    if (!answer.success) throw new Error(`it answered ${response.statusCode} ${text.slice(0, 200)}`);
-    const { sdl } = answer.data.data._service;
+    const answer = parseJson(await readBounded(response.body));
+    const found = answerSchema.safeParse(answer);
+    if (!found.success) throw new Error(describeFault(instance, response, answer));
+    const { sdl } = found.data.data._service;
     return { sdl, hash: hashOfSdl(sdl) };
   } catch (cause) {
     throw new SdlError(
@@ -49,6 +51,34 @@ export async function fetchSdl(
         cause,
       },
     );
+  }
+}
+
+/** Says what came in the place of an SDL, and what to try. What was written is no business of who reads this. */
+function describeFault(
+  { metadata }: ServiceInstance,
+  { statusCode, headers }: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>,
+  answer: unknown,
+): string {
+  const path = metadata[metadataKeys.graphqlPath] || '/graphql';
+  const { location } = headers;
+  if (statusCode >= 300 && statusCode < 400 && location !== undefined)
+    return `it redirects to ${String(location)} (status ${statusCode}). Register the path that GraphQL is served at as '${metadataKeys.graphqlPath}', which is ${path} now`;
+  if (statusCode === 401 || statusCode === 403)
+    return `it wants to know who asks (status ${statusCode}). The gateway asks for the SDL as nobody: allow { _service { sdl } }`;
+  const errors = errorsSchema.safeParse(answer);
+  const came = `status ${statusCode} and ${String(headers['content-type'] ?? 'no content type')}`;
+  if (errors.success)
+    return `it answered with errors and ${came}: ${errors.data.errors.map(({ message }) => message.replace(/\.$/, '')).join('; ')}. Is it an Apollo Federation subgraph, which answers { _service { sdl } }?`;
+  return `it answered with ${came}, and no SDL. Register the path that GraphQL is served at as '${metadataKeys.graphqlPath}', which is ${path} now`;
+}
+
+/** @returns undefined for what is no JSON */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
