@@ -76,7 +76,7 @@ async function findOccupant(dataDir: string): Promise<Occupant | undefined> {
 
 /** Tells a server of these data from every other program, also from one that has "postgres" somewhere in its arguments. */
 function isServerOf(dataDir: string, commandLine: string): boolean {
-  const [program = '', rest] = splitAt(commandLine, ` -D ${dataDir}`);
+  const [program, rest] = splitAt(commandLine, ` -D ${dataDir}`);
   return rest !== undefined && /^(?: |$)/.test(rest) && /(?:^|\/)(?:postgres|postmaster)$/.test(program);
 }
 
