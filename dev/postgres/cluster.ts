@@ -63,7 +63,8 @@ export async function removeEmptyFolder(folder: string): Promise<void> {
   });
 }
 
-function exists(path: string): Promise<boolean> {
+/** Tells if there is something at a path. */
+export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -1,5 +1,4 @@
 import {
-  access,
   chmod,
   copyFile,
   mkdir,
@@ -14,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { Account } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
-import { removeEmptyFolder } from './cluster.ts';
+import { exists, removeEmptyFolder } from './cluster.ts';
 
 /** Where root puts what the account of PostgreSQL can't get at elsewhere: the place of services' data in the FHS. */
 const stateDir = '/var/lib/portico';
@@ -106,11 +105,4 @@ async function copyFolder(from: string, to: string): Promise<void> {
       await chmod(target, 0o755);
     }
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -22,8 +22,6 @@ interface CompiledFetch {
   readonly schema: GraphQLSchema;
   /** Where its objects are. */
   readonly path: ResponsePath;
-  /** Undefined for a fetch of root fields. */
-  readonly select: SelectRepresentations | undefined;
   /** Fields that it adds to each object. */
   readonly fields: () => FieldTree;
   /** Whether each object gets a copy of the answer, because another fetch changes it below. */
@@ -40,9 +38,6 @@ export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepCo
     node,
     schema,
     path,
-    select: node.requires
-      ? compileRepresentations({ schema, requires: node.requires, inputRewrites: node.inputRewrites ?? [] })
-      : undefined,
     fields: () => {
       fields ??= fetchedFieldsOf(node);
       return fields;
@@ -51,11 +46,10 @@ export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepCo
     isMutation: node.operationKind === 'mutation',
     bodyPrefix: bodyPrefixOf(node),
   };
-  const { select } = fetch;
-  const entityFetch = select && { ...fetch, select };
-  return entityFetch
-    ? run => fetchEntities(entityFetch, run, objectsAt(run.root, path))
-    : run => fetchFields(fetch, run, objectsAt(run.root, path));
+  const { requires, inputRewrites = [] } = node;
+  if (!requires) return run => fetchFields(fetch, run, objectsAt(run.root, path));
+  const entityFetch = { ...fetch, select: compileRepresentations({ schema, requires, inputRewrites }) };
+  return run => fetchEntities(entityFetch, run, objectsAt(run.root, path));
 }
 
 async function fetchFields(fetch: CompiledFetch, run: Run, objects: readonly DataObject[]): Promise<void> {

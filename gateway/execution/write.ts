@@ -18,7 +18,7 @@ import { JsonBytes } from './json-bytes.ts';
 import { leafValidator } from './leaf-values.ts';
 import type { Selection } from './shape.ts';
 
-/** Writes a value of the tree of answers as the client gets it. @throws NotWhole */
+/** Writes a value of the tree of answers as the client gets it. @throws notWhole */
 type Write = (value: unknown) => void;
 
 /**
@@ -33,8 +33,7 @@ export type WriteAnswer = (root: DataObject) => Buffer | undefined;
 const out = new JsonBytes();
 
 /** Thrown for a value that is not as the schema says. It is made once: nobody reads its stack. */
-class NotWhole extends Error {}
-const notWhole = new NotWhole('A value is not as the schema says');
+const notWhole = new Error('A value is not as the schema says');
 
 /** Compiles what writes the answers of an operation. Types are compiled when the first object of each comes. */
 export function compileWriter(

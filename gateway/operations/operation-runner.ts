@@ -1,5 +1,6 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
+import { isDataObject } from '../execution/data.ts';
 import { type FormatError, formatResult } from '../format.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
@@ -125,7 +126,7 @@ interface ReadRequest {
 
 /** Reads a request that says nothing but which operation to run. Others are for Apollo Server to understand, or to refuse. */
 function readRequest(body: unknown): ReadRequest | undefined {
-  if (!isObject(body)) return undefined;
+  if (!isDataObject(body)) return undefined;
   const { query, operationName, variables, extensions } = body;
   if (typeof query !== 'string' || !isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions))
     return undefined;
@@ -139,12 +140,8 @@ function readRequest(body: unknown): ReadRequest | undefined {
   };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | null | undefined {
-  return value === undefined || value === null || isObject(value);
+  return value === undefined || value === null || isDataObject(value);
 }
 
 /** Writes a result with errors as Apollo Server does. @returns undefined for one without data: its variables are wrong */
