@@ -15,12 +15,6 @@ interface RunMessage {
   readonly seconds: number;
 }
 
-/** How long requests took, in ms, and how large their answers were. */
-interface Tally {
-  readonly latenciesMs: number[];
-  bytes: number;
-}
-
 const readBytes = 131_072;
 const lastChunk = Buffer.from('0\r\n\r\n');
 let sent = 0;
@@ -41,7 +35,7 @@ function requestOf(host: string, body: string, language: string | undefined): st
 /** Reads the answers of one connection, which come one by one, with as little work as possible. */
 class Connection {
   readonly #socket: Socket;
-  #answer: ((bytes: number) => void) | undefined;
+  #answer: (() => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
   /** Bytes of the body that are to come; undefined before the headers, NaN for chunks. */
   #left: number | undefined;
@@ -64,8 +58,8 @@ class Connection {
     this.#socket.on('close', () => this.#fail?.(new Error('The gateway has closed a connection')));
   }
 
-  /** Sends a request. @returns bytes of the answer's body. @throws Error when it is not complete */
-  send(request: string): Promise<number> {
+  /** Sends a request. Resolves with its answer. @throws Error when it is not complete */
+  send(request: string): Promise<void> {
     this.#left = undefined;
     this.#bytes = 0;
     this.#socket.write(request);
@@ -98,14 +92,14 @@ class Connection {
     const isWhole = Number.isNaN(this.#left)
       ? body.subarray(-5).equals(lastChunk)
       : this.#bytes >= this.#left;
-    if (isWhole) this.#answer?.(this.#bytes);
+    if (isWhole) this.#answer?.();
   }
 }
 
 async function sendUntil(
   { host, port }: { host: string; port: number },
   { bodies, distinct, deadlineMs }: { bodies: readonly string[]; distinct: boolean; deadlineMs: number },
-  tally: Tally,
+  latenciesMs: number[],
 ): Promise<void> {
   const connection = new Connection(port);
   for (;;) {
@@ -113,8 +107,8 @@ async function sendUntil(
     if (startedAtMs >= deadlineMs) break;
     sent += 1;
     const language = distinct ? `x-${sent}` : undefined;
-    tally.bytes += await connection.send(requestOf(host, bodies[sent % bodies.length] ?? '', language));
-    tally.latenciesMs.push(performance.now() - startedAtMs);
+    await connection.send(requestOf(host, bodies[sent % bodies.length] ?? '', language));
+    latenciesMs.push(performance.now() - startedAtMs);
   }
   connection.close();
 }
@@ -142,23 +136,22 @@ async function run({ load, url, connections, seconds }: RunMessage): Promise<voi
     if (!data || errors)
       throw new Error(`The load '${load}' expected data alone, but got ${JSON.stringify(errors)}`);
   }
-  const tally: Tally = { latenciesMs: [], bytes: 0 };
+  const latenciesMs: number[] = [];
   const startedAtMs = performance.now();
   const deadlineMs = startedAtMs + seconds * 1_000;
   await Promise.all(
     Array.from({ length: connections }, () =>
-      sendUntil({ host, port: Number(port) }, { bodies, distinct: distinctHeaders, deadlineMs }, tally),
+      sendUntil({ host, port: Number(port) }, { bodies, distinct: distinctHeaders, deadlineMs }, latenciesMs),
     ),
   );
   const elapsedSeconds = (performance.now() - startedAtMs) / 1_000;
-  const sorted = tally.latenciesMs.sort((a, b) => a - b);
+  const sorted = latenciesMs.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
   process.send?.({
     type: 'done',
     digest: digest.digest('hex'),
     requests: sorted.length,
     perSecond: sorted.length / elapsedSeconds,
-    bytes: Math.round(tally.bytes / sorted.length),
     p50Ms: at(0.5),
     p99Ms: at(0.99),
   });
