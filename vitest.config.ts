@@ -1,6 +1,10 @@
 import { createRequire } from 'node:module';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { onNpmGone } from './dev/stop.ts';
 import { CountReporter } from './tests/helpers/count-reporter.ts';
+
+// Vitest itself would go on without anybody who reads its results.
+onNpmGone(() => process.exit(1));
 
 // Vite would load graphql's ES modules beside the CommonJS ones that Apollo's packages require, and GraphQL refuses to
 // work with two copies of itself.

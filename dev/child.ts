@@ -14,6 +14,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Gets each line that it writes. */
   readonly onLine: (name: string, line: string) => void;
+  /** Ends it before it is ready. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A process that has said that it is ready. */
@@ -44,7 +46,8 @@ const rememberedLines = 20;
 const killAfterMs = 15_000;
 
 /** Starts a process and waits until it is ready. @throws Error with its last words when it ends before that */
-export async function startChild({ name, entry, env, onLine }: ChildOptions): Promise<Child> {
+export async function startChild({ name, entry, env, onLine, signal }: ChildOptions): Promise<Child> {
+  signal?.throwIfAborted();
   const program = join(rootDir, 'dist', entry.replace(/\.ts$/, '.js'));
   const child = spawn(process.execPath, ['--enable-source-maps', program], {
     cwd: rootDir,
@@ -66,9 +69,14 @@ export async function startChild({ name, entry, env, onLine }: ChildOptions): Pr
     ([code, signal]) => (signal ? `by ${String(signal)}` : `with exit code ${String(code)}`),
     (error: Error) => `because it could not be started: ${error.message}`,
   );
+  const endEarly = () => child.kill();
+  signal?.addEventListener('abort', endEarly, { once: true });
   const ready = await Promise.race([readyMessageOf(child), ended]);
-  if (typeof ready === 'string')
+  signal?.removeEventListener('abort', endEarly);
+  if (typeof ready === 'string') {
+    signal?.throwIfAborted();
     throw new Error(`${name} ended ${ready} before it was ready:\n${lastLines.map(readableLine).join('\n')}`);
+  }
   return watchedChild(child, { name, ready, ended });
 }
 

@@ -4,6 +4,7 @@ import { build } from './build.ts';
 import { createGraphClient, type GraphClient, type GraphResult } from './graph-client.ts';
 import { openDevKeys } from './keys.ts';
 import { loadSystemSettings } from './settings.ts';
+import { stopRequests } from './stop.ts';
 import { startSystem } from './system.ts';
 
 /** Orders that the demonstration places. */
@@ -100,17 +101,19 @@ function showNotification(message: string, { placedAt, items }: Notification['or
   console.log(`  ${styleText('green', '✔')} ${message} (${names}), ${latencyMs} ms after the commit`);
 }
 
-async function demonstrate(graphUrl: string, token: string): Promise<void> {
+async function demonstrate(graphUrl: string, token: string, stop: AbortSignal): Promise<void> {
+  stop.throwIfAborted();
   const client = createGraphClient(graphUrl, token);
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
+  const givenUp = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
       () => reject(new Error(`Not all notifications arrived within ${patienceMs} ms`)),
       patienceMs,
     );
+    stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
   });
   try {
-    await Promise.race([placeAndWatch(client), timeout]);
+    await Promise.race([placeAndWatch(client), givenUp]);
   } finally {
     clearTimeout(timer);
     await client.close();
@@ -125,21 +128,22 @@ async function isRunning(graphUrl: string): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
+  const stop = stopRequests();
   const settings = loadSystemSettings(process.env);
   const customer = 'demo-customer';
   const graphUrl = `http://127.0.0.1:${settings.GATEWAY_PORT}/graphql`;
   if (await isRunning(graphUrl)) {
     console.log(`Using the system that runs at ${graphUrl}`);
     const keys = await openDevKeys(settings.PORTICO_DATA_DIR);
-    await demonstrate(graphUrl, await keys.mintToken(customer));
+    await demonstrate(graphUrl, await keys.mintToken(customer), stop);
     return;
   }
   console.log('Starting a system …');
   await build();
-  const system = await startSystem({ settings });
+  const system = await startSystem({ settings, signal: stop });
   try {
     console.log(`It runs at ${system.graphUrl}`);
-    await demonstrate(system.graphUrl, await system.keys.mintToken(customer));
+    await demonstrate(system.graphUrl, await system.keys.mintToken(customer), stop);
   } finally {
     await system.close();
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
@@ -5,6 +6,7 @@ import pinoPretty from 'pino-pretty';
 import { build } from './build.ts';
 import type { Child } from './child.ts';
 import { loadSystemSettings, type SubgraphName, subgraphs } from './settings.ts';
+import { stopRequests } from './stop.ts';
 import { type Step, type System, startSystem } from './system.ts';
 
 const usage = `usage: npm start -- [--scale <subgraph>=<instances>]… [--fresh] [--verbose]
@@ -76,15 +78,15 @@ Ctrl-C stops everything.`);
 }
 
 /** Starts a process again that ended by itself, as an orchestrator would. */
-function keepAlive(system: System, child: Child, isClosing: () => boolean): void {
+function keepAlive(system: System, child: Child, stop: AbortSignal): void {
   void child.ended.then(async how => {
-    if (child.stopping || isClosing()) return;
+    if (child.stopping || stop.aborted) return;
     console.log(styleText('yellow', `  ${child.name} ended ${how}; it is started again`));
-    while (!isClosing()) {
+    while (!stop.aborted) {
       await new Promise(resolve => setTimeout(resolve, restartAfterMs));
-      if (isClosing()) return;
+      if (stop.aborted) return;
       try {
-        keepAlive(system, await system.start(child.name), isClosing);
+        keepAlive(system, await system.start(child.name), stop);
         return;
       } catch (error) {
         console.error(styleText('red', (error as Error).message));
@@ -117,6 +119,7 @@ async function main(): Promise<void> {
   const dataDir = settings.PORTICO_DATA_DIR;
   if (values.fresh) for (const folder of ['postgres', 'kafka', 'gateway']) forget(join(dataDir, folder));
 
+  const stop = stopRequests();
   const startedAt = performance.now();
   const built = await build();
   showStep({
@@ -124,29 +127,24 @@ async function main(): Promise<void> {
     where: built ? 'dist/' : 'up to date',
     tookMs: Math.round(performance.now() - startedAt),
   });
-  let closing = false;
   const system = await startSystem({
     settings,
     scale,
     onStep: showStep,
     onLine: openLogs(dataDir, values.verbose),
+    signal: stop,
   });
   showAddresses(system, performance.now() - startedAt, join(dataDir, 'logs'));
-  for (const child of system.children.values()) keepAlive(system, child, () => closing);
-
-  const stop = async () => {
-    if (closing) return;
-    closing = true;
-    console.log('\nStopping …');
-    await system.close();
-    console.log('Everything has stopped.');
-    process.exit(0);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+  for (const child of system.children.values()) keepAlive(system, child, stop);
+  if (!stop.aborted) await once(stop, 'abort');
+  console.log('\nStopping …');
+  await system.close();
+  console.log('Everything has stopped.');
 }
 
 try {
   await main();
+  process.exit(0);
 } catch (error) {
   console.error(styleText('red', (error as Error).message));
   process.exit(1);

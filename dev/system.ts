@@ -25,6 +25,8 @@ export interface SystemOptions {
   readonly onStep?: (step: Step) => void;
   /** Gets each line that a process writes. */
   readonly onLine?: (name: string, line: string) => void;
+  /** Gives the start up: what has been started is ended, and the start fails with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** The whole system on one machine. */
@@ -53,12 +55,13 @@ const graphTimeoutMs = 60_000;
  * @throws Error when a port is taken, before anything is started; or when a part does not start, after ending the others
  */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const { settings, scale = {}, env = {}, onStep = () => {}, onLine = () => {} } = options;
+  const { settings, scale = {}, env = {}, onStep = () => {}, onLine = () => {}, signal } = options;
   await checkPorts(portsOf(settings));
   const keys = await openDevKeys(settings.PORTICO_DATA_DIR);
   const children = new Map<string, Child>();
   const starts = new Map<string, () => Promise<Child>>();
   const underway = new Set<Promise<Child>>();
+  let started = false;
   let closing: Promise<void> | undefined;
 
   async function step<T>(what: string, run: () => Promise<T>, where: (result: T) => string): Promise<T> {
@@ -70,7 +73,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   function startProcess(name: string, entry: string, processEnv: Record<string, string>): Promise<Child> {
     const start = async () => {
-      const starting = startChild({ name, entry, env: { ...processEnv, ...env }, onLine });
+      const starting = startChild({
+        name,
+        entry,
+        env: { ...processEnv, ...env },
+        onLine,
+        signal: started ? undefined : signal,
+      });
       underway.add(starting);
       const child = await starting.finally(() => underway.delete(starting));
       children.set(name, child);
@@ -163,9 +172,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const actuatorUrl = `http://127.0.0.1:${ready.ports?.['management']}/actuator`;
     await step(
       'graph',
-      () => untilGraphHas(subgraphs, actuatorUrl),
+      () => untilGraphHas(subgraphs, actuatorUrl, signal),
       names => names.join(', '),
     );
+    started = true;
     return {
       graphUrl: `http://127.0.0.1:${ready.ports?.['http']}/graphql`,
       registryUrl: base.registryUrl,
@@ -179,7 +189,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         return start();
       },
       close() {
-        closing ??= stopAll(children);
+        closing ??= Promise.allSettled(underway).then(() => stopAll(children));
         return closing;
       },
     };
@@ -262,7 +272,11 @@ function addressOf({ ready }: Child): string {
 }
 
 /** Waits until the gateway is ready and serves a graph of all the subgraphs. */
-async function untilGraphHas(names: readonly string[], actuatorUrl: string): Promise<readonly string[]> {
+async function untilGraphHas(
+  names: readonly string[],
+  actuatorUrl: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
   const deadlineMs = Date.now() + graphTimeoutMs;
   for (;;) {
     const { ok: isReady } = await fetch(`${actuatorUrl}/health/readiness`);
@@ -276,7 +290,7 @@ async function untilGraphHas(names: readonly string[], actuatorUrl: string): Pro
       throw new Error(
         `The graph expected ${names.join(', ')}, but has ${served.map(({ name }) => name).join(', ')} (${faults.join('; ')})`,
       );
-    await delay(50);
+    await delay(50, undefined, { signal });
   }
 }
 

@@ -10,6 +10,7 @@ import { createScope, type Scope } from './lifecycle.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createManagementServer } from './management.ts';
 import { createMetrics } from './metrics.ts';
+import { onTermination } from './termination.ts';
 
 /** What a process hands to the room that it runs. */
 export interface ProcessContext<C extends ProcessConfig = ProcessConfig> {
@@ -40,7 +41,7 @@ interface RunProcessOptions<S extends typeof processSettings> {
 
 /**
  * Runs one process from its environment to its end: configuration, logs, management endpoints, start, signals.
- * SIGTERM, SIGINT, and the end of the parent that opened an IPC channel shut it down gracefully: readiness fails
+ * SIGTERM, SIGINT, SIGHUP, and the end of the parent that opened an IPC channel shut it down gracefully: readiness fails
  * first, then everything closes in reverse order. A parent with an IPC channel gets `{ type: 'ready', name, ports }`.
  */
 export async function runProcess<S extends typeof processSettings>({
@@ -123,10 +124,4 @@ function shutdownOf({ name, log, health, scope, config }: ProcessContext) {
     })();
     return stopping;
   };
-}
-
-function onTermination(stop: (reason: string) => void): void {
-  process.once('SIGTERM', () => stop('SIGTERM'));
-  process.once('SIGINT', () => stop('SIGINT'));
-  process.once('disconnect', () => stop('the process that started it is gone'));
 }

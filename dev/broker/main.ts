@@ -1,13 +1,13 @@
-import { once } from 'node:events';
 import { ConfigError } from '../../platform/config.ts';
+import { onTermination } from '../../platform/termination.ts';
 import { loadBrokerConfig } from './config.ts';
 import { DataDirInUseError, PortTakenError, startBroker } from './server.ts';
 
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** The embedded broker as a process: it ends on SIGTERM, SIGINT, and with the process that started it. */
+/** The embedded broker as a process: it ends on SIGTERM, SIGINT and SIGHUP, and with the process that started it. */
 async function main(): Promise<void> {
-  const stopRequested = Promise.race(['SIGTERM', 'SIGINT', 'disconnect'].map(event => once(process, event)));
+  const stopRequested = new Promise(onTermination);
   const config = loadBrokerConfig(process.env);
   const broker = await startBroker({
     host: config.KAFKA_HOST,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { build } from '../build.ts';
 import { logToFiles } from '../logs.ts';
+import { stopRequests } from '../stop.ts';
 import { figuresOf } from './figures.ts';
 import { type ChaosResult, runChaos } from './run.ts';
 
@@ -54,8 +55,7 @@ async function main(): Promise<number> {
   const dataDir = await mkdtemp(join(tmpdir(), 'portico-chaos-'));
   // PostgreSQL, which does not run as root, must be able to pass through it.
   await chmod(dataDir, 0o755);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const stop = stopRequests();
   const startedAtMs = performance.now();
   const result = await runChaos({
     seconds,
@@ -63,7 +63,7 @@ async function main(): Promise<number> {
     customers,
     dataDir,
     kafkaBrokers: process.env['KAFKA_BROKERS'],
-    signal: stop.signal,
+    signal: stop,
     onLine: logToFiles(dataDir),
     onEvent: what =>
       console.log(`${((performance.now() - startedAtMs) / 1_000).toFixed(1).padStart(7)} s  ${what}`),

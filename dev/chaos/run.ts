@@ -144,6 +144,7 @@ async function startOwnSystem({
   kafkaBrokers,
   onEvent = () => {},
   onLine,
+  signal,
 }: ChaosOptions): Promise<System> {
   const [gateway, discovery, postgres, kafka] = await findLastingPorts(4);
   onEvent('starting two instances of each service');
@@ -161,6 +162,7 @@ async function startOwnSystem({
     scale: { products: instances, inventory: instances, orders: instances, notifications: instances },
     env,
     ...(onLine ? { onLine } : {}),
+    ...(signal ? { signal } : {}),
   });
 }
 

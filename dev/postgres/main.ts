@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { join, resolve } from 'node:path';
+import { onTermination } from '../../platform/termination.ts';
 import { startPostgres } from './server.ts';
 
 const defaultPort = 54320;
@@ -7,9 +7,7 @@ const defaultDataDir = join(import.meta.dirname, '..', '..', '.portico', 'postgr
 
 /** The embedded PostgreSQL as a process: it ends on SIGTERM, SIGINT and SIGHUP, and with the process that started it. */
 async function main(): Promise<void> {
-  const stopRequested = Promise.race(
-    ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'].map(event => once(process, event)),
-  );
+  const stopRequested = new Promise(onTermination);
   const { POSTGRES_PORT, POSTGRES_DATA_DIR } = process.env;
   const dataDir = resolve(POSTGRES_DATA_DIR || defaultDataDir);
   const server = await startPostgres({

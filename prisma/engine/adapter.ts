@@ -101,6 +101,7 @@ async function executeScript(pool: pg.Pool, script: string): Promise<void> {
       kind: 'postgres',
       // The engine would replace the message of a code that it knows by a shorter one.
       code: 'N/A',
+      ...(code === undefined ? {} : { originalCode: code }),
       severity: severity ?? 'ERROR',
       message: `${message} (SQLSTATE ${code})${line}`,
       detail,

@@ -5,6 +5,7 @@ import { toMigrationList } from '../engine/list.ts';
 import type { ServiceFolder } from '../services.ts';
 import { MigrationError } from './error.ts';
 import type { Migration } from './history.ts';
+import { healInterruptions } from './interruption.ts';
 
 /** Prisma's own number for the PostgreSQL advisory lock that lets one process migrate a database at a time. */
 const advisoryLock = 72707369;
@@ -28,7 +29,11 @@ export async function applyMigrations(application: Application): Promise<string[
   const { databaseUrl, lockTimeoutMs, migrations } = application;
   const { service, schemaFile, migrationsDir } = application.folder;
   const migrationsList = await toMigrationList(migrationsDir, migrations);
-  const prepare = (session: SqlDriverAdapter) => waitForLock(session, service, lockTimeoutMs);
+  const scripts = new Set(migrations.map(({ sql }) => sql));
+  const prepare = async (session: SqlDriverAdapter) => {
+    await waitForLock(session, service, lockTimeoutMs);
+    await healInterruptions(session, scripts);
+  };
   try {
     return await withSchemaEngine({ databaseUrl, schemaFile, prepare }, async engine => {
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
@@ -38,6 +43,14 @@ export async function applyMigrations(application: Application): Promise<string[
     if (!(error instanceof SchemaEngineError)) {
       throw error;
     }
+    const unfinished = /^The `(\S+)` migration started at .*$/m.exec(error.message);
+    if (unfinished)
+      throw new MigrationError(
+        'failed',
+        `${service} expected its migrations to be finished, but got one that was not. ${unfinished[0]}. Undo what it ` +
+          `left, and run 'npm run db:migrate -- resolve ${service} ${unfinished[1]}' to have it applied again`,
+        { cause: error },
+      );
     const subject = error.migration === undefined ? 'its migrations' : `migration ${error.migration}`;
     throw new MigrationError('failed', `${service} expected to apply ${subject}, but got: ${error.message}`, {
       cause: error,

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
@@ -201,10 +204,78 @@ describe('a deployment that cannot go on', () => {
     const error = await failure(deploy(service.folder, databaseUrl));
     expect(error.code).toBe('failed');
     expect(error.message).toContain('The `1_cups` migration started at');
+    expect(error.message).toContain("run 'npm run db:migrate -- resolve orders 1_cups'");
 
     await markRolledBack(service.folder, '1_cups', databaseUrl);
     expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'engine', applied: ['1_cups'] });
     expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+  });
+
+  describe('when a deployment is killed', () => {
+    /** Deploys in a process of its own, which is killed, with its session, while that sleeps in `pg_sleep(30)`. */
+    async function deployAndKill(): Promise<void> {
+      const program = `import { deploy } from ${JSON.stringify(join(import.meta.dirname, 'deploy.ts'))};
+        await deploy(${JSON.stringify(service.folder)}, ${JSON.stringify(databaseUrl)});`;
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+        stdio: 'ignore',
+      });
+      const sleeping = `FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+      await vi.waitFor(
+        async () => expect(await runSql(databaseUrl, `SELECT pid ${sleeping}`)).toHaveLength(1),
+        20_000,
+      );
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      await runSql(databaseUrl, `SELECT pg_terminate_backend(pid, 5000) ${sleeping}`);
+    }
+
+    beforeEach(async () => {
+      await service.writeMigration('1_cups', createCups);
+      await deploy(service.folder, databaseUrl);
+    });
+
+    test('within the script, the next one applies it again', async () => {
+      await service.writeMigration('2_size', `${addSize}SELECT pg_sleep(30); -- no end of line`);
+      await deployAndKill();
+      await service.writeMigration('2_size', addSize);
+      expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'engine', applied: ['2_size'] });
+      expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+    });
+
+    test('after the script took effect, the next one finds it applied', async () => {
+      await runSql(
+        databaseUrl,
+        `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END';
+         CREATE TRIGGER wait BEFORE UPDATE OF applied_steps_count ON _prisma_migrations FOR EACH ROW EXECUTE FUNCTION wait()`,
+      );
+      await service.writeMigration('2_size', addSize);
+      await deployAndKill();
+      expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+      expect(await runSql(databaseUrl, 'SELECT size FROM cups')).toEqual([]);
+    });
+
+    test('within a script that commits by itself, it counts as failed', async () => {
+      await service.writeMigration('2_size', `BEGIN; ${addSize} COMMIT; SELECT pg_sleep(30);`);
+      await deployAndKill();
+      const error = await failure(deploy(service.folder, databaseUrl));
+      expect(error.code).toBe('failed');
+      expect(error.message).toContain('The `2_size` migration started at');
+    });
+  });
+
+  test('applies a statement that no transaction may run', async () => {
+    await service.writeMigration('1_cups', createCups);
+    await service.writeMigration('2_index', 'CREATE INDEX CONCURRENTLY cups_id ON cups (id);\n');
+    expect(await deploy(service.folder, databaseUrl)).toEqual({
+      path: 'engine',
+      applied: ['1_cups', '2_index'],
+    });
+    expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+    expect(await runSql(databaseUrl, 'SELECT logs FROM _prisma_migrations')).toEqual([
+      { logs: null },
+      { logs: null },
+    ]);
   });
 
   test('gives up when another process migrates the database for too long', async () => {

@@ -46,8 +46,11 @@ describe('npm start and npm run demo', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  function run(script: string, args: readonly string[] = [], env: Record<string, string> = {}) {
-    const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  const run = (script: string, args: readonly string[] = [], env: Record<string, string> = {}) =>
+    runProgram(process.execPath, ['--import', 'tsx', script, ...args], env);
+
+  function runProgram(program: string, args: readonly string[], env: Record<string, string> = {}) {
+    const child = spawn(program, args, {
       cwd: rootDir,
       env: { ...process.env, ...freePorts, PORTICO_DATA_DIR: dataDir, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -149,17 +152,58 @@ describe('npm start and npm run demo', () => {
     });
   });
 
+  const portsOf = ({ output }: ReturnType<typeof run>) =>
+    [...output().matchAll(/127\.0\.0\.1:(\d+) /g)].map(([, port]) => Number(port));
+
   test('another start finds its data again, and one that is killed leaves no process behind either', async () => {
-    const start = run('dev/main.ts', [], { PORTICO_DATA_DIR: dataDir });
+    const start = run('dev/main.ts');
     await isUp(start);
     expect(await ordersOfDemo(start)).toBe(6);
-    const ports = [...start.output().matchAll(/127\.0\.0\.1:(\d+) /g)].map(([, port]) => Number(port));
+    const ports = portsOf(start);
     expect(ports.length).toBeGreaterThanOrEqual(8);
 
     start.child.kill('SIGKILL');
 
     await expect.poll(() => openPortsOf(ports), { timeout: 15_000 }).toEqual([]);
   });
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
+    'everything ends when npm gets %s, and the orders are there at the next start',
+    async signal => {
+      const start = runProgram('npm', ['start']);
+      await isUp(start);
+      expect(await ordersOfDemo(start)).toBe(6);
+      const ports = portsOf(start);
+      expect(ports.length).toBeGreaterThanOrEqual(8);
+      const allOutput = once(start.child, 'close');
+
+      start.child.kill(signal);
+
+      await expect.poll(() => openPortsOf(ports), { timeout: 15_000 }).toEqual([]);
+      await allOutput;
+      expect(start.output()).toContain('Everything has stopped');
+    },
+  );
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'a start that gets %s before it is up leaves nothing behind, and the next one starts',
+    async signal => {
+      const dir = await makeDataDir();
+      onTestFinished(() => rm(dir, { recursive: true, force: true }));
+      const first = run('dev/main.ts', [], { PORTICO_DATA_DIR: dir });
+      await expect.poll(first.output, { timeout: 30_000 }).toContain('✔ postgres');
+      const ports = portsOf(first);
+      first.child.kill(signal);
+      await first.ended;
+      await expect.poll(() => openPortsOf(ports), { timeout: 15_000 }).toEqual([]);
+      if (signal === 'SIGTERM') expect(first.output()).toContain('Stopped by SIGTERM');
+
+      const second = run('dev/main.ts', [], { PORTICO_DATA_DIR: dir });
+      await isUp(second);
+      second.child.kill('SIGTERM');
+      expect(await second.ended, second.output()).toBe(0);
+    },
+  );
 
   test('a fresh start has no data of those before', async () => {
     const start = run('dev/main.ts', ['--fresh']);
