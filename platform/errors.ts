@@ -27,6 +27,7 @@ export const errorKinds = {
   SUBGRAPH_UNAVAILABLE: { httpStatus: 503, retryable: true },
   SUBGRAPH_TIMEOUT: { httpStatus: 504, retryable: true },
   SUBGRAPH_ERROR: { httpStatus: 502, retryable: false },
+  SUBSCRIPTIONS_UNSUPPORTED: { httpStatus: 502, retryable: false },
   SUBGRAPH_INVALID_VALUE: { httpStatus: 502, retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 

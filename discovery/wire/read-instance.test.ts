@@ -155,7 +155,8 @@ describe('Metadata', () => {
       'management.port': '8080',
     });
     for (const path of ['@evil.example/', '//evil.example/', 'graphql', '/a?b', '/a b', '/\\evil'])
-      expect(() => readMetadata({ 'graphql.path': path })).toThrow(/metadata.graphql.path expected a path/);
+      for (const key of ['graphql.path', 'graphql.subscriptions.path'])
+        expect(() => readMetadata({ [key]: path })).toThrow(`metadata.${key} expected a path`);
     for (const port of ['0', '65536', '80@evil.example'])
       expect(() => readMetadata({ 'management.port': port })).toThrow(/metadata.management.port/);
   });

@@ -1,5 +1,5 @@
 import { PorticoError } from '../../platform/errors.ts';
-import { metadataKeys } from '../../platform/registry/instance.ts';
+import { metadataKeys, misleadingPath } from '../../platform/registry/instance.ts';
 import {
   type CarriedField,
   carriedFields,
@@ -132,10 +132,9 @@ function readLease(wire: WireObject): { renewalIntervalMs: number; durationMs: n
 /** Reads an instance's metadata; what callers build URLs from is held to what a URL's part may be. */
 export function readMetadata(value: unknown): Record<string, string> {
   const metadata = readEntries(value, 'metadata');
-  const { graphqlPath, managementPort } = metadataKeys;
-  const path = metadata[graphqlPath];
-  if (path && !/^\/(?!\/)[\w.~%+:/-]*$/.test(path))
-    refuse(`metadata.${graphqlPath}`, 'a path that begins with one /', path);
+  const { managementPort } = metadataKeys;
+  const path = misleadingPath(metadata);
+  if (path) refuse(`metadata.${path.key}`, 'a path that begins with one /', path.value);
   readInteger(metadata[managementPort], `metadata.${managementPort}`, { min: 1, max: 65_535 });
   return metadata;
 }

@@ -1,4 +1,4 @@
-import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Consecutive failures that take an instance out of use. */
@@ -21,6 +21,10 @@ export class Endpoint {
   /** The parts of the address. */
   readonly origin: string;
   readonly path: string;
+  /** Address of its subscriptions, over HTTP. */
+  readonly subscriptionsUrl: string;
+  /** Protocol that it registered for them. */
+  readonly subscriptionsProtocol: string | undefined;
   /** Requests that it has not answered yet. */
   outstanding = 0;
   #state: EndpointState = { kind: 'in', failures: 0 };
@@ -33,6 +37,9 @@ export class Endpoint {
     const { origin, pathname, search } = new URL(this.url);
     this.origin = origin;
     this.path = pathname + search;
+    const { metadata } = instance;
+    this.subscriptionsUrl = new URL(metadata[metadataKeys.subscriptionsPath] || this.url, this.url).href;
+    this.subscriptionsProtocol = metadata[metadataKeys.subscriptionsProtocol] || undefined;
     this.#now = now;
   }
 

@@ -9,6 +9,7 @@ import { describeInstance } from '../testing/instances.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
 import type { UpstreamSink } from './upstream.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
+import { webSocketProtocols } from './websocket-protocols.ts';
 
 const query = 'subscription { ticked }';
 
@@ -57,7 +58,12 @@ describe('a connection to an instance', () => {
     const onClosed = vi.fn<() => void>();
     const { port } = server.address() as AddressInfo;
     const endpoint = new Endpoint('prices', describeInstance({ port }));
-    const connection = new UpstreamConnection({ endpoint, onClosed, log: silentLog });
+    const connection = new UpstreamConnection({
+      endpoint,
+      protocols: webSocketProtocols,
+      onClosed,
+      log: silentLog,
+    });
     const sink = createSink();
     const subscription = connection.add(sink);
     void connection.settled.then(() => connection.start(subscription, { query }));

@@ -1,28 +1,24 @@
-import { GraphQLError } from 'graphql';
-import {
-  GRAPHQL_TRANSPORT_WS_PROTOCOL,
-  type Message,
-  MessageType,
-  parseMessage,
-  type SubscribePayload,
-  stringifyMessage,
-} from 'graphql-ws';
+import type { IncomingMessage } from 'node:http';
+import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Logger } from '../../platform/log.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
-import type { SubgraphEvent } from './subscription-plan.ts';
 import type { Upstream, UpstreamSink } from './upstream.ts';
+import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './upstream-results.ts';
+import { type InstanceMessage, type WebSocketProtocol, webSocketProtocols } from './websocket-protocols.ts';
 
 /** How long a connection without a subscription is kept, in ms. */
 const idleMs = 10_000;
 /** How often a connection is tried, and how long it may take to answer, in ms. */
 const keepAliveMs = 5_000;
 const connectTimeoutMs = 2_000;
-/** Largest event that a subgraph may send, in bytes. */
-const maxEventBytes = 16 * 1024 * 1024;
+/** Codes with which servers close a connection whose protocol they do not speak. */
+const protocolCloseCodes: ReadonlySet<number> = new Set([1002, 4406]);
 
 interface ConnectionOptions {
   readonly endpoint: Endpoint;
+  /** Protocols that are offered; the instance chooses. */
+  readonly protocols: readonly WebSocketProtocol[];
   /** The connection is gone; its subscriptions are told after that. */
   readonly onClosed: () => void;
   readonly log: Logger;
@@ -48,17 +44,20 @@ class ConnectedSubscription implements Upstream {
 }
 
 /**
- * A WebSocket to an instance of a subgraph, with all subscriptions that are open there, over graphql-transport-ws
- * (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md). It holds a few hundred bytes for each, where
- * graphql-ws's own client holds some kilobytes.
+ * A WebSocket to an instance of a subgraph, with all subscriptions that are open there. It holds a few hundred bytes for
+ * each, where graphql-ws's own client holds some kilobytes.
  */
 export class UpstreamConnection {
-  /** Resolves when the instance has taken the connection, or never will. */
-  readonly settled: Promise<void>;
+  /**
+   * Resolves when the instance has taken the connection, or never will: with an error when it speaks none of the protocols.
+   * Its subscriptions are not told of that; whoever waits for this does what there is to do.
+   */
+  readonly settled: Promise<ProtocolError | undefined>;
   readonly #options: ConnectionOptions;
   readonly #socket: WebSocket;
   readonly #subscriptions = new Map<number, ConnectedSubscription>();
-  #settle = () => {};
+  #settle: (fault?: ProtocolError) => void = () => {};
+  #protocol: WebSocketProtocol = webSocketProtocols[0] as WebSocketProtocol;
   #isReady = false;
   #lastId = 0;
   #awaitsPong = false;
@@ -72,16 +71,25 @@ export class UpstreamConnection {
     this.settled = new Promise(resolve => {
       this.#settle = resolve;
     });
-    this.#socket = new WebSocket(options.endpoint.url.replace(/^http/, 'ws'), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
+    const { endpoint, protocols } = options;
+    const names = protocols.map(({ name }) => name);
+    this.#socket = new WebSocket(endpoint.subscriptionsUrl.replace(/^http/, 'ws'), names, {
       handshakeTimeout: connectTimeoutMs,
       maxPayload: maxEventBytes,
     });
+    this.#socket.on('unexpected-response', (_request, response) => this.#refuse(response));
     this.#socket.on('open', () => {
-      this.#send({ type: MessageType.ConnectionInit });
+      this.#protocol = protocols.find(({ name }) => name === this.#socket.protocol) ?? this.#protocol;
+      this.#send(this.#protocol.init);
       this.#watch = setTimeout(() => this.#giveUp('did not acknowledge a connection'), connectTimeoutMs);
     });
     this.#socket.on('message', data => this.#read((data as Buffer).toString()));
+    this.#socket.on('pong', () => {
+      this.#awaitsPong = false;
+    });
     this.#socket.on('error', error => {
+      // What `ws` says of an answer to the handshake that names another protocol than those that were offered, or none.
+      if (/subprotocol/.test(error.message)) this.#fault ??= this.#protocolError(error.message);
       this.#fault ??= error;
     });
     this.#socket.on('close', (code, reason) => this.#closed(code, String(reason)));
@@ -111,13 +119,13 @@ export class UpstreamConnection {
     if (!this.#isReady || !this.#subscriptions.has(subscription.id)) return;
     subscription.begun = true;
     subscription.sink.opened();
-    this.#send({ type: MessageType.Subscribe, id: String(subscription.id), payload });
+    this.#send(this.#protocol.start(String(subscription.id), payload));
   }
 
   /** Closes one subscription, of which nothing more is to come. @returns whether it was open */
   remove({ id, begun }: ConnectedSubscription): boolean {
     if (!this.#forget(id)) return false;
-    if (begun) this.#send({ type: MessageType.Complete, id: String(id) });
+    if (begun) this.#send(this.#protocol.stop(String(id)));
     return true;
   }
 
@@ -131,43 +139,58 @@ export class UpstreamConnection {
     return true;
   }
 
+  /** The instance answers the handshake with no WebSocket. */
+  #refuse({ statusCode, headers }: IncomingMessage): void {
+    const came = `status ${statusCode} and ${headers['content-type'] ?? 'no content type'}`;
+    const location = headers.location === undefined ? '' : `, which leads to ${headers.location}`;
+    this.#fault = isUnwell(statusCode)
+      ? new Error(`The handshake was answered with ${came}`)
+      : this.#protocolError(`${came}${location}`);
+    this.#socket.terminate();
+  }
+
+  #protocolError(came: string): ProtocolError {
+    const { endpoint, protocols } = this.#options;
+    const names = protocols.map(({ name }) => name).join(' and ');
+    return new ProtocolError(`${names} at ${endpoint.subscriptionsUrl}: ${came}`);
+  }
+
   #read(text: string): void {
     try {
-      this.#handle(parseMessage(text));
+      this.#handle(this.#protocol.read(text));
     } catch (error) {
       this.#fault = error;
       this.#socket.terminate();
     }
   }
 
-  #handle(message: Message): void {
-    switch (message.type) {
-      case MessageType.ConnectionAck:
+  #handle(message: InstanceMessage): void {
+    switch (message.kind) {
+      case 'acknowledged':
         this.#taken();
         return;
-      case MessageType.Ping:
-        this.#send({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
+      case 'rejected':
+        this.#giveUp(`does not take a connection: ${message.reason}`);
         return;
-      case MessageType.Pong:
+      case 'ping':
+        this.#send(message.answer);
+        return;
+      case 'pong':
         this.#awaitsPong = false;
         return;
-      case MessageType.Next: {
-        const { payload } = message;
+      case 'event': {
         const sink = this.#subscriptions.get(Number(message.id))?.sink;
-        const cursor = payload.extensions?.['cursor'];
-        const isStart = !('data' in payload) && !payload.errors && typeof cursor === 'string';
-        if (isStart) sink?.start(cursor);
-        else sink?.event(payload as SubgraphEvent);
+        if (sink) passEvent(message.event, sink);
         return;
       }
-      case MessageType.Error:
-        this.#take(message.id)?.refused(refusalOf(this.#options.endpoint.subgraph, message.payload));
+      case 'refused':
+        this.#take(message.id)?.refused(refusalOf(this.#options.endpoint.subgraph, message.errors));
         return;
-      case MessageType.Complete:
+      case 'completed':
         this.#take(message.id)?.completed();
         return;
-      default:
-        throw new Error(`A subgraph expected to send what a client may get, but sent '${message.type}'`);
+      case 'idle':
+        return;
     }
   }
 
@@ -186,7 +209,8 @@ export class UpstreamConnection {
     this.#watch = setInterval(() => {
       if (this.#awaitsPong) return this.#giveUp('no longer answers');
       this.#awaitsPong = true;
-      this.#send({ type: MessageType.Ping });
+      if (this.#protocol.ping === undefined) this.#socket.ping();
+      else this.#send(this.#protocol.ping);
     }, keepAliveMs);
   }
 
@@ -201,7 +225,14 @@ export class UpstreamConnection {
     const { endpoint, onClosed, log } = this.#options;
     const subscriptions = [...this.#subscriptions.values()];
     this.#subscriptions.clear();
+    if (!this.#isReady && protocolCloseCodes.has(code))
+      this.#fault ??= this.#protocolError(`it was closed with ${code} ${reason}`);
     const cause = this.#fault ?? new Error(`The connection was closed with ${code} ${reason}`);
+    onClosed();
+    if (cause instanceof ProtocolError) {
+      this.#settle(cause);
+      return;
+    }
     if (subscriptions.length > 0)
       log.warn(
         {
@@ -214,19 +245,11 @@ export class UpstreamConnection {
       );
     // A connection that was never made says as much of the instance as a request that failed.
     if (!this.#isReady) endpoint.failed();
-    onClosed();
     this.#settle();
     for (const { sink, begun } of subscriptions) sink.lost({ begun, cause });
   }
 
-  #send(message: Message): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(stringifyMessage(message));
+  #send(message: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
   }
-}
-
-/** The first error of a subgraph that refused a subscription, as GraphQL has it. */
-function refusalOf(subgraph: string, [first]: readonly Partial<GraphQLError>[]): GraphQLError {
-  return new GraphQLError(first?.message ?? `The subgraph '${subgraph}' refused the subscription`, {
-    extensions: { ...first?.extensions, serviceName: subgraph },
-  });
 }

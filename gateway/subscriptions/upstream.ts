@@ -1,5 +1,6 @@
 import type { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
+import { Agent } from 'undici';
 import { callerHeader } from '../../platform/caller.ts';
 import { startCursorExtension } from '../../platform/graphql/start-cursor.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
@@ -8,8 +9,11 @@ import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
 import type { Instances } from '../routing/instances.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
+import { createInstanceProtocols } from './instance-protocols.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
+import type { ProtocolError } from './upstream-results.ts';
+import { openStream } from './upstream-stream.ts';
 
 /** A subscription of a subgraph to open. */
 export interface UpstreamSubscription {
@@ -55,15 +59,31 @@ export interface Upstreams extends Closable {
   subscribe(subscription: UpstreamSubscription, sink: UpstreamSink): Upstream;
 }
 
-/** Opens subgraphs' subscriptions over graphql-ws: one connection to an instance carries all that go there. */
+/** A subscription, and where it is opened. */
+interface Request {
+  readonly subscription: UpstreamSubscription;
+  readonly sink: UpstreamSink;
+  readonly endpoint: Endpoint;
+}
+
+/**
+ * Opens subgraphs' subscriptions by the protocol that an instance speaks: over a WebSocket, where one connection to an
+ * instance carries all that go there, or else over Server-Sent Events, where each has its own. The instance may say which
+ * in its metadata; otherwise the handshake of a WebSocket finds out, and a stream is tried where that is refused.
+ */
 export function createUpstreams({ instances, log }: { instances: Instances; log: Logger }): Upstreams {
   const connections = new Map<Endpoint, UpstreamConnection>();
+  const streams = new Set<{ readonly endpoint: Endpoint }>();
+  const protocolOf = createInstanceProtocols(log);
+  // A stream may be silent for as long as it likes.
+  const dispatcher = new Agent({ bodyTimeout: 0, connect: { timeout: 1_000 } });
 
   function connectionTo(endpoint: Endpoint): UpstreamConnection {
     const known = connections.get(endpoint);
     if (known?.isUsable) return known;
     const connection: UpstreamConnection = new UpstreamConnection({
       endpoint,
+      protocols: protocolOf(endpoint).offered,
       onClosed() {
         if (connections.get(endpoint) === connection) connections.delete(endpoint);
       },
@@ -73,27 +93,85 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
     return connection;
   }
 
+  function openStreamAt(
+    { subscription, sink, endpoint }: Request,
+    callerToken: string | undefined,
+    fault: ProtocolError | undefined,
+  ): Upstream {
+    const protocol = protocolOf(endpoint);
+    const entry = { endpoint };
+    streams.add(entry);
+    return openStream(
+      {
+        endpoint,
+        dispatcher,
+        payload: payloadOf(subscription, callerToken),
+        callerToken,
+        isKnownToStream: protocol.streams,
+        onOpened() {
+          protocol.streams = true;
+        },
+        onProtocolError(error) {
+          protocol.streams = false;
+          sink.refused(protocol.unsupported(fault ? [fault, error] : [error]));
+        },
+        onEnded: () => streams.delete(entry),
+        log,
+      },
+      sink,
+    );
+  }
+
+  function open(request: Request, token: Promise<string | undefined>): Upstream {
+    const { subscription, sink, endpoint } = request;
+    const protocol = protocolOf(endpoint);
+    const connection = protocol.streams ? undefined : connectionTo(endpoint);
+    const connected = connection?.add(sink);
+    let upstream: Upstream | undefined = connected;
+    let isOpen = true;
+
+    async function begin(fault: ProtocolError | undefined): Promise<void> {
+      try {
+        const callerToken = await token;
+        if (!isOpen) return;
+        if (connected && !fault) connection?.start(connected, payloadOf(subscription, callerToken));
+        else if (fault && !protocol.mayStream) sink.refused(protocol.unsupported([fault]));
+        else upstream = openStreamAt(request, callerToken, fault);
+      } catch (cause) {
+        // A connection that was lost meanwhile has told the sink so.
+        if (isOpen && (!connected || fault || connection?.remove(connected)))
+          sink.lost({ begun: false, cause });
+      }
+    }
+
+    token.catch(() => {});
+    void Promise.resolve(connection?.settled).then(begin);
+
+    return {
+      close() {
+        isOpen = false;
+        upstream?.close();
+      },
+    };
+  }
+
   return {
     count() {
       const counts = new Map<string, number>();
-      for (const [{ subgraph }, { size }] of connections)
-        counts.set(subgraph, (counts.get(subgraph) ?? 0) + size);
+      const add = ({ subgraph }: Endpoint, count: number) =>
+        counts.set(subgraph, (counts.get(subgraph) ?? 0) + count);
+      for (const [endpoint, { size }] of connections) add(endpoint, size);
+      for (const { endpoint } of streams) add(endpoint, 1);
       return counts;
     },
     subscribe(subscription, sink) {
       const { subgraph, serves, strict, caller } = subscription;
-      const connection = connectionTo(instances.pick(subgraph, { serves, strict }));
-      const upstream = connection.add(sink);
-      Promise.all([caller.token(), connection.settled]).then(
-        ([token]) => connection.start(upstream, payloadOf(subscription, token)),
-        cause => {
-          if (connection.remove(upstream)) sink.lost({ begun: false, cause });
-        },
-      );
-      return upstream;
+      const endpoint = instances.pick(subgraph, { serves, strict });
+      return open({ subscription, sink, endpoint }, caller.token());
     },
     close: closeOnce(async () => {
       for (const connection of connections.values()) connection.close();
+      await dispatcher.destroy();
     }),
   };
 }

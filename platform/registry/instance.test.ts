@@ -43,6 +43,13 @@ describe('the address that an instance names', () => {
     expect(takesRequests(instance)).toBe(false);
     expect(instance.addressFault).toContain(named);
   });
+
+  test('an instance whose subscriptions would lead elsewhere is asked by nobody', () => {
+    const metadata = { 'graphql.subscriptions.path': '@evil.example.com/' };
+    expect(parseInstance({ ...wire('stock'), metadata }).addressFault).toContain(
+      'graphql.subscriptions.path',
+    );
+  });
 });
 
 test.each([

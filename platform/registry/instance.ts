@@ -35,6 +35,10 @@ export const metadataKeys = {
   subgraph: 'subgraph',
   /** Path of its GraphQL endpoint, over HTTP and WebSocket. */
   graphqlPath: 'graphql.path',
+  /** Protocol of its subscriptions; unless it is given, the gateway finds out. */
+  subscriptionsProtocol: 'graphql.subscriptions.protocol',
+  /** Path of its subscriptions, where that is not the path of its GraphQL endpoint. */
+  subscriptionsPath: 'graphql.subscriptions.path',
   /** Hash of the SDL that it serves, see `hashOfSdl`. */
   schemaHash: 'schema.hash',
   /** Port of `/actuator/*`. */
@@ -71,7 +75,7 @@ export function parseInstance(wire: unknown): ServiceInstance {
 function readInstance(read: z.infer<typeof wireInstance>): ServiceInstance {
   const secure = isEnabled(read.securePort) && !isEnabled(read.port);
   const metadata = readMetadata(read.metadata ?? {});
-  const addressFault = addressFaultOf(read.hostName, metadata[metadataKeys.graphqlPath]);
+  const addressFault = addressFaultOf(read.hostName, metadata);
   return {
     id: read.instanceId ?? read.hostName,
     app: read.app.toUpperCase(),
@@ -113,13 +117,23 @@ function unreadableInstance(wire: unknown, error: z.ZodError): ServiceInstance {
  * URLs are built of what an instance says of itself, and get the caller's token. Our registry checks it; another Eureka
  * does not, and a path of `@example.com/` would lead elsewhere.
  */
-function addressFaultOf(host: string, path: string | undefined): string | undefined {
+function addressFaultOf(host: string, metadata: Readonly<Record<string, string>>): string | undefined {
   const url = `http://${host}/`;
   const isName = URL.canParse(url) && new URL(url).hostname === host.toLowerCase();
   if (isIP(host) === 0 && !isName)
     return `hostName expected a host name or an IP address, but got ${quote(host)}`;
-  if (path && !/^\/(?!\/)[\w.~%+:/-]*$/.test(path))
-    return `metadata.${metadataKeys.graphqlPath} expected a path that begins with one /, but got ${quote(path)}`;
+  const path = misleadingPath(metadata);
+  return path && `metadata.${path.key} expected a path that begins with one /, but got ${quote(path.value)}`;
+}
+
+/** The first entry of metadata that is to be a path of the instance, and is none; undefined when all are. */
+export function misleadingPath(
+  metadata: Readonly<Record<string, string>>,
+): { readonly key: string; readonly value: string } | undefined {
+  for (const key of [metadataKeys.graphqlPath, metadataKeys.subscriptionsPath]) {
+    const value = metadata[key];
+    if (value && !/^\/(?!\/)[\w.~%+:/-]*$/.test(value)) return { key, value };
+  }
   return undefined;
 }
 
