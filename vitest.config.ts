@@ -26,6 +26,8 @@ const scenarios = {
 export default defineConfig({
   test: {
     reporters: ['default', new CountReporter()],
+    // Unless it is told, Vitest leaves a core idle, which of two is half.
+    maxWorkers: '100%',
     projects: [
       {
         resolve,
