@@ -9,8 +9,8 @@ const phases = {
 };
 
 /**
- * Draws what the gateway says of the graph: `{ phase, since, subgraphs: { name, hash, contributes, sdl }[], faults }`,
- * of which everything but the phase may be missing.
+ * Draws what the gateway says of the graph: `{ phase, since, subgraphs: { name, hash, contributes, sdl }[], faults,
+ * ignored: { service, message }[] }`, of which everything but the phase may be missing.
  */
 export function renderGraph({ graph, gateway, error }, onSubgraph) {
   const card = byId('graph');
@@ -39,6 +39,9 @@ export function renderGraph({ graph, gateway, error }, onSubgraph) {
           make('code', {}, String(hash ?? '').slice(0, 10)),
         ),
       ),
+    ),
+    ...listOf(graph.ignored).map(({ service, message }) =>
+      make('p', { class: 'quiet small' }, `${service} is not part of it: ${message}`),
     ),
     make('p', { class: 'quiet small' }, `as ${gateway} tells`),
   );

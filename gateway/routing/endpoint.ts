@@ -12,17 +12,25 @@ type EndpointState =
   /** Out of use until a time; then it gets requests again, and one failure takes it out for twice as long. */
   | { readonly kind: 'ejected'; readonly untilMs: number; readonly ejections: number };
 
+/** An address, and its parts as requests take them. */
+export interface Address {
+  readonly url: string;
+  readonly origin: string;
+  readonly path: string;
+}
+
+/** Takes an address apart. */
+export function addressOf(url: string): Address {
+  const { origin, pathname, search } = new URL(url);
+  return { url, origin, path: pathname + search };
+}
+
 /** One instance of a subgraph, as requests are sent to it. */
 export class Endpoint {
   readonly id: string;
   readonly subgraph: string;
-  /** Address of its GraphQL endpoint, over HTTP. */
-  readonly url: string;
-  /** The parts of the address. */
-  readonly origin: string;
-  readonly path: string;
-  /** Address of its subscriptions, over HTTP. */
-  readonly subscriptionsUrl: string;
+  #address: Address;
+  readonly #subscriptionsPath: string | undefined;
   /** Protocol that it registered for them. */
   readonly subscriptionsProtocol: string | undefined;
   /** Requests that it has not answered yet. */
@@ -33,14 +41,27 @@ export class Endpoint {
   constructor(subgraph: string, instance: ServiceInstance, now: () => number = Date.now) {
     this.id = instance.id;
     this.subgraph = subgraph;
-    this.url = graphqlUrlOf(instance);
-    const { origin, pathname, search } = new URL(this.url);
-    this.origin = origin;
-    this.path = pathname + search;
     const { metadata } = instance;
-    this.subscriptionsUrl = new URL(metadata[metadataKeys.subscriptionsPath] || this.url, this.url).href;
+    this.#address = addressOf(graphqlUrlOf(instance));
+    this.#subscriptionsPath = metadata[metadataKeys.subscriptionsPath] || undefined;
     this.subscriptionsProtocol = metadata[metadataKeys.subscriptionsProtocol] || undefined;
     this.#now = now;
+  }
+
+  /** Where its GraphQL endpoint is, over HTTP. */
+  get address(): Address {
+    return this.#address;
+  }
+
+  /** Address of its subscriptions, over HTTP. */
+  get subscriptionsUrl(): string {
+    const { url } = this.#address;
+    return new URL(this.#subscriptionsPath ?? url, url).href;
+  }
+
+  /** Its GraphQL is served where redirects led, on the same host and port. */
+  movedTo(address: Address): void {
+    this.#address = address;
   }
 
   /** Whether it is out of use for its failures. */

@@ -127,8 +127,8 @@ describe('picking an instance', () => {
       instance('a:2'),
       instance('a:3', { metadata: { subgraph: '' } }),
     );
-    expect(instances.pick('catalogue', any).url).toBe('http://10.0.0.1:1/api/graphql');
-    expect(instances.pick('products', any).url).toBe('http://10.0.0.1:2/graphql');
+    expect(instances.pick('catalogue', any).address.url).toBe('http://10.0.0.1:1/api/graphql');
+    expect(instances.pick('products', any).address.url).toBe('http://10.0.0.1:2/graphql');
     expect(() => instances.pick('', any)).toThrow('No instance');
   });
 

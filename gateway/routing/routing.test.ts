@@ -42,6 +42,7 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
   const routing = createRouting(context, registry.view, () => ({
     versionOf: () => 'v1',
     isStrict: false,
+    following: undefined,
     graph: undefined,
   }));
   const client = routing.clientOf({ name: 'stock', hash: 'v1', sdl: '' });
@@ -172,6 +173,46 @@ describe('an answer that is no GraphQL result', () => {
         extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' },
       },
     ]);
+  });
+});
+
+describe('a redirect', () => {
+  const leadTo = async (to: string) => {
+    const paths: string[] = [];
+    const port = await serveInstance((request, response) => {
+      paths.push(`${request.method} ${request.url}`);
+      if (request.url === '/graphql') response.writeHead(307, { location: to }).end();
+      else if (request.url === '/login') response.end('<h1>Who are you?</h1>');
+      else answerWith(response, 200, { data: { count: 3 } });
+    });
+    return { paths, ...(await routeTo([describeInstance({ port })])) };
+  };
+
+  test('to the same host and port is followed, and not asked for again', async () => {
+    const { ask, paths } = await leadTo('/graphql/');
+    expect(await ask('mutation { take }')).toEqual({ data: { count: 3 } });
+    expect(await ask()).toEqual({ data: { count: 3 } });
+    expect(paths).toEqual(['POST /graphql', 'POST /graphql/', 'POST /graphql/']);
+  });
+
+  test('to what is no GraphQL is followed each time', async () => {
+    const { ask, paths } = await leadTo('/login');
+    for (const _time of [1, 2])
+      expect((await ask()).errors?.[0]?.message).toContain(
+        'answered with no GraphQL result, but with status 200',
+      );
+    expect(paths).toEqual(['POST /graphql', 'POST /login', 'POST /graphql', 'POST /login']);
+  });
+
+  test('without an end is given up', async () => {
+    let count = 0;
+    const port = await serveInstance((_request, response) => {
+      count += 1;
+      response.writeHead(307, { location: `/graphql/${count}` }).end();
+    });
+    const { ask } = await routeTo([describeInstance({ port })]);
+    expect((await ask()).errors?.[0]?.message).toContain('with a redirect, status 307');
+    expect(count).toBe(4);
   });
 });
 

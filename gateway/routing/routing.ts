@@ -23,7 +23,7 @@ export interface Routing {
 }
 
 /** What the routing asks the supergraph, which is made after it. */
-type Versions = Pick<Supergraph, 'versionOf' | 'isStrict' | 'graph'>;
+type Versions = Pick<Supergraph, 'versionOf' | 'isStrict' | 'following' | 'graph'>;
 
 /** Sets the routing up: instances from the registry, one breaker a subgraph, one budget of retries for all. */
 export function createRouting(
@@ -92,6 +92,7 @@ export function createRouting(
           isStrict: () =>
             versions().isStrict &&
             (versions().graph?.subgraphs.some(each => each.name === name && each.hash === hash) ?? false),
+          graphFollows: () => versions().following,
           maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
           maxResponseBytes: config.SUBGRAPH_MAX_RESPONSE_BYTES,
           acceptEncoding: config.SUBGRAPH_ACCEPT_ENCODING,

@@ -1,16 +1,17 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Dispatcher, errors } from 'undici';
 import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
+import { redirectWithin } from '../../platform/redirect.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
 import type { OperationContext } from '../operation-context.ts';
-import type { Endpoint } from './endpoint.ts';
-import { exchange } from './exchange.ts';
+import { type Address, addressOf, type Endpoint } from './endpoint.ts';
+import { type ExchangeResponse, exchange } from './exchange.ts';
 import type { Instances } from './instances.ts';
 
 /** Where fetches of one subgraph in one graph go. */
@@ -20,6 +21,8 @@ export interface FetchTarget {
   readonly serves: (instance: ServiceInstance) => boolean;
   /** Whether only instances that serve the composed schema may be asked. */
   readonly isStrict: () => boolean;
+  /** Resolves when the graph has followed what the registry said last; undefined when it has. */
+  readonly graphFollows: () => Promise<void> | undefined;
   /** Most fetches of the subgraph at once. */
   readonly maxConcurrent: number;
   /** Largest answer in bytes, also when it was compressed. */
@@ -57,6 +60,11 @@ interface FetcherOptions {
   readonly count: (event: 'retry' | 'ejection', subgraph: string) => void;
 }
 
+/** How long a fetch without an instance waits for the graph to follow the registry, in ms. */
+const maxFollowMs = 2_000;
+/** Redirects of one fetch that are followed. */
+const maxRedirects = 3;
+
 /** Makes the fetcher that all subgraphs share. */
 export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher {
   const { instances, retries, log, count } = options;
@@ -71,7 +79,6 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     endpoint.outstanding += 1;
     try {
       const token = await context.caller.token();
-      const { origin, path } = endpoint;
       const given: Record<string, string> = {
         ...context.headers.request,
         'content-type': 'application/json',
@@ -79,12 +86,15 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       };
       if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
       if (token !== undefined) given[callerHeader] = token;
-      const { status, headers, text } = await exchange(
-        { origin, path, headers: given, body },
-        { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes },
-      ).catch(refuseTooLarge(endpoint, maxResponseBytes));
-      const parsed = readAnswer(endpoint, { status, headers, text });
-      context.headers.collect(headers);
+      const options = { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes };
+      const { address, answer } = await follow(endpoint.address, ({ origin, path }) =>
+        exchange({ origin, path, headers: given, body }, options).catch(
+          refuseTooLarge(endpoint, maxResponseBytes),
+        ),
+      );
+      const parsed = readAnswer(endpoint, answer);
+      context.headers.collect(answer.headers);
+      if (address !== endpoint.address) endpoint.movedTo(address);
       endpoint.succeeded();
       return parsed;
     } catch (error) {
@@ -107,6 +117,21 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     );
   }
 
+  /**
+   * Picks an instance. When the last one of the version that the graph was composed with has gone, and others are there,
+   * the graph is about to be composed with another version, and the fetch waits to go to an instance of that one.
+   */
+  async function pickWhenFollowed({
+    subgraph,
+    serves,
+    isStrict,
+    graphFollows,
+  }: FetchTarget): Promise<Endpoint> {
+    const followed = instances.find(subgraph, { serves, strict: false }) && graphFollows();
+    if (followed) await Promise.race([followed, delay(maxFollowMs, undefined, { ref: false })]);
+    return instances.pick(subgraph, { serves, strict: isStrict() });
+  }
+
   async function fetchWithRetries(
     target: FetchTarget,
     fetch: SubgraphFetch,
@@ -115,7 +140,8 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     const { subgraph, serves, isStrict } = target;
     const tried = new Set<Endpoint>();
     retries.request();
-    let endpoint = instances.pick(subgraph, { serves, strict: isStrict() });
+    let endpoint =
+      instances.find(subgraph, { serves, strict: isStrict() }) ?? (await pickWhenFollowed(target));
     for (;;) {
       try {
         return await send(endpoint, target, fetch, deadline);
@@ -164,16 +190,10 @@ export class UnwellSubgraphError extends PorticoError {
   }
 }
 
-interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
 /** Characters of an answer that is no GraphQL result that are logged. */
 const loggedCharacters = 200;
 
-function readAnswer({ subgraph }: Endpoint, { status, headers, text }: HttpAnswer): GraphqlAnswer {
+function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ExchangeResponse): GraphqlAnswer {
   let answer: GraphqlAnswer;
   try {
     answer = readGraphqlAnswer(text);
@@ -208,6 +228,21 @@ function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (caus
       { cause, details: { subgraph } },
     );
   };
+}
+
+/** Asks at an address, and where it leads on the same host and port: what redirects has not run the operation. */
+async function follow(
+  first: Address,
+  ask: (address: Address) => Promise<ExchangeResponse>,
+): Promise<{ readonly address: Address; readonly answer: ExchangeResponse }> {
+  let address = first;
+  for (let redirects = 0; ; redirects++) {
+    const answer = await ask(address);
+    const next =
+      redirects < maxRedirects && redirectWithin(address.url, answer.status, answer.headers.location);
+    if (!next) return { address, answer };
+    address = addressOf(next);
+  }
 }
 
 /** Whether the connection broke before the answer came. */

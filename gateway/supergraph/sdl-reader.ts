@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import { BoundedMap } from '../../platform/bounded-map.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Subgraph } from './compose.ts';
@@ -61,12 +62,16 @@ interface Reading {
 /** How long the answers of instances are waited for, in ms; most take a few. */
 const patienceMs = 250;
 const firstRetryMs = 500;
+/** Instances of which it is remembered what they served. */
+const maxRemembered = 10_000;
 const maxRetryMs = 30_000;
 
 /** Makes the reader. Versions are told apart by the `schema.hash` that an instance registers, or else by their SDL. */
 export function createSdlReader(options: SdlReaderOptions): SdlReader {
   const { agent, signal, pollIntervalMs, servedSdlOf, onLateRead } = options;
   const readingByKey = new Map<string, Reading>();
+  // By name, id and address: what an instance without a hash served before it registered anew.
+  const servedByInstance = new BoundedMap<string, NonNullable<Reading['known']>>(maxRemembered);
 
   async function fetchFromAny(instances: readonly ServiceInstance[]) {
     const failures: string[] = [];
@@ -85,6 +90,8 @@ export function createSdlReader(options: SdlReaderOptions): SdlReader {
     try {
       const read = await fetchFromAny(instances);
       reading.known = { sdl: read.sdl, hash: hash ?? read.hash };
+      if (hash === undefined)
+        for (const instance of instances) servedByInstance.set(placeOf(instance), reading.known);
       reading.failure = undefined;
       reading.retryDelayMs = firstRetryMs;
       reading.nextMs = Date.now() + pollIntervalMs;
@@ -93,6 +100,12 @@ export function createSdlReader(options: SdlReaderOptions): SdlReader {
       reading.nextMs = Date.now() + reading.retryDelayMs;
       reading.retryDelayMs = Math.min(reading.retryDelayMs * 2, maxRetryMs);
     }
+  }
+
+  /** What a source serves, as far as that is known; of an instance that has just registered anew, what it served before. */
+  function knownOf({ key, hash, instances: [first] }: Source): Reading['known'] {
+    const { known } = readingByKey.get(key) ?? newReading();
+    return known ?? (hash === undefined && first ? servedByInstance.get(placeOf(first)) : undefined);
   }
 
   /** Starts to read each source whose time has come, and forgets the sources that are not there. */
@@ -109,9 +122,11 @@ export function createSdlReader(options: SdlReaderOptions): SdlReader {
   function offerOf(name: string, instances: readonly ServiceInstance[]): Offer {
     const versions: Subgraph[] = [];
     const failures: string[] = [];
-    for (const { key, hash } of sourcesOf(name, instances)) {
+    for (const source of sourcesOf(name, instances)) {
+      const { key, hash } = source;
       const servedSdl = hash === undefined ? undefined : servedSdlOf(name, hash);
-      const { known, failure } = readingByKey.get(key) ?? newReading();
+      const known = knownOf(source);
+      const { failure } = readingByKey.get(key) ?? newReading();
       const version = hash !== undefined && servedSdl !== undefined ? { hash, sdl: servedSdl } : known;
       if (version && !versions.some(each => each.hash === version.hash)) versions.push({ name, ...version });
       if (!version && failure !== undefined) failures.push(failure);
@@ -140,7 +155,9 @@ export function createSdlReader(options: SdlReaderOptions): SdlReader {
     },
     versionOf(instance) {
       const hash = hashIn(instance);
-      return hash ?? readingByKey.get(keyOf(subgraphNameOf(instance), instance))?.known?.hash;
+      if (hash !== undefined) return hash;
+      const key = keyOf(subgraphNameOf(instance), instance);
+      return knownOf({ key, hash, instances: [instance] })?.hash;
     },
     get nextReadMs() {
       return Math.min(...[...readingByKey.values()].map(({ nextMs }) => nextMs));
@@ -169,6 +186,12 @@ function keyOf(name: string, instance: ServiceInstance): string {
   const { app, id, lastDirtyTimestampMs } = instance;
   const hash = hashIn(instance);
   return hash === undefined ? `${name}/${app}/${id} ${lastDirtyTimestampMs}` : `${name}/#${hash}`;
+}
+
+/** What stays the same when an instance registers anew. */
+function placeOf(instance: ServiceInstance): string {
+  const { app, id, host, port } = instance;
+  return `${subgraphNameOf(instance)}/${app}/${id} ${host}:${port}`;
 }
 
 function hashIn({ metadata }: ServiceInstance): string | undefined {

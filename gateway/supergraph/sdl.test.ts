@@ -26,9 +26,14 @@ test.each<[string, RequestListener, string]>([
     "it answered with status 200 and no content type, and no SDL. Register the path that GraphQL is served at as 'graphql.path', which is /graphql now",
   ],
   [
-    'a redirect, as Starlette does',
-    (_request, response) => void response.writeHead(307, { location: '/graphql/' }).end(),
-    "it redirects to /graphql/ (status 307). Register the path that GraphQL is served at as 'graphql.path', which is /graphql now",
+    'a redirect to elsewhere',
+    (_request, response) => void response.writeHead(307, { location: 'http://10.1.2.3/graphql/' }).end(),
+    "it redirects to http://10.1.2.3/graphql/ (status 307). Register the path that GraphQL is served at as 'graphql.path', which is /graphql now",
+  ],
+  [
+    'redirects without an end',
+    ({ url }, response) => void response.writeHead(307, { location: `${url}/` }).end(),
+    "it redirects to /graphql//// (status 307). Register the path that GraphQL is served at as 'graphql.path', which is /graphql now",
   ],
   [
     'a refusal',
@@ -53,6 +58,14 @@ test.each<[string, RequestListener, string]>([
     expect(message.replace(where, '')).toBe(said);
   },
 );
+
+test('a redirect to the same host and port, as Starlette answers, is followed', async () => {
+  const listener: RequestListener = ({ url, method }, response) =>
+    url === '/graphql'
+      ? void response.writeHead(307, { location: '/graphql/' }).end()
+      : void response.end(JSON.stringify({ data: { _service: { sdl: `# ${method} ${url}` } } }));
+  expect((await read(listener)).sdl).toBe('# POST /graphql/');
+});
 
 test('an instance that serves GraphQL elsewhere is read there', async () => {
   const listener: RequestListener = ({ url }, response) =>

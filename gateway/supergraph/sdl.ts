@@ -2,12 +2,14 @@ import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
+import { redirectWithin } from '../../platform/redirect.ts';
 import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Largest SDL that is read, in bytes. */
 const maxSdlBytes = 16 * 1024 * 1024;
 const timeoutMs = 5_000;
+const maxRedirects = 3;
 
 const answerSchema = z.object({
   data: z.object({ _service: z.object({ sdl: z.string().min(1) }) }),
@@ -31,14 +33,9 @@ export async function fetchSdl(
   { agent, signal }: { agent: Dispatcher; signal: AbortSignal },
 ): Promise<{ sdl: string; hash: string }> {
   const url = graphqlUrlOf(instance);
+  const ends = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
-    const response = await request(url, {
-      dispatcher: agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({ query: '{ _service { sdl } }' }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    });
+    const response = await ask(url, agent, ends);
     const answer = parseJson(await readBounded(response.body));
     const found = answerSchema.safeParse(answer);
     if (!found.success) throw new Error(describeFault(instance, response, answer));
@@ -51,6 +48,24 @@ export async function fetchSdl(
         cause,
       },
     );
+  }
+}
+
+/** Asks at an address, or where it leads on the same host and port. */
+async function ask(url: string, agent: Dispatcher, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  let at = url;
+  for (let redirects = 0; ; redirects++) {
+    const response = await request(at, {
+      dispatcher: agent,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ query: '{ _service { sdl } }' }),
+      signal,
+    });
+    const next = redirectWithin(at, response.statusCode, response.headers['location']);
+    if (next === undefined || redirects === maxRedirects) return response;
+    await response.body.dump();
+    at = next;
   }
 }
 

@@ -3,11 +3,12 @@ import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { adopt, type Candidate } from './adoption.ts';
 import { createAlarm } from './alarm.ts';
 import type { Subgraph } from './compose.ts';
 import { followDepartures } from './departures.ts';
+import { Following } from './following.ts';
 import type { Graph } from './graph.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
 import type { Launcher } from './launcher.ts';
@@ -36,6 +37,8 @@ export interface Supergraph extends Closable {
   versionOf(instance: ServiceInstance): string | undefined;
   /** Whether only instances that serve the versions of the graph that is served may be asked. */
   readonly isStrict: boolean;
+  /** Resolves when the graph has followed what the registry said last; undefined when it has. */
+  readonly following: Promise<void> | undefined;
   /** Serves an earlier launch again, and stays with it. @throws PorticoError NOT_FOUND, or CONFLICT when it does not compose */
   rollBack(launchId: number): Promise<Launch>;
   /** Follows the registry again after {@link rollBack}. */
@@ -87,9 +90,10 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   let state: SupergraphState = { phase: 'waiting' };
   let faults = noFaults;
   let reconciled = false;
+  const following = new Following();
   let queue: Promise<unknown> = Promise.resolve();
   const alarm = createAlarm(() => {
-    inTurn(reconcile).catch(error => {
+    inTurn(() => following.follow(reconcile)).catch(error => {
       log.error({ err: error }, 'Following the registry failed');
       alarm.set(sdlPollIntervalMs);
     });
@@ -174,12 +178,19 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
 
   function settle(found: SupergraphFaults): void {
     const before = describeFaults(faults);
+    const ignoredBefore = faults.ignored;
     faults = found;
     const now = describeFaults(found);
     // Before the first graph, what does not compose may only wait for the others.
     const level = state.phase === 'waiting' ? 'info' : 'warn';
     for (const fault of now)
       if (!before.includes(fault)) log[level](`The graph is not what the registry asks for: ${fault}`);
+    for (const { service, message } of found.ignored)
+      if (!ignoredBefore.some(each => each.service === service && each.message === message))
+        log.warn(
+          { application: service },
+          `The service '${service}' is registered, and not in the graph: ${message}. If it serves no subgraph, register '${metadataKeys.subgraph}' as empty`,
+        );
     const served = servedOf(state);
     if (served) state = { phase: now.length === 0 ? 'serving' : 'stale', served };
   }
@@ -221,7 +232,10 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (served) state = { phase: 'pinned', served };
   }
 
-  const unfollow = registry.onChange(() => alarm.set(settleMs));
+  const unfollow = registry.onChange(() => {
+    following.changed();
+    alarm.set(settleMs);
+  });
   void inTurn(restore).then(() => alarm.set(0));
 
   return {
@@ -241,6 +255,9 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       return () => void listeners.delete(listener);
     },
     versionOf: sdls.versionOf,
+    get following() {
+      return following.done;
+    },
     get isStrict() {
       return reconciled && state.phase !== 'pinned';
     },
@@ -298,13 +315,9 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
 }
 
 function faultsOf(offers: readonly Offer[]): Pick<SupergraphFaults, 'unreadable' | 'ignored'> {
-  const failed = offers
-    .filter(({ failures }) => failures.length > 0)
-    .map(({ name, versions, failures, declared }) => ({
-      name,
-      message: failures.join('; '),
-      isSubgraph: declared || versions.length > 0,
-    }));
+  const failed = offers.flatMap(({ name, versions, failures, declared }) =>
+    failures.map(message => ({ name, message, isSubgraph: declared || versions.length > 0 })),
+  );
   return {
     unreadable: failed
       .filter(({ isSubgraph }) => isSubgraph)

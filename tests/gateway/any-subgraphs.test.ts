@@ -124,5 +124,11 @@ describe('a gateway that knows nothing of its subgraphs', () => {
       .poll(async () => (await front.supergraph()).ignored, { timeout: 5_000 })
       .toMatchObject([{ service: 'mailer' }]);
     expect(await front.supergraph()).toMatchObject({ phase: 'serving', faults: [] });
+    const warnings = front
+      .log('gateway')
+      .split('\n')
+      .filter(line => line.includes('"level":"warn"') && line.includes('"application":"mailer"'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/registered, and not in the graph: The SDL of mailer .* ECONNREFUSED/);
   });
 });

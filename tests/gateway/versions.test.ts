@@ -245,3 +245,66 @@ describe('an operation that is under way when the graph changes', () => {
     expect(await underWay).toEqual({ data: { slow: [{ name: 'pen', count: 3 }] } });
   });
 });
+
+describe('under load, and without a failed request,', () => {
+  const front = useFront();
+
+  /** Asks all the time while something happens. @returns the answers that were not as expected */
+  async function askWhile(happen: (someAnswers: () => Promise<void>) => Promise<void>): Promise<string[]> {
+    const answers: string[] = [];
+    const expected = JSON.stringify({ data: { items: [{ name: 'pen', count: 3 }] } });
+    const ask = async () => JSON.stringify(await front.anyone.request('{ items { name count } }'));
+    await expect.poll(ask, { timeout: 10_000 }).toBe(expected);
+    let happening = true;
+    const clients = Array.from({ length: 4 }, async () => {
+      while (happening) answers.push(await ask());
+    });
+    const someAnswers = async () => {
+      const before = answers.length;
+      await expect.poll(() => answers.length, { timeout: 10_000 }).toBeGreaterThan(before + 10);
+    };
+    await someAnswers();
+    await happen(someAnswers);
+    await someAnswers();
+    happening = false;
+    await Promise.all(clients);
+    return answers.filter(answer => answer !== expected);
+  }
+
+  test('the newest version stops while an older one runs', async () => {
+    await (await front.serve({ name: 'items', typeDefs: items, resolvers: itemResolvers })).register();
+    const older = await serveStock(front, 'one', 'v1', 'count: Int');
+    await older.register();
+    const hash = async () => (await front.supergraph()).subgraphs.find(({ name }) => name === 'stock')?.hash;
+    await expect.poll(hash, { timeout: 10_000 }).toBe('v1');
+    const newest = await serveStock(front, 'two', 'v2', 'count: Int place: String');
+    await newest.register();
+    await expect.poll(hash, { timeout: 10_000 }).toBe('v2');
+    const failed = await askWhile(async () => {
+      await newest.deregister();
+      await expect.poll(hash, { timeout: 5_000 }).toBe('v1');
+      await newest.close();
+    });
+    expect(failed).toEqual([]);
+    expect(older.takeRequests().length).toBeGreaterThan(0);
+    await older.deregister();
+  });
+
+  test('services that do not say what they serve register anew after the registry was killed', async () => {
+    const pens = await front.serve({
+      name: 'stock',
+      typeDefs: stock('count: Int'),
+      resolvers: stockResolvers('plain'),
+    });
+    await pens.register();
+    const failed = await askWhile(async someAnswers => {
+      for (let restart = 0; restart < 3; restart++) {
+        await front.discovery.stop('SIGKILL');
+        await front.startDiscovery();
+        await pens.register();
+        await someAnswers();
+      }
+    });
+    expect(failed).toEqual([]);
+  });
+});
