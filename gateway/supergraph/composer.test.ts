@@ -1,12 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { createComposer } from './composer.ts';
+import { CompositionTimeoutError, createComposer } from './composer.ts';
 
-/** A thread that dies of a subgraph called `deadly`, and composes all others. */
+/** A thread that dies of a subgraph called `deadly`, never comes back from `endless`, and composes all others. */
 const mortalWorker = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
     parentPort.on('message', ({ id, subgraphs }) => {
       if (subgraphs.some(({ name }) => name === 'deadly')) throw new Error('out of memory');
+      while (subgraphs.some(({ name }) => name === 'endless')) {}
       parentPort.postMessage({ id, outcome: { kind: 'composed', supergraphSdl: 'fine' }, changes: [] });
     });
   `)}`,
@@ -22,6 +23,15 @@ test('a composition of which the thread dies fails, and the next one has a new t
     const { outcome } = await composer.compose(subgraphs('items'), undefined);
     expect(outcome.kind).toBe('composed');
   }
+});
+
+test('a composition that takes too long fails, and the next one has a new thread', async () => {
+  const composer = createComposer(mortalWorker, 200);
+  onTestFinished(() => composer.close());
+  await expect(composer.compose(subgraphs('items', 'endless'), undefined)).rejects.toThrow(
+    new CompositionTimeoutError('Composing takes longer than 200 ms'),
+  );
+  expect((await composer.compose(subgraphs('items'), undefined)).outcome.kind).toBe('composed');
 });
 
 test('a composer that is closed composes nothing, and what was under way fails', async () => {

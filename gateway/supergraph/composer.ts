@@ -13,14 +13,22 @@ export interface Composition {
 
 /** Composes beside the event loop: composing a large graph takes seconds. */
 export interface Composer extends Closable {
-  /** @throws Error when the worker dies of the composition */
+  /** @throws Error when the worker dies of the composition; CompositionTimeoutError when it takes too long */
   compose(subgraphs: readonly Subgraph[], servedSdl: string | undefined): Promise<Composition>;
+}
+
+/** A composition took longer than it may. */
+export class CompositionTimeoutError extends Error {
+  override readonly name = 'CompositionTimeoutError';
 }
 
 interface Pending {
   readonly resolve: (composition: Composition) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** Longest time that a composition may take, in ms. */
+const defaultTimeoutMs = 60_000;
 
 /** A thread, and what it has been asked. */
 interface Thread {
@@ -29,7 +37,10 @@ interface Thread {
 }
 
 /** Starts a composer in a thread of its own. A thread that dies is replaced. */
-export function createComposer(workerUrl = new URL('./composition-worker.js', import.meta.url)): Composer {
+export function createComposer(
+  workerUrl = new URL('./composition-worker.js', import.meta.url),
+  timeoutMs = defaultTimeoutMs,
+): Composer {
   let thread: Thread | undefined;
   let lastId = 0;
   let closed = false;
@@ -60,10 +71,19 @@ export function createComposer(workerUrl = new URL('./composition-worker.js', im
       const { worker, pending } = thread;
       lastId += 1;
       const request: CompositionRequest = { id: lastId, subgraphs, servedSdl };
-      return new Promise((resolve, reject) => {
+      const composed = new Promise<Composition>((resolve, reject) => {
         pending.set(request.id, { resolve, reject });
         worker.postMessage(request);
       });
+      const timer = setTimeout(() => {
+        pending
+          .get(request.id)
+          ?.reject(new CompositionTimeoutError(`Composing takes longer than ${timeoutMs} ms`));
+        // Nothing else ends it; the next composition has a thread of its own.
+        if (thread?.worker === worker) thread = undefined;
+        void worker.terminate();
+      }, timeoutMs);
+      return composed.finally(() => clearTimeout(timer));
     },
     close: closeOnce(async () => {
       closed = true;

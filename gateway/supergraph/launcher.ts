@@ -4,7 +4,7 @@ import { hashOfSdl } from '../../platform/graphql/sdl.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Adoption } from './adoption.ts';
 import type { Subgraph } from './compose.ts';
-import type { Composer, Composition } from './composer.ts';
+import { type Composer, type Composition, CompositionTimeoutError } from './composer.ts';
 import { createGraph, type Graph, type SubgraphClient } from './graph.ts';
 import type { HotOperations } from './hot-operations.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
@@ -12,11 +12,14 @@ import { describeCompositionFault, type Served } from './state.ts';
 
 /** Makes graphs of subgraphs, and keeps the history of it. */
 export interface Launcher {
-  /** Composes against what is served; the same SDLs that failed before fail again without composing. */
+  /**
+   * Composes against what is served, and loads what composed: a graph that can't be loaded counts as one that does not
+   * compose. The same SDLs that failed before fail again without composing.
+   */
   compose(subgraphs: readonly Subgraph[], served: Graph | undefined): Promise<Composition>;
-  /** Loads a composed graph. @throws Error when it did not compose, or can't be loaded */
+  /** The graph of a composition. @throws Error when it did not compose */
   load(composed: Composed): Promise<Graph>;
-  /** Loads a composed graph, makes it ready for the operations that clients send, and notes the launch. */
+  /** Makes the graph of a composition ready for the operations that clients send, and notes the launch. */
   launch(composed: Composed, options: LaunchOptions): Promise<Served>;
   /** Notes a composition that changed nothing. Saying the same again is not noted again. */
   noteFailure(
@@ -52,12 +55,30 @@ const maxRememberedFailures = 100;
 export function createLauncher(options: LauncherOptions): Launcher {
   const { composer, history, hotOperations, clientOf, maxPlans, log } = options;
   const failureBySet = new BoundedMap<string, Composition>(maxRememberedFailures);
+  /** The graph that was loaded last, and is not served yet. */
+  let loaded: { readonly key: string; readonly graph: Graph } | undefined;
   let lastFailure = '';
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
     if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
+    const key = keyOf(subgraphs);
+    const known = loaded;
+    loaded = undefined;
+    if (known?.key === key) return known.graph;
+    await known?.graph.close();
     const { supergraphSdl } = outcome;
     return createGraph({ supergraphSdl, subgraphs, clientOf, maxPlans, log });
+  }
+
+  /** What composed, if it can be loaded too; Apollo Gateway refuses, for example, features that it does not know. */
+  async function checked(subgraphs: readonly Subgraph[], composition: Composition): Promise<Composition> {
+    if (composition.outcome.kind === 'failed') return composition;
+    try {
+      loaded = { key: keyOf(subgraphs), graph: await load({ subgraphs, composition }) };
+      return composition;
+    } catch (error) {
+      return failedComposition('SUPERGRAPH_NOT_LOADABLE', error);
+    }
   }
 
   return {
@@ -66,11 +87,17 @@ export function createLauncher(options: LauncherOptions): Launcher {
       const known = failureBySet.get(key);
       if (known) return known;
       try {
-        const composition = await composer.compose(subgraphs, served?.supergraphSdl);
+        const composition = await checked(
+          subgraphs,
+          await composer.compose(subgraphs, served?.supergraphSdl),
+        );
         if (composition.outcome.kind === 'failed') failureBySet.set(key, composition);
         return composition;
       } catch (error) {
-        return interruptedComposition(error);
+        const failed = failedComposition('COMPOSITION_FAILED', error);
+        // A thread that died, for example for want of memory, may do better next time; one that took too long would not.
+        if (error instanceof CompositionTimeoutError) failureBySet.set(key, failed);
+        return failed;
       }
     },
 
@@ -126,13 +153,9 @@ function keyOf(subgraphs: readonly Subgraph[]): string {
   return subgraphs.map(({ name, hash, sdl }) => `${name}@${hash}#${hashOfSdl(sdl)}`).join(' ');
 }
 
-/** A composition on which the thread died, for example for want of memory. The next one may do better. */
-function interruptedComposition(error: unknown): Composition {
+function failedComposition(code: string, error: unknown): Composition {
   return {
-    outcome: {
-      kind: 'failed',
-      faults: [{ code: 'COMPOSITION_FAILED', message: messageOf(error), locations: [] }],
-    },
+    outcome: { kind: 'failed', faults: [{ code, message: messageOf(error), locations: [] }] },
     changes: [],
   };
 }

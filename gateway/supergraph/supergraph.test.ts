@@ -104,6 +104,57 @@ describe('of two versions of a subgraph', () => {
   });
 });
 
+describe('a subgraph with which no graph can be served', () => {
+  const link = (version: string, imports: string) =>
+    `extend schema @link(url: "https://specs.apollo.dev/federation/v${version}", import: ${imports})`;
+  const nested = (depth: number) => `type Query { deep: ${'['.repeat(depth)}Int${']'.repeat(depth)} }`;
+
+  test.each([
+    [
+      'asks for what the gateway can not enforce',
+      `${link('2.5', '["@authenticated"]')} type Query { secret: Int @authenticated }`,
+    ],
+    [
+      'asks for scopes that the gateway can not enforce',
+      `${link('2.5', '["@requiresScopes"]')} type Query { secret: Int @requiresScopes(scopes: [["a"]]) }`,
+    ],
+    [
+      'asks for policies',
+      `${link('2.6', '["@policy"]')} type Query { secret: Int @policy(policies: [["a"]]) }`,
+    ],
+    [
+      'links a security feature that nobody knows',
+      `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9") @link(url: "https://evil.example/lock/v1.0", for: SECURITY) type Query { a: Int }`,
+    ],
+    ['uses a federation of the future', `${link('2.99', '["@key"]')} type Query { a: Int }`],
+    ['is no SDL', 'type Query {'],
+    ['is too deep to be read', nested(20_000)],
+    ['is deep', nested(2_000)],
+    ['has names that are reserved', 'type Query { a: join__Graph __b: Int } enum join__Graph { ITEMS }'],
+    ['takes a root type away', 'schema { query: Item } type Item { id: ID! }'],
+    ['has an unknown directive', 'type Query { a: Int @nonsense }'],
+    ['defines a type twice', 'type Query { a: Int } type Query { b: Int }'],
+    ['has no query', 'scalar Nothing'],
+  ])('and that %s keeps no other from being served, at the start and later', async (_what, sdl) => {
+    const { items: base, v1 } = await serveVersions();
+    const evil = (await serveSdl(sdl)).describe({
+      app: 'EVIL',
+      metadata: { subgraph: 'evil', 'schema.hash': 'e1' },
+    });
+    for (const first of [[evil, base], [base]]) {
+      const registry = fillRegistry(...first);
+      const supergraph = await startSupergraph(registry.view);
+      await becomes(supergraph).toContain('items@i1');
+      registry.change(base, evil, v1('a', 1));
+      await becomes(supergraph).toContain('stock@v1');
+      const isServed = served(supergraph).includes('evil@e1');
+      // What composes and loads after all does no harm.
+      expect(supergraph.faults.heldBack.map(({ subgraph }) => subgraph)).toEqual(isServed ? [] : ['evil']);
+      expect(supergraph.faults.load).toBeUndefined();
+    }
+  });
+});
+
 describe('what can not be had', () => {
   test('of a version whose SDL can not be read, the graph says so, and goes on with the one before', async () => {
     const { items: base, v1 } = await serveVersions();
