@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { stopIdlePolling } from './kafkajs-idle-timer.ts';
+import { severityOf } from './kafkajs-log.ts';
 import { connectionOf, type KafkaConfig } from './settings.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -26,15 +27,10 @@ export function createKafka(
     ...connectionOf(config),
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries },
     logLevel: kafkajs.logLevel.WARN,
-    logCreator:
-      () =>
-      ({ namespace, level, log: { message, ...fields } }) => {
-        const { timestamp: _, logger: __, stack: ___, ...rest } = fields;
-        // What a broker answers is told to who asked, and may be as expected: that another process made a topic first.
-        const isAnswer = namespace === 'Connection' && message.startsWith('Response ');
-        const severity = isAnswer ? 'debug' : level <= kafkajs.logLevel.ERROR ? 'error' : 'warn';
-        log[severity]({ kafka: { namespace, ...rest } }, `kafka: ${message}`);
-      },
+    logCreator: () => entry => {
+      const { message, timestamp: _, logger: __, stack: ___, ...rest } = entry.log;
+      log[severityOf(entry)]({ kafka: { namespace: entry.namespace, ...rest } }, `kafka: ${message}`);
+    },
   });
 }
 
