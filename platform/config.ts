@@ -59,8 +59,13 @@ export function commaSeparated(defaultItems: string[] = []) {
 export function urlSetting(...protocols: string[]) {
   return z.string().refine(text => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
     error: issue =>
-      `expected a URL that begins with ${protocols.join(' or ')}//, but got ${String(issue.input)}`,
+      `expected a URL that begins with ${protocols.join(' or ')}//, but got ${withoutCredentials(String(issue.input))}`,
   });
+}
+
+/** A URL for a message. */
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^/]*@/, '//…@');
 }
 
 /** What every process needs; each process's own settings extend these. */

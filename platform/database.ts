@@ -6,6 +6,7 @@ import { messageOf } from './errors.ts';
 import type { HealthRegistry } from './health.ts';
 import { type Closable, closeOnce } from './lifecycle.ts';
 import type { Logger } from './log.ts';
+import { isPooled, pooledClient } from './pooler.ts';
 
 /** What a process needs to use its PostgreSQL database. */
 export const databaseSettings = z.object({
@@ -40,6 +41,8 @@ function connectionOptions(config: Pick<DatabaseConfig, 'DATABASE_URL'>) {
 /** A pool of connections, to be shared by Prisma's adapter and whatever speaks SQL itself. */
 export interface Database extends Closable {
   readonly pool: pg.Pool;
+  /** Whether a pooler stands between, behind which a session may not last. */
+  readonly isPooled: boolean;
 }
 
 /** Opens the service's database and adds it to the process's health. @throws when it cannot be reached */
@@ -48,11 +51,15 @@ export async function openDatabase(
   health: HealthRegistry,
   log: Logger,
 ): Promise<Database> {
+  const idleMs = config.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS;
+  const pooled = await isPooled(connectionOptions(config));
+  if (pooled) log.info('The database is reached through a pooler: statements are not prepared');
   const pool = new pg.Pool({
     ...connectionOptions(config),
     max: config.DATABASE_POOL_SIZE,
     query_timeout: config.DATABASE_QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: config.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS,
+    // A pooler may refuse what a session is to begin with.
+    ...(pooled ? { Client: pooledClient(idleMs) } : { idle_in_transaction_session_timeout: idleMs }),
   });
   pool.on('error', error => log.warn({ err: error }, 'An idle database connection broke'));
   // A connection that breaks between two statements of its user has nobody to tell, and would end the process.
@@ -64,11 +71,12 @@ export async function openDatabase(
     await pool.query('SELECT 1');
     return { status: 'UP', details: { database: 'PostgreSQL' } };
   });
-  return { pool, close: closeOnce(() => pool.end()) };
+  return { pool, isPooled: pooled, close: closeOnce(() => pool.end()) };
 }
 
 interface ListenOptions {
-  readonly config: DatabaseConfig;
+  /** Address of the database, past any pooler. */
+  readonly url: string;
   readonly channel: string;
   readonly log: Logger;
   readonly onNotification: (payload: string) => void;
@@ -100,11 +108,11 @@ async function probe(client: pg.Client, signal: AbortSignal): Promise<Error | un
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export function listenToDatabase(options: ListenOptions): Closable {
-  const { config, channel, log, onNotification, onListening } = options;
+  const { url, channel, log, onNotification, onListening } = options;
   const stop = new AbortController();
 
   async function listenOnce(): Promise<void> {
-    const client = new pg.Client({ ...connectionOptions(config), query_timeout: probeMs });
+    const client = new pg.Client({ ...connectionOptions({ DATABASE_URL: url }), query_timeout: probeMs });
     const broken = new Promise<Error | undefined>(resolve => {
       client.on('error', resolve);
       client.on('end', () => resolve(undefined));

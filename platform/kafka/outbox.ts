@@ -128,10 +128,8 @@ async function countPending(pool: Pool): Promise<number> {
  */
 function publishBatch(pool: Pool, producer: EventProducer): Promise<readonly OutboxRow[]> {
   return onConnection(pool, async connection => {
-    const [, { rows }] = (await connection.query(`BEGIN; ${selectBatch}`)) as unknown as [
-      QueryResult,
-      QueryResult<OutboxRow>,
-    ];
+    const results = await connection.query(`BEGIN; ${selectBatch}`);
+    const { rows } = (results as unknown as QueryResult<OutboxRow>[]).at(-1) as QueryResult<OutboxRow>;
     await sendRows(rows, producer);
     const sequences = rows.map(({ sequence }) => BigInt(sequence)).join();
     await connection.query(

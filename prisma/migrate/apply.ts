@@ -1,11 +1,12 @@
-import { DriverAdapterError, type SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import { filters, withSchemaEngine } from '../engine/engine.ts';
 import { SchemaEngineError } from '../engine/error.ts';
 import { toMigrationList } from '../engine/list.ts';
 import type { ServiceFolder } from '../services.ts';
+import { hasSqlState, inTransaction } from './database.ts';
 import { MigrationError } from './error.ts';
 import type { Migration } from './history.ts';
-import { healInterruptions } from './interruption.ts';
+import { healInterruptions, isPostgresError } from './interruption.ts';
 
 /** Prisma's own number for the PostgreSQL advisory lock that lets one process migrate a database at a time. */
 const advisoryLock = 72707369;
@@ -31,14 +32,16 @@ export async function applyMigrations(application: Application): Promise<string[
   const migrationsList = await toMigrationList(migrationsDir, migrations);
   const scripts = new Set(migrations.map(({ sql }) => sql));
   const prepare = async (session: SqlDriverAdapter) => {
-    await waitForLock(session, service, lockTimeoutMs);
-    await healInterruptions(session, scripts);
+    leaveLockAlone(session);
+    await healInterruptions(session, { scripts, lockTimeoutMs });
   };
   try {
-    return await withSchemaEngine({ databaseUrl, schemaFile, prepare }, async engine => {
-      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
-      return appliedMigrationNames;
-    });
+    return await holdingLock(application, () =>
+      withSchemaEngine({ databaseUrl, schemaFile, prepare }, async engine => {
+        const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
+        return appliedMigrationNames;
+      }),
+    );
   } catch (error) {
     if (!(error instanceof SchemaEngineError)) {
       throw error;
@@ -59,29 +62,35 @@ export async function applyMigrations(application: Application): Promise<string[
 }
 
 /**
- * Takes the lock in the engine's own session, where the engine takes it once more at no cost. Left to itself the engine
- * gives up after ten seconds, but goes on waiting in the server.
+ * Holds the lock in a transaction of its own while something runs: behind a pooler, a session's lock would be of whichever
+ * connection came by, and would stay there. Left to itself the engine gives up after ten seconds, but goes on waiting in
+ * the server.
  */
-async function waitForLock(session: SqlDriverAdapter, service: string, lockTimeoutMs: number): Promise<void> {
+async function holdingLock<T>(
+  { databaseUrl, lockTimeoutMs, folder: { service } }: Application,
+  run: () => Promise<T>,
+): Promise<T> {
   try {
-    // Without arguments, several statements go in one query.
-    await session.executeRaw({
-      sql: `SET lock_timeout = ${lockTimeoutMs}; SELECT pg_advisory_lock(${advisoryLock}); RESET lock_timeout`,
-      args: [],
-      argTypes: [],
-    });
+    return await inTransaction(
+      databaseUrl,
+      `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = 0;
+       SELECT pg_advisory_xact_lock(${advisoryLock})`,
+      run,
+    );
   } catch (cause) {
-    if (
-      cause instanceof DriverAdapterError &&
-      cause.cause.kind === 'postgres' &&
-      cause.cause.code === '55P03'
-    ) {
-      throw new MigrationError(
-        'locked',
-        `${service} expected other processes to finish migrating its database, but waited for ${lockTimeoutMs} ms`,
-        { cause },
-      );
-    }
-    throw cause;
+    // lock_not_available
+    if (!hasSqlState(cause, '55P03') && !isPostgresError(cause, '55P03')) throw cause;
+    throw new MigrationError(
+      'locked',
+      `${service} expected other processes to finish migrating its database, but waited for ${lockTimeoutMs} ms`,
+      { cause },
+    );
   }
+}
+
+/** The lock is held already, and the engine need not take it. */
+function leaveLockAlone(session: SqlDriverAdapter): void {
+  const executeRaw = session.executeRaw.bind(session);
+  session.executeRaw = query =>
+    query.sql === `SELECT pg_advisory_lock(${advisoryLock})` ? Promise.resolve(0) : executeRaw(query);
 }

@@ -23,6 +23,24 @@ export async function runSql<Row extends pg.QueryResultRow>(
   }
 }
 
+/**
+ * Runs something while a transaction is open that has begun with these statements.
+ *
+ * @throws pg.DatabaseError when the server refuses them
+ * @throws Error when no server answers
+ */
+export async function inTransaction<T>(databaseUrl: string, sql: string, run: () => Promise<T>): Promise<T> {
+  const client = await connect(databaseUrl);
+  // One that is lost meanwhile ends the transaction, and is no error of what runs.
+  client.on('error', () => {});
+  try {
+    await client.query(`BEGIN; ${sql}`);
+    return await run();
+  } finally {
+    await client.end();
+  }
+}
+
 async function connect(databaseUrl: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect().catch(cause => {

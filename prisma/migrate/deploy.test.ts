@@ -212,8 +212,8 @@ describe('a deployment that cannot go on', () => {
   });
 
   describe('when a deployment is killed', () => {
-    /** Deploys in a process of its own, which is killed, with its session, while that sleeps in `pg_sleep(30)`. */
-    async function deployAndKill(): Promise<void> {
+    /** Deploys in a process of its own, which is killed, with its session unless told otherwise, while that sleeps. */
+    async function deployAndKill({ withSession = true } = {}): Promise<void> {
       const program = `import { deploy } from ${JSON.stringify(join(import.meta.dirname, 'deploy.ts'))};
         await deploy(${JSON.stringify(service.folder)}, ${JSON.stringify(databaseUrl)});`;
       const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
@@ -227,7 +227,7 @@ describe('a deployment that cannot go on', () => {
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;
-      await runSql(databaseUrl, `SELECT pg_terminate_backend(pid, 5000) ${sleeping}`);
+      if (withSession) await runSql(databaseUrl, `SELECT pg_terminate_backend(pid, 5000) ${sleeping}`);
     }
 
     beforeEach(async () => {
@@ -241,6 +241,15 @@ describe('a deployment that cannot go on', () => {
       await service.writeMigration('2_size', addSize);
       expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'engine', applied: ['2_size'] });
       expect(await deploy(service.folder, databaseUrl)).toEqual({ path: 'query', applied: [] });
+    });
+
+    test('while the server still runs the script, the next one waits for that', async () => {
+      await service.writeMigration('2_size', `${addSize}SELECT pg_sleep(2);`);
+      await deployAndKill({ withSession: false });
+      const error = await failure(deploy(service.folder, databaseUrl, { lockTimeoutMs: 100 }));
+      expect(error.code).toBe('locked');
+      expect((await deploy(service.folder, databaseUrl)).applied).toEqual([]);
+      expect(await runSql(databaseUrl, 'SELECT size FROM cups')).toEqual([]);
     });
 
     test('after the script took effect, the next one finds it applied', async () => {

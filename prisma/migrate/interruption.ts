@@ -18,9 +18,9 @@ const unfinished = `WHERE finished_at IS NULL AND rolled_back_at IS NULL`;
  */
 export async function healInterruptions(
   session: SqlDriverAdapter,
-  scripts: ReadonlySet<string>,
+  { scripts, lockTimeoutMs }: { readonly scripts: ReadonlySet<string>; readonly lockTimeoutMs: number },
 ): Promise<void> {
-  await rollBackMarked(session);
+  await rollBackMarked(session, lockTimeoutMs);
   const query = session.queryRaw.bind(session);
   session.queryRaw = statement => query({ ...statement, sql: markedInsert(statement.sql) });
   const runScript = session.executeScript.bind(session);
@@ -33,7 +33,8 @@ export async function healInterruptions(
     if (/\bcommit\b/i.test(script)) return await runUnmarked(script);
     try {
       await runScript(
-        `${script}\n;UPDATE _prisma_migrations SET finished_at = now(), logs = NULL WHERE logs = '${mark}'`,
+        // The row stays locked until the script has taken effect or not, whether or not its process lives.
+        `SELECT FROM _prisma_migrations WHERE logs = '${mark}' FOR UPDATE; ${script}\n;UPDATE _prisma_migrations SET finished_at = now(), logs = NULL WHERE logs = '${mark}'`,
       );
     } catch (error) {
       // active_sql_transaction: a statement that cannot run inside one
@@ -51,10 +52,12 @@ function markedInsert(sql: string): string {
   );
 }
 
-async function rollBackMarked(session: SqlDriverAdapter): Promise<void> {
+/** Waits for a script that still runs in the server, although its process has gone. */
+async function rollBackMarked(session: SqlDriverAdapter, lockTimeoutMs: number): Promise<void> {
   try {
     await session.executeScript(
-      `UPDATE _prisma_migrations SET rolled_back_at = now() ${unfinished} AND logs = '${mark}'`,
+      `SET LOCAL lock_timeout = ${lockTimeoutMs};
+       UPDATE _prisma_migrations SET rolled_back_at = now() ${unfinished} AND logs = '${mark}'`,
     );
   } catch (error) {
     // undefined_table: nothing has been migrated yet
@@ -62,6 +65,7 @@ async function rollBackMarked(session: SqlDriverAdapter): Promise<void> {
   }
 }
 
-function isPostgresError(error: unknown, code: string): boolean {
+/** Whether an error of the engine's session has this SQLSTATE code. */
+export function isPostgresError(error: unknown, code: string): boolean {
   return error instanceof DriverAdapterError && error.cause.originalCode === code;
 }

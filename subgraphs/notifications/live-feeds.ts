@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DatabaseConfig, listenToDatabase } from '../../platform/database.ts';
+import { listenToDatabase } from '../../platform/database.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -8,6 +8,8 @@ import { feedChannel, type NewNotification, type NotificationRow, type Notificat
 
 /** Rows read from a feed at once. */
 const readSize = 100;
+/** How often feeds are looked at where the database can't be listened to, in ms. */
+const pollEveryMs = 250;
 /** Time until a read that failed is tried again, in ms. */
 const retryMs = 1_000;
 /** All readers fail at once; one of them says so in this time, in ms. */
@@ -43,29 +45,20 @@ export interface FeedReader extends AsyncIterableIterator<FeedEvent> {
 
 interface LiveFeedsOptions {
   readonly store: NotificationStore;
-  readonly config: DatabaseConfig;
+  /** Database to listen to for what other instances add; undefined where only a pooler leads to it: then it is polled. */
+  readonly listenUrl: string | undefined;
   readonly log: Logger;
 }
 
 /**
  * Follows feeds: the instance that consumed an event wakes its own readers, and through the database those of all others;
- * each reader then reads on from its own position. A wake-up that was lost costs time, never a notification: all readers
+ * each reader then reads on from its own position. Behind a pooler, each instance looks for itself. A wake-up that was lost costs time, never a notification: all readers
  * are woken when the connection is back.
  */
-export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveFeeds {
+export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): LiveFeeds {
   const self = randomUUID();
   const readersByCustomer = new Map<string, Set<() => void>>();
-  const listener = listenToDatabase({
-    config,
-    channel: feedChannel,
-    log,
-    onNotification(payload) {
-      if (!payload.startsWith(self)) wake(readersByCustomer.get(payload.slice(self.length + 1)));
-    },
-    onListening: () => {
-      for (const readers of readersByCustomer.values()) wake(readers);
-    },
-  });
+  const others = listenUrl === undefined ? poll() : listen(listenUrl);
   let closed = false;
   let warnedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -75,6 +68,43 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
     if (now - warnedAtMs < warnAgainMs) return;
     warnedAtMs = now;
     log.warn(`A feed could not be read, and will be tried again: ${messageOf(error)}`);
+  }
+
+  function listen(url: string): Closable {
+    return listenToDatabase({
+      url,
+      channel: feedChannel,
+      log,
+      onNotification(payload) {
+        if (!payload.startsWith(self)) wake(readersByCustomer.get(payload.slice(self.length + 1)));
+      },
+      onListening: () => {
+        for (const readers of readersByCustomer.values()) wake(readers);
+      },
+    });
+  }
+
+  /** Looks again and again whether a feed that is being read has grown: one query for all of them. */
+  function poll(): Closable {
+    const stop = new AbortController();
+    async function run(): Promise<void> {
+      let seen = new Map<string, bigint>();
+      while (!stop.signal.aborted) {
+        await delay(pollEveryMs, undefined, { signal: stop.signal }).catch(() => {});
+        if (readersByCustomer.size === 0) continue;
+        const positions = await store.lastPositions([...readersByCustomer.keys()]).catch(notRead);
+        for (const [customerId, position] of positions ?? [])
+          if (seen.get(customerId) !== position) wake(readersByCustomer.get(customerId));
+        seen = positions ?? seen;
+      }
+    }
+    const running = run();
+    return {
+      async close() {
+        stop.abort();
+        await running;
+      },
+    };
   }
 
   function follow(customerId: string, afterPosition?: bigint): FeedReader {
@@ -133,7 +163,7 @@ export function createLiveFeeds({ store, config, log }: LiveFeedsOptions): LiveF
     close: closeOnce(async () => {
       closed = true;
       for (const readers of readersByCustomer.values()) wake(readers);
-      await listener.close();
+      await others.close();
     }),
   };
 }

@@ -14,9 +14,14 @@ import { createNotificationStore } from './store.ts';
 /** Starts the notifications subgraph: what customers are told, kept and live. */
 export async function startNotifications(context: ProcessContext<NotificationsConfig>): Promise<Ports> {
   const { name, config, health, log, metrics, scope } = context;
-  const { pool } = scope.use('database', await openDatabase(config, health, log));
+  const { pool, isPooled } = scope.use('database', await openDatabase(config, health, log));
   const store = createNotificationStore(pool);
-  const feeds = scope.use('live feeds', createLiveFeeds({ store, config, log }));
+  const listenUrl = config.DATABASE_DIRECT_URL ?? (isPooled ? undefined : config.DATABASE_URL);
+  if (listenUrl === undefined)
+    log.info(
+      'The database is polled for new notifications: set DATABASE_DIRECT_URL to listen past the pooler',
+    );
+  const feeds = scope.use('live feeds', createLiveFeeds({ store, listenUrl, log }));
 
   scope.use('retention', removeOldNotifications({ store, days: config.NOTIFICATION_RETENTION_DAYS, log }));
 

@@ -32,6 +32,8 @@ export interface NotificationStore {
   announce(payload: string): Promise<void>;
   /** Position of the newest notification in a feed; 0 when it is empty. */
   lastPosition(customerId: string): Promise<bigint>;
+  /** The same for several feeds, by customer; of those that are not empty. */
+  lastPositions(customerIds: readonly string[]): Promise<Map<string, bigint>>;
   /** What follows a position in a feed, oldest first, at most `limit`. */
   readFeed(customerId: string, afterPosition: bigint, limit: number): Promise<NotificationRow[]>;
   /** A page of a feed, newest first, with one row more than asked for when there is a next page. */
@@ -77,6 +79,13 @@ const notifyFeed = prepare<never, [payload: string]>(
   `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${feedChannel}', $1)`,
 );
 
+const selectPositions = prepare<
+  { readonly customerId: string; readonly lastPosition: string },
+  [customerIds: readonly string[]]
+>(
+  'SELECT customer_id AS "customerId", last_position AS "lastPosition" FROM feeds WHERE customer_id = ANY($1)',
+);
+
 const selectFeed = prepare<
   Omit<NotificationRow, 'position'> & { readonly position: string },
   [customerId: string, afterPosition: bigint, limit: number]
@@ -104,6 +113,10 @@ export function createNotificationStore(pool: Pool): NotificationStore {
     async lastPosition(customerId) {
       const feed = await prisma.feed.findUnique({ where: { customerId } });
       return feed?.lastPosition ?? 0n;
+    },
+    async lastPositions(customerIds) {
+      const rows = await selectPositions(pool, [customerIds]);
+      return new Map(rows.map(({ customerId, lastPosition }) => [customerId, BigInt(lastPosition)]));
     },
     async readFeed(customerId, afterPosition, limit) {
       const rows = await selectFeed(pool, [customerId, afterPosition, limit]);
