@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { access, constants, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -24,6 +24,7 @@ export async function build(): Promise<boolean> {
   const stamp = await describeSources();
   if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '..', 'bin', 'tsc');
+  await assertWritable();
   try {
     await run(process.execPath, [tsc, '--project', 'tsconfig.build.json', '--noCheck'], { cwd: rootDir });
   } catch (error) {
@@ -37,6 +38,18 @@ export async function build(): Promise<boolean> {
     });
   await writeFile(stampFile, stamp);
   return true;
+}
+
+async function assertWritable(): Promise<void> {
+  try {
+    await mkdir(outDir, { recursive: true });
+    await access(outDir, constants.W_OK);
+  } catch (cause) {
+    throw new Error(
+      `The sources have changed, and expected to be compiled to ${outDir}, which can't be written: ${(cause as NodeJS.ErrnoException).code}. Run 'npm run build' as a user who may`,
+      { cause },
+    );
+  }
 }
 
 /** Names every source by its path, size and time. */

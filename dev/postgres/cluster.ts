@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { access, chown, mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
@@ -33,6 +34,7 @@ export async function initialiseCluster(
   if (await exists(join(dataDir, 'PG_VERSION'))) {
     return false;
   }
+  if (!('uid' in account)) assertKnownUser();
   await removeEmptyFolder(dataDir);
   const unfinishedDir = `${dataDir}.unfinished`;
   await rm(unfinishedDir, { recursive: true, force: true });
@@ -45,10 +47,27 @@ export async function initialiseCluster(
     cwd: dirname(dataDir),
   }).catch((error: Error & { stderr?: string }) => {
     const reason = error.stderr?.trim() || error.message;
+    if (/No space left on device/.test(reason))
+      throw new Error(
+        `PostgreSQL expected some 50 MB of free space for ${dataDir}, but its disk is full. Free some, or have the data elsewhere: set PORTICO_DATA_DIR`,
+        { cause: error },
+      );
     throw new Error(`initdb expected to fill ${unfinishedDir}, but got: ${reason}`, { cause: error });
   });
   await rename(unfinishedDir, dataDir);
   return true;
+}
+
+/** initdb looks up by which name it runs, which containers with any user id do not say. */
+function assertKnownUser(): void {
+  try {
+    userInfo();
+  } catch (cause) {
+    throw new Error(
+      `PostgreSQL expected the user ${process.getuid?.()}, who runs it, to be in /etc/passwd, but it is not. Add it there, run as another user, or use databases that exist: set PRODUCTS_DATABASE_URL and the other three`,
+      { cause },
+    );
+  }
 }
 
 /** Removes a folder, if there is one. @throws Error when something is in it */

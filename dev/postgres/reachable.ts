@@ -10,6 +10,7 @@ import {
   stat,
   symlink,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Account } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
@@ -18,9 +19,13 @@ import { exists, removeEmptyFolder } from './cluster.ts';
 /** Where root puts what the account of PostgreSQL can't get at elsewhere: the place of services' data in the FHS. */
 const stateDir = '/var/lib/portico';
 
+/** Characters in a path that a shell reads as something else, also within the quotes that initdb puts around it. */
+const shellCharacters = /["$`\\\n]/;
+
 /**
  * Gives PostgreSQL's programs to an account that may not enter the folder in which npm has installed them (root's own home,
- * or any folder with mode 0700): a copy of them, made once for each version.
+ * or any folder with mode 0700), or whose path initdb could not pass to the shell: a copy of them, made once for each
+ * version.
  *
  * @throws Error when it can't be made
  */
@@ -28,10 +33,11 @@ export async function reachablePrograms(
   binaries: PostgresBinaries,
   account: Account,
 ): Promise<PostgresBinaries> {
-  if (!(await findClosedFolder(dirname(binaries.postgres), account))) return binaries;
-  const copy = join(stateDir, binaries.name);
+  const isClosed = (await findClosedFolder(dirname(binaries.postgres), account)) !== undefined;
+  if (!isClosed && !shellCharacters.test(binaries.postgres)) return binaries;
+  const folder = process.getuid?.() === 0 ? await makeStateDir() : await makeOwnFolder();
+  const copy = join(folder, binaries.name);
   if (!(await exists(copy))) {
-    await makeStateDir();
     const unfinished = await mkdtemp(`${copy}.unfinished-`);
     await copyFolder(join(dirname(binaries.postgres), '..'), unfinished);
     // Another process may have been faster.
@@ -78,11 +84,26 @@ async function findClosedFolder(folder: string, account: Account): Promise<strin
   return mode & bit ? undefined : folder;
 }
 
-async function makeStateDir(): Promise<void> {
+/** Makes a folder for programs that nobody else may write to. */
+async function makeOwnFolder(): Promise<string> {
+  const folder = join(tmpdir(), `portico-${process.getuid?.()}`);
+  await mkdir(folder, { mode: 0o700 }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const { uid, mode } = await stat(folder);
+  if (uid !== process.getuid?.() || mode & 0o022)
+    throw new Error(
+      `PostgreSQL's programs expected to be copied to ${folder}, since their own path has a character that the shell reads, but others may write there. Remove it`,
+    );
+  return folder;
+}
+
+async function makeStateDir(): Promise<string> {
   try {
     await mkdir(stateDir, { recursive: true });
     // Whatever the umask is.
     await chmod(stateDir, 0o755);
+    return stateDir;
   } catch (cause) {
     throw new Error(
       `PostgreSQL's user can't enter the folder of the project or of its data, and ${stateDir}, which root uses instead, can't be made: ${(cause as Error).message}. Run as another user, or in a folder that others may enter.`,
