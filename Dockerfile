@@ -9,8 +9,9 @@ ARG NODE_IMAGE=node:20.20.2-bookworm-slim
 # What the processes need at run time. Prisma's command line is an optional peer of its client: omitted with the rest.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-update-notifier
+# Without .npmrc, which includes what development needs.
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-update-notifier
 # Prisma's client brings a query compiler for each kind of database, in two sizes; the generated clients load this one.
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' ! -name 'query_compiler_fast_bg.postgresql.*' -delete \
   && find node_modules \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -type f -delete
