@@ -73,6 +73,15 @@ const routingSettings = z.object({
   DEDUPLICATION_EXCLUDED_SUBGRAPHS: commaSeparated([]).describe(
     'Subgraphs whose answers are for one request only, comma-separated; * for all. Of the others, equal queries of equal callers that are under way at the same time share one execution.',
   ),
+  SUBGRAPH_ERRORS: z
+    .enum(['pass', 'mask'])
+    .default('pass')
+    .describe(
+      "Whether clients see what subgraphs' errors say, or only where they were and their code; the log has the rest.",
+    ),
+  SUBGRAPH_EXTENSIONS_TO_CLIENTS: commaSeparated([]).describe(
+    "Names of the extensions of subgraphs' answers that go on to clients, under the subgraph's name, comma-separated.",
+  ),
   HEADERS_TO_SUBGRAPHS: commaSeparated(['traceparent', 'tracestate', 'baggage', 'accept-language']).describe(
     "Headers of a client's request that go on to subgraphs, comma-separated; nothing else does.",
   ),

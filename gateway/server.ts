@@ -73,7 +73,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const upstreams = scope.use(
     'upstream subscriptions',
-    createUpstreams({ instances: routing.instances, log }),
+    createUpstreams({ instances: routing.instances, show: routing.show, log }),
   );
   const liveMetrics = createLiveMetrics(metrics, () => upstreams.count());
   const operations = scope.use(

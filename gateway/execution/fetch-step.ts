@@ -99,6 +99,9 @@ async function ask(
     isMutation,
     body: bodyOf(fetch, run, representations),
   });
+  const { extensions } = answer;
+  if (extensions)
+    run.extensions.set(node.serviceName, { ...run.extensions.get(node.serviceName), ...extensions });
   const data = answer.data ?? undefined;
   const errors = answer.errors ?? [];
   if (data || errors.length > 0) return { data, errors };

@@ -19,7 +19,7 @@ import { Failures } from './failures.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
 import { Selection, type ShapeField } from './shape.ts';
-import { compilePlan, runPlan, type Step } from './steps.ts';
+import { compilePlan, type Run, runPlan, type Step } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import { compileWriter, type WriteAnswer } from './write.ts';
 
@@ -31,7 +31,7 @@ export interface ExecutableOperation {
   /**
    * The same, for an answer that is only written.
    *
-   * @returns the result as JSON when nothing has gone wrong, as it is otherwise
+   * @returns the result as JSON when it is data alone, as it is otherwise
    */
   write(request: OperationRequest): Promise<Buffer | ExecutionResult>;
 }
@@ -86,13 +86,17 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
     if (errors) return { errors };
     const variant = variantFor(coerced);
     const failures = new Failures();
+    const extensions: Run['extensions'] = new Map();
     const root: DataObject = {};
     const { step } = variant;
-    if (step) await runPlan(step, { root, variables, coerced, fetch, failures, postponed: [] });
-    return { root, variant, failures };
+    if (step) await runPlan(step, { root, variables, coerced, fetch, failures, extensions, postponed: [] });
+    return { root, variant, failures, extensions };
   }
 
-  function complete({ root, variant, failures }: Executed, variables: OperationRequest['variables']) {
+  function complete(
+    { root, variant, failures, extensions }: Executed,
+    variables: OperationRequest['variables'],
+  ) {
     const completion = new Completion({
       schema,
       failures,
@@ -100,7 +104,11 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
     });
     const data = completion.complete(root, rootType, variant.selection);
     const errors = failures.finish(data, variant.requiredFields);
-    return errors.length > 0 ? { errors, data } : { data };
+    return {
+      ...(errors.length > 0 ? { errors } : {}),
+      data,
+      ...(extensions.size > 0 ? { extensions: Object.fromEntries(extensions) } : {}),
+    };
   }
 
   return {
@@ -112,8 +120,8 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
     async write(request) {
       const executed = await execute(request);
       if (!('root' in executed)) return executed;
-      const { root, variant, failures } = executed;
-      const written = failures.isEmpty ? variant.write(root) : undefined;
+      const { root, variant, failures, extensions } = executed;
+      const written = failures.isEmpty && extensions.size === 0 ? variant.write(root) : undefined;
       return written ?? complete(executed, request.variables);
     },
   };
@@ -125,6 +133,7 @@ interface Executed {
   readonly root: DataObject;
   readonly variant: Variant;
   readonly failures: Failures;
+  readonly extensions: Run['extensions'];
 }
 
 /** Compiles the operation once for each set of values that `@skip` and `@include` go by. */

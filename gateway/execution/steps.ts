@@ -16,6 +16,8 @@ export interface Run {
   readonly coerced: Readonly<Record<string, unknown>>;
   readonly fetch: FetchFromSubgraph;
   readonly failures: Failures;
+  /** Extensions of the answers by subgraph; of entries with the same name, the one that came last. */
+  readonly extensions: Map<string, Readonly<Record<string, unknown>>>;
   /** Fetches whose plan has them before a field that they require. */
   readonly postponed: PostponedFetch[];
 }

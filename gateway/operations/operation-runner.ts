@@ -144,9 +144,9 @@ function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | nu
   return value === undefined || value === null || isDataObject(value);
 }
 
-/** Writes a result with errors as Apollo Server does. @returns undefined for one without data: its variables are wrong */
+/** Writes a result with more than data as Apollo Server does. @returns undefined for one without data: its variables are wrong */
 function written(result: ExecutionResult, formatError: FormatError): Buffer | undefined {
   if (result.data === undefined) return undefined;
-  const { errors, data } = formatResult(result, formatError) as ExecutionResult;
-  return Buffer.from(`${JSON.stringify({ errors, data })}\n`);
+  const { errors, data, extensions } = formatResult(result, formatError) as ExecutionResult;
+  return Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
 }

@@ -12,12 +12,15 @@ import type { Subgraph } from '../supergraph/compose.ts';
 import type { SubgraphClient } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { createInstances, type Instances } from './instances.ts';
+import { type ShowAnswer, showAnswers } from './shown-answer.ts';
 import { createSubgraphClient } from './subgraph-client.ts';
 import { createSubgraphFetcher } from './subgraph-fetcher.ts';
 
 /** How requests get to subgraphs. */
 export interface Routing {
   readonly instances: Instances;
+  /** Makes a subgraph's answer what clients may see of it. */
+  readonly show: ShowAnswer;
   /** Makes the client by which a graph fetches from one of its subgraphs. */
   clientOf(subgraph: Subgraph): SubgraphClient;
 }
@@ -43,6 +46,7 @@ export function createRouting(
   instances.onArrival(subgraph => breakers.get(subgraph)?.reset());
 
   const observer = createObserver(context);
+  const show = showAnswers(config);
   const retries = createRetryBudget();
   const timeoutOf = (name: string) => config.SUBGRAPH_LIMITS[name]?.timeoutMs ?? config.SUBGRAPH_TIMEOUT_MS;
   const fetcher = createSubgraphFetcher({ instances, retries, log, count: observer.count });
@@ -79,10 +83,13 @@ export function createRouting(
 
   return {
     instances,
+    show,
     clientOf: ({ name, hash }) =>
       createSubgraphClient({
         fetcher,
         breaker: breakerOf(name),
+        show,
+        log,
         observe: (outcome, seconds) => observer.fetched(name, outcome, seconds),
         target: {
           subgraph: name,

@@ -1,12 +1,18 @@
 import { PorticoError } from '../../platform/errors.ts';
+import type { GraphqlAnswer } from '../../platform/graphql/answer.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
+import type { SubgraphAnswer } from '../execution/subgraph-answer.ts';
 import type { SubgraphClient } from '../supergraph/graph.ts';
+import type { ShowAnswer } from './shown-answer.ts';
 import { type FetchTarget, type SubgraphFetcher, UnwellSubgraphError } from './subgraph-fetcher.ts';
 
 interface ClientOptions {
   readonly target: FetchTarget;
   readonly fetcher: SubgraphFetcher;
   readonly breaker: Breaker;
+  readonly show: ShowAnswer;
+  readonly log: Logger;
   /** Tells how a fetch ended. */
   readonly observe: (outcome: string, seconds: number) => void;
 }
@@ -16,7 +22,13 @@ interface ClientOptions {
  * an error of the fields that it was for, never of the whole operation.
  */
 export function createSubgraphClient(options: ClientOptions): SubgraphClient {
-  const { target, fetcher, breaker, observe } = options;
+  const { target, fetcher, breaker, show, log, observe } = options;
+  function shown(answer: GraphqlAnswer): SubgraphAnswer {
+    const { errors } = answer;
+    if (errors?.length) log.debug({ subgraph: target.subgraph, errors }, 'A subgraph answered with errors');
+    return show<SubgraphAnswer>(target.subgraph, answer);
+  }
+
   return async ({ body, isMutation }, context) => {
     const startedAt = performance.now();
     const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
@@ -26,12 +38,12 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
       const answer = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
       if (answer.errors?.length) context.headers.failed();
       end(answer.errors?.length ? 'error' : 'ok');
-      return answer;
+      return shown(answer);
     } catch (error) {
       const failure = failureOf(target.subgraph, error);
       context.headers.failed();
       end(failure.code);
-      if (failure instanceof UnwellSubgraphError) return failure.answer;
+      if (failure instanceof UnwellSubgraphError) return shown(failure.answer);
       return { data: null, errors: [failure.toGraphQLError().toJSON()] };
     }
   };

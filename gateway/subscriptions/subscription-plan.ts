@@ -22,7 +22,8 @@ export interface SubscriptionPlan {
 /** An event as the subgraph sends it. */
 export interface SubgraphEvent {
   readonly data?: Record<string, unknown> | null | undefined;
-  readonly errors?: readonly GraphQLFormattedError[] | undefined;
+  readonly errors?: readonly GraphQLFormattedError[] | null | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Whom an event is completed for. */

@@ -17,10 +17,7 @@ export function isUnwell(status: number | undefined): boolean {
 }
 
 /** Passes on a result: an event, or where the events begin. */
-export function passEvent(
-  event: SubgraphEvent & { extensions?: Record<string, unknown> },
-  sink: UpstreamSink,
-): void {
+export function passEvent(event: SubgraphEvent, sink: UpstreamSink): void {
   const cursor = event.extensions?.['cursor'];
   const isStart = !('data' in event) && !event.errors && typeof cursor === 'string';
   if (isStart) sink.start(cursor);

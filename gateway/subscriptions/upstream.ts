@@ -1,4 +1,4 @@
-import type { GraphQLError } from 'graphql';
+import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { Agent } from 'undici';
 import { callerHeader } from '../../platform/caller.ts';
@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
 import type { Instances } from '../routing/instances.ts';
+import type { ShowAnswer } from '../routing/shown-answer.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { createInstanceProtocols } from './instance-protocols.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
@@ -59,6 +60,12 @@ export interface Upstreams extends Closable {
   subscribe(subscription: UpstreamSubscription, sink: UpstreamSink): Upstream;
 }
 
+interface UpstreamsOptions {
+  readonly instances: Instances;
+  readonly show: ShowAnswer;
+  readonly log: Logger;
+}
+
 /** A subscription, and where it is opened. */
 interface Request {
   readonly subscription: UpstreamSubscription;
@@ -71,7 +78,7 @@ interface Request {
  * instance carries all that go there, or else over Server-Sent Events, where each has its own. The instance may say which
  * in its metadata; otherwise the handshake of a WebSocket finds out, and a stream is tried where that is refused.
  */
-export function createUpstreams({ instances, log }: { instances: Instances; log: Logger }): Upstreams {
+export function createUpstreams({ instances, show, log }: UpstreamsOptions): Upstreams {
   const connections = new Map<Endpoint, UpstreamConnection>();
   const streams = new Set<{ readonly endpoint: Endpoint }>();
   const protocolOf = createInstanceProtocols(log);
@@ -167,12 +174,34 @@ export function createUpstreams({ instances, log }: { instances: Instances; log:
     subscribe(subscription, sink) {
       const { subgraph, serves, strict, caller } = subscription;
       const endpoint = instances.pick(subgraph, { serves, strict });
-      return open({ subscription, sink, endpoint }, caller.token());
+      return open({ subscription, sink: showing(sink, subgraph, show), endpoint }, caller.token());
     },
     close: closeOnce(async () => {
       for (const connection of connections.values()) connection.close();
       await dispatcher.destroy();
     }),
+  };
+}
+
+/** Gives a sink what clients may see of events and refusals. */
+function showing(sink: UpstreamSink, subgraph: string, show: ShowAnswer): UpstreamSink {
+  return {
+    opened: () => sink.opened(),
+    start: cursor => sink.start(cursor),
+    event: event => sink.event(show(subgraph, event)),
+    completed: () => sink.completed(),
+    refused(error) {
+      const { message, extensions, originalError } = error;
+      // The gateway's own errors are as they are.
+      if (originalError) return sink.refused(error);
+      const [shown] = show(subgraph, { errors: [{ message, extensions }] }).errors ?? [];
+      sink.refused(
+        new GraphQLError(shown?.message ?? message, {
+          extensions: { ...shown?.extensions, serviceName: subgraph },
+        }),
+      );
+    },
+    lost: reason => sink.lost(reason),
   };
 }
 

@@ -40,12 +40,14 @@ export interface TestSubgraphOptions {
   readonly leaseSeconds?: number;
   /** Headers of every answer. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Extensions of every answer. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
 /** Serves a subgraph on a free port; it is not registered yet. */
 export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<TestSubgraph> {
   const { name, registryUrl, metadata, instance = name, leaseSeconds = 90 } = options;
-  let served = await serve(options.typeDefs, options.resolvers, options.headers);
+  let served = await serve(options.typeDefs, options.resolvers, options);
 
   async function register(): Promise<void> {
     await registerInstance({ registryUrl, name, instance, port: served.port, metadata, leaseSeconds });
@@ -59,7 +61,7 @@ export async function serveTestSubgraph(options: TestSubgraphOptions): Promise<T
     register,
     async change(typeDefs, resolvers) {
       const before = served;
-      served = await serve(typeDefs, resolvers, options.headers);
+      served = await serve(typeDefs, resolvers, options);
       await register();
       await before.close();
     },
@@ -116,7 +118,11 @@ export async function registerInstance(registration: Registration): Promise<void
     throw new Error(`Registering expected 204, but got ${response.status} ${await response.text()}`);
 }
 
-async function serve(typeDefs: string, resolvers: object, headers: Readonly<Record<string, string>> = {}) {
+async function serve(
+  typeDefs: string,
+  resolvers: object,
+  { headers, extensions }: Pick<TestSubgraphOptions, 'headers' | 'extensions'>,
+) {
   const schema = buildSubgraphSchema({ typeDefs: parse(typeDefs), resolvers: resolvers as never });
   let requests: TestRequest[] = [];
   const server = createServer((request, response) => {
@@ -131,7 +137,7 @@ async function serve(typeDefs: string, resolvers: object, headers: Readonly<Reco
       void graphql({ schema, source: query, variableValues: variables, contextValue: request.headers }).then(
         result => {
           response.writeHead(200, { 'content-type': 'application/json', ...headers });
-          response.end(JSON.stringify(result));
+          response.end(JSON.stringify({ ...result, extensions }));
         },
       );
     });
