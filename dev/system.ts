@@ -152,6 +152,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       MANAGEMENT_PORT: String(managementPort(settings, gatewayIndex)),
       GATEWAY_DATA_DIR: join(settings.PORTICO_DATA_DIR, 'gateway'),
       JWT_JWKS_URL: keys.jwksUrl,
+      // As Apollo Router's users know it.
+      QUERY_PLAN_SECRET: process.env['QUERY_PLAN_SECRET'] ?? 'true',
       EXPLORER_DOCUMENT_FILE: join(rootDir, 'dev', 'sample-operations.graphql'),
       EXPLORER_AUTHORIZATION: `Bearer ${await keys.mintToken('alice')}`,
     });

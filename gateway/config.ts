@@ -70,6 +70,13 @@ const routingSettings = z.object({
   SUBGRAPH_BREAKER_OPEN_MS: durationMs(5_000).describe(
     'Time that a breaker stays open before one fetch may try.',
   ),
+  QUERY_PLAN_SECRET: z
+    .string()
+    .min(4)
+    .optional()
+    .describe(
+      'Value of the header apollo-expose-query-plan with which an operator gets the query plan and its fetches in extensions.queryPlan; nobody does when it is unset.',
+    ),
   DEDUPLICATION_EXCLUDED_SUBGRAPHS: commaSeparated([]).describe(
     'Subgraphs whose answers are for one request only, comma-separated; * for all. Of the others, equal queries of equal callers that are under way at the same time share one execution.',
   ),

@@ -7,6 +7,7 @@ import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
 import type { OperationContext } from './operation-context.ts';
 import type { OperationRunner } from './operations/operation-runner.ts';
+import { PlanReport, planHeader } from './operations/plan-report.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { type HeaderRules, passHeaders } from './routing/header-rules.ts';
 import type { Authenticator } from './security/authenticate.ts';
@@ -24,6 +25,8 @@ interface GraphQLRouteOptions {
   readonly streams: HttpStreams;
   readonly runner: OperationRunner;
   readonly rules: HeaderRules;
+  /** Whether a request with this value of {@link planHeader} may see its query plan. */
+  readonly mayShowPlan: (header: unknown) => boolean;
 }
 
 /** Values of `accept` for which the answer's type is remembered, and their greatest length. */
@@ -43,7 +46,7 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
 }
 
 function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
-  const { apollo, authenticator, limit, streams, runner, rules } = options;
+  const { apollo, authenticator, limit, streams, runner, rules, mayShowPlan } = options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
   const typeByAccept = new BoundedMap<string, string>(maxAccepts);
@@ -58,6 +61,8 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     const { headers, body: text } = request;
     const type = typeByAccept.get(headers.accept ?? '');
     if (typeof text !== 'string' || type === undefined) return undefined;
+    // What an operator wants to see is not answered to anybody else.
+    if (mayShowPlan(headers[planHeader])) return undefined;
     const answer = await runner.run({
       text,
       parse: () => parseBody(request),
@@ -78,7 +83,12 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     const headers = passHeaders(rules, request.headers);
     const gone = new AbortController();
     onGone(reply, () => gone.abort());
-    contexts.set(request, { caller: callers.get(request) as OperationCaller, headers, signal: gone.signal });
+    contexts.set(request, {
+      caller: callers.get(request) as OperationCaller,
+      headers,
+      signal: gone.signal,
+      report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
+    });
     handler ??= fastifyApolloHandler(server, {
       context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
     });

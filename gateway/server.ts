@@ -18,6 +18,7 @@ import { type Apollo, serveGraphQL } from './graphql-route.ts';
 import type { OperationContext } from './operation-context.ts';
 import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
+import { createPlanAccess } from './operations/plan-report.ts';
 import { limitRequests } from './overload.ts';
 import { headerRulesOf } from './routing/header-rules.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
@@ -109,6 +110,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       metrics,
     }),
     rules,
+    mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });
   const { port: managementPort } = await context.listenForManagement();
   const server = scope.use(

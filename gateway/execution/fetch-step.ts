@@ -97,6 +97,7 @@ async function ask(
   const answer: SubgraphAnswer = await run.fetch(node.serviceName, {
     query: node.operation,
     isMutation,
+    representations: representations?.length,
     body: bodyOf(fetch, run, representations),
   });
   const { extensions } = answer;

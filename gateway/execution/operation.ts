@@ -34,6 +34,8 @@ export interface ExecutableOperation {
    * @returns the result as JSON when it is data alone, as it is otherwise
    */
   write(request: OperationRequest): Promise<Buffer | ExecutionResult>;
+  /** The plan that a run with these variables follows; undefined when they can't be coerced. */
+  planFor(variables: OperationRequest['variables']): QueryPlan | undefined;
 }
 
 /** What differs between the runs of an operation. */
@@ -59,6 +61,7 @@ interface CompileOptions {
 
 /** An operation whose conditions are decided. */
 interface Variant {
+  readonly plan: QueryPlan;
   readonly step: Step | undefined;
   readonly selection: Selection;
   readonly write: WriteAnswer;
@@ -124,6 +127,10 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
       const written = failures.isEmpty && extensions.size === 0 ? variant.write(root) : undefined;
       return written ?? complete(executed, request.variables);
     },
+    planFor(variables) {
+      const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+      return coerced && variantFor(coerced).plan;
+    },
   };
 }
 
@@ -146,15 +153,17 @@ function createVariants(options: CompileOptions) {
   const variants = new BoundedMap<string, Variant>(maxVariants);
 
   function compile(values: Readonly<Record<string, unknown>>): Variant {
-    const { node } = planOf(
+    const plan = planOf(
       separateArguments(conditions.any ? decideConditions(document, values) : document, separated),
     );
+    const { node } = plan;
     if (node?.kind === 'Subscription')
       throw new Error('A plan of a subscription is executed for each event, not by itself');
     const selection = new Selection({ schema, fragments, variables: values, separated }, [
       operation.selectionSet,
     ]);
     return {
+      plan,
       step: node ? compilePlan(node, supergraphSchema) : undefined,
       selection,
       write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),

@@ -5,6 +5,8 @@ export interface SubgraphRequest {
   /** Its document. */
   readonly query: string;
   readonly isMutation: boolean;
+  /** Entities that are asked for; undefined for root fields. */
+  readonly representations?: number | undefined;
   /** The whole request as JSON: https://graphql.github.io/graphql-over-http/draft/#sec-JSON-Encoding */
   readonly body: string;
 }

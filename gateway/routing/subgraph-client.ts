@@ -29,12 +29,12 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
     return show<SubgraphAnswer>(target.subgraph, answer);
   }
 
-  return async ({ body, isMutation }, context) => {
+  return async ({ query, body, isMutation, representations }, context) => {
     const startedAt = performance.now();
     const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
     if (!target.isShared) context.headers.unshare();
     try {
-      const fetch = { body, isMutation, context };
+      const fetch = { query, body, isMutation, representations, context };
       const answer = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
       if (answer.errors?.length) context.headers.failed();
       end(answer.errors?.length ? 'error' : 'ok');

@@ -35,9 +35,13 @@ export interface FetchTarget {
 
 /** One fetch of a query plan. */
 export interface SubgraphFetch {
+  /** Its document. */
+  readonly query: string;
   /** The GraphQL request as JSON. */
   readonly body: string;
   readonly isMutation: boolean;
+  /** Entities that are asked for. */
+  readonly representations: number | undefined;
   readonly context: OperationContext;
 }
 
@@ -73,10 +77,18 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
   async function send(
     endpoint: Endpoint,
     { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
-    { body, context }: SubgraphFetch,
+    { query, body, representations, context }: SubgraphFetch,
     deadline: Deadline,
   ) {
     endpoint.outstanding += 1;
+    const end = context.report?.begin({
+      subgraph: endpoint.subgraph,
+      instance: endpoint.id,
+      operation: query,
+      representations,
+      requestBytes: Buffer.byteLength(body),
+    });
+    let answer: ExchangeResponse | undefined;
     try {
       const token = await context.caller.token();
       const given: Record<string, string> = {
@@ -87,14 +99,15 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
       if (token !== undefined) given[callerHeader] = token;
       const options = { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes };
-      const { address, answer } = await follow(endpoint.address, ({ origin, path }) =>
+      const followed = await follow(endpoint.address, ({ origin, path }) =>
         exchange({ origin, path, headers: given, body }, options).catch(
           refuseTooLarge(endpoint, maxResponseBytes),
         ),
       );
+      answer = followed.answer;
       const parsed = readAnswer(endpoint, answer);
       context.headers.collect(answer.headers);
-      if (address !== endpoint.address) endpoint.movedTo(address);
+      if (followed.address !== endpoint.address) endpoint.movedTo(followed.address);
       endpoint.succeeded();
       return parsed;
     } catch (error) {
@@ -102,6 +115,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       throw error;
     } finally {
       endpoint.outstanding -= 1;
+      end?.(answer);
     }
   }
 

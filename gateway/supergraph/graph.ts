@@ -139,10 +139,14 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       if (!operation) return { errors: [unknownOperation(operationName)] };
       // A mutation runs to its end, whoever has left.
       const { signal, ...lasting } = context as OperationContext;
-      return operation.run({
+      const result = await operation.run({
         variables,
         fetch: fetchFor(operation.kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
       });
+      const { report } = lasting;
+      if (!report) return result;
+      const queryPlan = report.describe(operation.planFor(variables));
+      return { ...result, extensions: { ...result.extensions, queryPlan } };
     },
     plan,
     compiled,
