@@ -426,6 +426,285 @@ const chains: FeatureFederation = {
   },
 };
 
+/** What is required is an object, or a union whose members have fields of their own. */
+const requiredObjects: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { parcels: [Parcel] } type Parcel @key(fields: "id") { id: ID! size: Size from: Party weights: [Int!] }
+      type Size { w: Int h: Int } union Party = Person | Firm type Person { name: String } type Firm { title: String town: String }`,
+    b: `type Parcel @key(fields: "id") { id: ID! size: Size @external from: Party @external weights: [Int!] @external
+        area: Int @requires(fields: "size { w h }") label: String @requires(fields: "from { ... on Person { name } ... on Firm { title } }")
+        heaviest: Int @requires(fields: "weights") }
+      type Size @external { w: Int h: Int } union Party = Person | Firm type Person @external { name: String } type Firm @external { title: String }`,
+  },
+  world(maybe) {
+    const parties: Row[] = [
+      { __typename: 'Person', name: 'Ada' },
+      { __typename: 'Firm', title: 'Pens Ltd', town: 'Ulm' },
+    ];
+    const parcels = rows(3, n => ({
+      __typename: 'Parcel',
+      id: `${n}`,
+      size: n === 3 ? null : { __typename: 'Size', w: n, h: n + 1 },
+      from: parties[n % 2],
+      weights: [n, n * 2],
+      area(this: Row) {
+        const size = given(this, 'size') as { w: number; h: number } | null;
+        return size && size.w * size.h;
+      },
+      label(this: Row) {
+        const { name, title } = given(this, 'from') as Row;
+        return String(name ?? title);
+      },
+      heaviest(this: Row) {
+        return Math.max(...(given(this, 'weights') as number[]));
+      },
+    }));
+    return { root: { parcels: maybe('parcels', parcels) }, entities: { Parcel: parcels } };
+  },
+};
+
+/** An entity whose key is partly that of another entity. */
+const nestedKeys: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { seats: [Seat!]! } type Seat @key(fields: "row hall { id }") { row: Int! hall: Hall! taken: Boolean }
+      type Hall @key(fields: "id") { id: ID! }`,
+    b: `type Seat @key(fields: "row hall { id }") { row: Int! hall: Hall! price: Float } type Hall @key(fields: "id") { id: ID! name: String }`,
+  },
+  keys: { Seat: ['row', 'hall'] },
+  world(maybe) {
+    const halls: Row[] = rows(2, n => ({
+      __typename: 'Hall',
+      id: `h${n}`,
+      name: maybe(`hall${n}.name`, `hall ${n}`),
+    }));
+    const seats = rows(4, n => ({
+      __typename: 'Seat',
+      row: n,
+      hall: halls[n % 2],
+      taken: maybe(`seat${n}.taken`, n % 2 === 0),
+      price: maybe(`seat${n}.price`, n + 0.5),
+    }));
+    return { root: { seats }, entities: { Seat: seats, Hall: halls } };
+  },
+};
+
+/** A field that moves from one subgraph to another for a part of the requests. */
+const movingFields: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { bills: [Bill] } type Bill @key(fields: "id") { id: ID! amount: Int due: String payer: Payer } type Payer @key(fields: "id") { id: ID! }`,
+    b: `type Bill @key(fields: "id") { id: ID! amount: Int @override(from: "a", label: "percent(50)") payer: Payer @override(from: "a", label: "percent(10)") }
+      type Payer @key(fields: "id") { id: ID! name: String! }`,
+  },
+  world(maybe) {
+    const payers: Row[] = rows(2, n => ({
+      __typename: 'Payer',
+      id: `p${n}`,
+      name: maybe(`payer${n}.name`, `payer ${n}`),
+    }));
+    const bills = rows(3, n => ({
+      __typename: 'Bill',
+      id: `${n}`,
+      amount: maybe(`bill${n}.amount`, n * 100),
+      due: '2030',
+      payer: maybe(`bill${n}.payer`, payers[n % 2]),
+    }));
+    return { root: { bills }, entities: { Bill: bills, Payer: payers } };
+  },
+};
+
+/** An interface that is an entity in one subgraph, with its types and their fields in two. */
+const entityInterfaces: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { devices: [Device] device: Device } interface Device @key(fields: "id") { id: ID! name: String }
+      type Phone implements Device @key(fields: "id") { id: ID! name: String inches: Float }
+      type Router implements Device @key(fields: "id") { id: ID! name: String ports: Int peer: Device }`,
+    b: `type Phone @key(fields: "id") { id: ID! number: String! } type Router @key(fields: "id") { id: ID! address: String }`,
+  },
+  world(maybe) {
+    const phones: Row[] = rows(2, n => ({
+      __typename: 'Phone',
+      id: `ph${n}`,
+      name: maybe(`phone${n}.name`, `phone ${n}`),
+      inches: 5.5,
+      number: maybe(`phone${n}.number`, `+${n}`),
+    }));
+    const routers: Row[] = rows(2, n => ({
+      __typename: 'Router',
+      id: `ro${n}`,
+      name: 'router',
+      ports: maybe(`router${n}.ports`, n),
+      peer: maybe(`router${n}.peer`, phones[n - 1]),
+      address: maybe(`router${n}.address`, `10.0.0.${n}`),
+    }));
+    const devices = [phones[0], routers[0], routers[1], phones[1]];
+    return {
+      root: { devices, device: maybe('device', routers[0]) },
+      entities: { Phone: phones, Router: routers, Device: [...phones, ...routers] },
+    };
+  },
+};
+
+/** A union to which each subgraph adds members, and entities that one subgraph only refers to. */
+const growingUnions: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { feed: [Entry] } union Entry = Text | Image type Text @key(fields: "id") { id: ID! body: String also: Entry } type Image @key(fields: "id") { id: ID! url: String }`,
+    b: `type Query { ads: [Entry!] } union Entry = Ad | Image type Ad @key(fields: "id") { id: ID! slogan: String } type Image @key(fields: "id", resolvable: false) { id: ID! }`,
+    c: `type Text @key(fields: "id") { id: ID! words: Int } type Ad @key(fields: "id") { id: ID! price: Int! } type Image @key(fields: "id") { id: ID! width: Int }`,
+  },
+  world(maybe) {
+    const images: Row[] = rows(2, n => ({
+      __typename: 'Image',
+      id: `i${n}`,
+      url: `/${n}`,
+      width: maybe(`image${n}.width`, n),
+    }));
+    const texts: Row[] = rows(2, n => ({
+      __typename: 'Text',
+      id: `t${n}`,
+      body: maybe(`text${n}.body`, 'words'),
+      words: maybe(`text${n}.words`, n),
+      also: maybe(`text${n}.also`, images[n - 1]),
+    }));
+    const ads: Row[] = rows(2, n => ({
+      __typename: 'Ad',
+      id: `a${n}`,
+      slogan: 'buy',
+      price: maybe(`ad${n}.price`, n),
+    }));
+    return {
+      root: { feed: [texts[0], images[0], maybe('feed.2', texts[1])], ads: [ads[0], images[1], ads[1]] },
+      entities: { Text: texts, Image: images, Ad: ads },
+    };
+  },
+};
+
+/** Entities in lists of lists, and an entity that is its own parent. */
+const deepLists: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { board: Board } type Board @key(fields: "id") { id: ID! cells: [[Cell]!] deep: [[[Cell!]]] corner: Cell } type Cell @key(fields: "at") { at: ID! }`,
+    b: `type Cell @key(fields: "at") { at: ID! piece: Piece mark: String near: [[Cell]] } type Piece { name: String! moves: [[Int!]] }`,
+    c: `type Cell @key(fields: "at") { at: ID! heat: Float board: Board } type Board @key(fields: "id") { id: ID! title: String }`,
+  },
+  keys: { Cell: ['at'] },
+  world(maybe) {
+    const cells: Row[] = rows(4, n => ({
+      __typename: 'Cell',
+      at: `c${n}`,
+      piece: maybe(`cell${n}.piece`, {
+        __typename: 'Piece',
+        name: maybe(`cell${n}.name`, 'rook'),
+        moves: [[n], null],
+      }),
+      mark: maybe(`cell${n}.mark`, `${n}`),
+      heat: maybe(`cell${n}.heat`, n / 2),
+    }));
+    const board: Row = {
+      __typename: 'Board',
+      id: 'b1',
+      title: maybe('board.title', 'chess'),
+      cells: [[cells[0], null, cells[1]], [], [maybe('cells.2', cells[2])]],
+      deep: [[[cells[0]], null], null, [[cells[3], cells[0]]]],
+      corner: maybe('corner', cells[3]),
+    };
+    for (const [index, cell] of cells.entries())
+      Object.assign(cell, { near: [[cells[3 - index]], null], board });
+    return { root: { board: maybe('board', board) }, entities: { Cell: cells, Board: [board] } };
+  },
+};
+
+/** A field that leads to others which it provides, below a list. */
+const providedFields: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { shelves: [Shelf] } type Shelf { name: String books: [Book!] @provides(fields: "title author { name }") newest: Book }
+      type Book @key(fields: "isbn") { isbn: ID! title: String @external author: Author @external } type Author @key(fields: "id") { id: ID! name: String @external }`,
+    b: `type Book @key(fields: "isbn") { isbn: ID! title: String @shareable author: Author @shareable pages: Int } type Author @key(fields: "id") { id: ID! name: String @shareable born: Int }`,
+  },
+  keys: { Book: ['isbn'] },
+  world(maybe) {
+    const authors: Row[] = rows(2, n => ({
+      __typename: 'Author',
+      id: `${n}`,
+      name: `author ${n}`,
+      born: maybe(`author${n}.born`, 1900 + n),
+    }));
+    const books: Row[] = rows(3, n => ({
+      __typename: 'Book',
+      isbn: `i${n}`,
+      title: `title ${n}`,
+      author: authors[n % 2],
+      pages: maybe(`book${n}.pages`, n * 100),
+    }));
+    const shelves = [
+      { __typename: 'Shelf', name: 'left', books: [books[0], books[1]], newest: maybe('newest', books[2]) },
+      { __typename: 'Shelf', name: maybe('right', 'right'), books: maybe('books', [books[2]]), newest: null },
+    ];
+    return { root: { shelves }, entities: { Book: books, Author: authors } };
+  },
+};
+
+/** Mutations whose payloads are completed by other subgraphs. */
+const mutations: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { wallet: Wallet } type Mutation { pay(amount: Int = 1, to: ID): Payment! refund(ids: [ID!]): [Payment] }
+      type Payment { ok: Boolean wallet: Wallet } type Wallet @key(fields: "id") { id: ID! balance: Int }`,
+    b: `type Mutation { rename(name: String!): Wallet } type Wallet @key(fields: "id") { id: ID! name: String! history(last: Int = 2): [Int!] }`,
+  },
+  world(maybe) {
+    const wallets: Row[] = rows(2, n => ({
+      __typename: 'Wallet',
+      id: `${n}`,
+      balance: maybe(`wallet${n}.balance`, n * 10),
+      name: maybe(`wallet${n}.name`, `wallet ${n}`),
+      history: ({ last }: { last?: number | null }) => [1, 2, 3].slice(0, last ?? 2),
+    }));
+    const payment = (ok: boolean, index: number) => ({ __typename: 'Payment', ok, wallet: wallets[index] });
+    return {
+      root: {
+        wallet: wallets[0],
+        pay: ({ amount }: { amount: number | null }) => maybe('pay', payment((amount ?? 1) > 0, 0)),
+        refund: () => [payment(true, 1), maybe('refund.1', payment(false, 0))],
+        rename: maybe('rename', wallets[1]),
+      },
+      entities: { Wallet: wallets },
+    };
+  },
+};
+
+/** Three interfaces over each other, and types that implement them in one subgraph only. */
+const interfaceTrees: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { all: [Base] wide: [Wide] } interface Base { id: ID! } interface Named implements Base { id: ID! name: String }
+      interface Wide implements Named & Base { id: ID! name: String width(unit: Unit = MM): Int } enum Unit { MM CM }
+      type Desk implements Wide & Named & Base @key(fields: "id") { id: ID! name: String width(unit: Unit = MM): Int }
+      type Lamp implements Named & Base @key(fields: "id") { id: ID! name: String }
+      type Nail implements Base { id: ID! }`,
+    b: `interface Priced { price: Int } type Desk implements Priced @key(fields: "id") { id: ID! price: Int drawers: [Lamp] }
+      type Lamp implements Priced @key(fields: "id") { id: ID! price: Int watts: Int! }`,
+  },
+  world(maybe) {
+    const lamps: Row[] = rows(2, n => ({
+      __typename: 'Lamp',
+      id: `l${n}`,
+      name: maybe(`lamp${n}.name`, 'lamp'),
+      price: maybe(`lamp${n}.price`, n),
+      watts: maybe(`lamp${n}.watts`, n * 5),
+    }));
+    const desks: Row[] = rows(2, n => ({
+      __typename: 'Desk',
+      id: `d${n}`,
+      name: 'desk',
+      width: ({ unit }: { unit?: string | null }) => (unit === 'CM' ? n : n * 10),
+      price: maybe(`desk${n}.price`, n * 100),
+      drawers: [maybe(`desk${n}.drawers`, lamps[n - 1]), null],
+    }));
+    const nail = { __typename: 'Nail', id: 'n1' };
+    return {
+      root: { all: [desks[0], lamps[0], nail, maybe('all.3', lamps[1])], wide: desks },
+      entities: { Desk: desks, Lamp: lamps },
+    };
+  },
+};
+
 /** Federations by the features that they are made of. */
 export const federations: Readonly<Record<string, FeatureFederation>> = {
   shop,
@@ -438,4 +717,13 @@ export const federations: Readonly<Record<string, FeatureFederation>> = {
   nestedValues,
   hidden,
   chains,
+  requiredObjects,
+  nestedKeys,
+  movingFields,
+  entityInterfaces,
+  growingUnions,
+  deepLists,
+  providedFields,
+  mutations,
+  interfaceTrees,
 };

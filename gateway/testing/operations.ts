@@ -53,12 +53,23 @@ const directives = [
   ' @include(if: $no)',
 ];
 
-/** Makes random queries that are shaped as a schema allows. Not all are valid: fields of one name may not merge. */
+/** Makes random queries and mutations that are shaped as a schema allows. Not all are valid: fields of one name may not merge. */
 export function operationsOf(schema: GraphQLSchema, depth = 4): fc.Arbitrary<RandomOperation> {
-  const root = schema.getQueryType() as GraphQLNamedType;
-  return fc
-    .tuple(selectionsOf(schema, root, depth), fc.boolean(), fc.boolean(), fc.integer({ min: 0, max: 3 }))
-    .map(([selections, yes, no, int]) => {
+  const [query, mutation] = [schema.getQueryType(), schema.getMutationType()];
+  const roots = fc.constantFrom('query', ...(mutation ? ['mutation'] : []));
+  return roots
+    .chain(kind => {
+      const root = (kind === 'query' ? query : mutation) as GraphQLNamedType;
+      const selections = selectionsOf(schema, root, depth);
+      return fc.tuple(
+        fc.constant(kind),
+        selections,
+        fc.boolean(),
+        fc.boolean(),
+        fc.integer({ min: 0, max: 3 }),
+      );
+    })
+    .map(([kind, selections, yes, no, int]) => {
       const fragments: string[] = [];
       const body = render(selections, fragments);
       const used = [body, ...fragments].join('\n');
@@ -71,7 +82,7 @@ export function operationsOf(schema: GraphQLSchema, depth = 4): fc.Arbitrary<Ran
       const values: Record<string, unknown> = { yes, ...(no ? { no } : {}), ...(int > 0 ? { int } : {}) };
       const names = new Set(declared.map(([name]) => name));
       return {
-        query: `query${head ? ` (${head})` : ''} ${used}`,
+        query: `${kind}${head ? ` (${head})` : ''} ${used}`,
         variables: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),
       };
     });
