@@ -129,6 +129,21 @@ const frontSettings = z.object({
   GATEWAY_MAX_CONCURRENT_REQUESTS: wholeNumber(1_000, { min: 1, max: 1_000_000 }).describe(
     'Requests to /graphql under way at once; further ones are answered with 503 at once.',
   ),
+  OPERATION_MAX_DEPTH: wholeNumber(50, { min: 1, max: 10_000 }).describe(
+    'Most fields within each other in an operation of a client, with its fragments.',
+  ),
+  OPERATION_MAX_HEIGHT: wholeNumber(2_000, { min: 1, max: 1_000_000 }).describe(
+    'Most fields of an operation, with its fragments as often as they are spread.',
+  ),
+  OPERATION_MAX_ALIASES: wholeNumber(100, { min: 0, max: 1_000_000 }).describe(
+    'Most aliases of an operation, with its fragments as often as they are spread.',
+  ),
+  OPERATION_MAX_ROOT_FIELDS: wholeNumber(50, { min: 1, max: 1_000_000 }).describe(
+    'Most fields of the root type that an operation asks for.',
+  ),
+  OPERATION_MAX_DIRECTIVES: wholeNumber(200, { min: 0, max: 1_000_000 }).describe(
+    'Most directives of an operation, with its fragments as often as they are spread.',
+  ),
   JWT_JWKS_URL: urlSetting('https:', 'http:', 'file:')
     .optional()
     .describe(
@@ -138,6 +153,9 @@ const frontSettings = z.object({
   JWT_AUDIENCE: z.string().optional().describe("Value that a token's `aud` must contain."),
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
+  ),
+  INTROSPECTION: flag(true).describe(
+    'Whether clients may read the schema, and errors of validation suggest names of it; the explorers need it.',
   ),
   EXPLORERS: flag(true).describe(
     'Whether Apollo Sandbox is served at / and GraphiQL, which needs no internet, at /ide/.',

@@ -1,13 +1,14 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { PorticoError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import { limitOf } from './security/operation-limits.ts';
 
 /**
  * Makes the formatter of the errors that clients get: each has a stable `code`, and the `subgraph` that it is from, and
  * no stack trace (older servers have theirs in `exception`). What went wrong in the gateway itself is logged once and
  * leaves as "Internal server error".
  */
-export function createErrorFormatter(log: Logger) {
+export function createErrorFormatter(log: Logger, { showsSchema = true } = {}) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const portico = porticoErrorIn(error);
     if (portico)
@@ -17,6 +18,8 @@ export function createErrorFormatter(log: Logger) {
         extensions: { code: portico.code, ...portico.details },
       };
 
+    const limit = limitOf(formatted);
+    if (limit !== undefined) return { ...formatted, extensions: { code: limit } };
     const { serviceName, code, stacktrace: _, exception: __, ...extensions } = formatted.extensions ?? {};
     if (serviceName !== undefined) {
       const known = code !== undefined && code !== 'DOWNSTREAM_SERVICE_ERROR';
@@ -26,7 +29,11 @@ export function createErrorFormatter(log: Logger) {
       };
     }
     if (code !== undefined && code !== 'INTERNAL_SERVER_ERROR')
-      return { ...formatted, extensions: { ...extensions, code } };
+      return {
+        ...formatted,
+        message: showsSchema ? formatted.message : withoutSuggestions(formatted.message),
+        extensions: { ...extensions, code },
+      };
     log.error({ err: error, path: formatted.path }, 'An operation failed unexpectedly');
     return {
       message: 'Internal server error',
@@ -34,6 +41,11 @@ export function createErrorFormatter(log: Logger) {
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     };
   };
+}
+
+/** graphql-js names what comes close to an unknown field, type, argument or value. */
+function withoutSuggestions(message: string): string {
+  return message.replace(/ Did you mean .*\?$/s, '');
 }
 
 /** The error of ours that graphql-js or a transport has wrapped. */

@@ -4,6 +4,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import cors from '@fastify/cors';
+import { NoSchemaIntrospectionCustomRule, type ValidationRule } from 'graphql';
 import { createCallerTokens } from '../platform/caller.ts';
 import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
@@ -23,6 +24,7 @@ import { limitRequests } from './overload.ts';
 import { headerRulesOf } from './routing/header-rules.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
+import { limitOperations } from './security/operation-limits.ts';
 import { createConnections } from './subscriptions/connections.ts';
 import { createHttpStreams } from './subscriptions/http-streams.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
@@ -50,9 +52,13 @@ export async function startGateway(context: Context): Promise<Ports> {
   const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
   const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
   const hotOperations = rememberHotOperations();
-  const formatError = createErrorFormatter(log);
+  const formatError = createErrorFormatter(log, { showsSchema: config.INTROSPECTION });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
-  const apollo = createApollo({ hotOperations, known, formatError, log });
+  const validationRules = [
+    limitOperations(config, metrics),
+    ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
+  ];
+  const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
   const { supergraph, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
@@ -84,6 +90,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       upstreams,
       apollo: () => apollo.current,
       limit,
+      rules: validationRules,
       config,
       metrics: liveMetrics,
       log,
@@ -171,6 +178,7 @@ interface ApolloOptions {
   readonly hotOperations: HotOperations;
   readonly known: KnownOperations;
   readonly formatError: FormatError;
+  readonly validationRules: ValidationRule[];
   readonly log: Context['log'];
 }
 
@@ -182,7 +190,13 @@ interface StartedApollo {
   start(first: Graph, supergraph: Supergraph): Promise<void>;
 }
 
-function createApollo({ hotOperations, known, formatError, log }: ApolloOptions): StartedApollo {
+function createApollo({
+  hotOperations,
+  known,
+  formatError,
+  validationRules,
+  log,
+}: ApolloOptions): StartedApollo {
   let current: Apollo | undefined;
   return {
     get current() {
@@ -207,8 +221,10 @@ function createApollo({ hotOperations, known, formatError, log }: ApolloOptions)
           },
         ),
         formatError,
+        // A rule of ours refuses it where it is to be.
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },
+        validationRules,
         includeStacktraceInErrorResponses: false,
         stopOnTerminationSignals: false,
         logger: log,

@@ -1,4 +1,4 @@
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult, GraphQLError, ValidationRule } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -53,6 +53,8 @@ export interface LiveOperations extends Closable {
 interface LiveOperationsOptions {
   readonly supergraph: Pick<Supergraph, 'graph' | 'onGraph' | 'versionOf' | 'isStrict'>;
   readonly upstreams: Upstreams;
+  /** Rules of validation beside those of the specification. */
+  readonly rules: readonly ValidationRule[];
   /** Runs queries and mutations; undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
   /** Bounds the queries and mutations that are under way. */
@@ -69,8 +71,8 @@ export function isLive(operation: Operation): operation is LiveOperation {
 
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
-  const { supergraph, upstreams, apollo, limit, config, metrics, log } = options;
-  const reader = createOperationReader({ metrics });
+  const { supergraph, upstreams, apollo, limit, rules, config, metrics, log } = options;
+  const reader = createOperationReader({ metrics, rules });
   const streamsByKey = new Map<string, readonly LiveStream[]>();
 
   const observer: StreamObserver = {

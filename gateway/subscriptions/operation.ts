@@ -6,8 +6,11 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
   parse,
+  specifiedRules,
+  type ValidationRule,
   validate,
 } from 'graphql';
+import { limitOf } from '../security/operation-limits.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
 import { beginsAfter, type Resumption, resumptionOf } from './resumption.ts';
@@ -79,10 +82,13 @@ const maxRememberedCharacters = 1_000_000;
 
 interface ReaderOptions {
   readonly metrics: Pick<LiveMetrics, 'planned'>;
+  /** Rules of validation beside those of the specification. */
+  readonly rules: readonly ValidationRule[];
 }
 
 /** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
-export function createOperationReader({ metrics }: ReaderOptions): OperationReader {
+export function createOperationReader({ metrics, rules }: ReaderOptions): OperationReader {
+  const allRules = [...specifiedRules, ...rules];
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
@@ -91,7 +97,7 @@ export function createOperationReader({ metrics }: ReaderOptions): OperationRead
     const { subscriptions } = remembered;
     const key = textOf(request);
     const known = subscriptions.get(key);
-    const read = known ?? parseAndPlan(graph, request);
+    const read = known ?? parseAndPlan(graph, request, allRules);
     // Apollo Server has its own memory of queries and mutations.
     if (!read.subscription) return read;
     subscriptions.delete(key);
@@ -122,12 +128,18 @@ export function createOperationReader({ metrics }: ReaderOptions): OperationRead
   };
 }
 
-function parseAndPlan(graph: Graph, request: OperationRequest): ReadDocument {
+function parseAndPlan(
+  graph: Graph,
+  request: OperationRequest,
+  rules: readonly ValidationRule[],
+): ReadDocument {
   const { query, operationName } = request;
   const document = parseDocument(query);
-  const invalid = validate(graph.schema, document);
+  const invalid = validate(graph.schema, document, rules);
   if (invalid.length > 0)
-    throw new RefusedOperation(invalid.map(error => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+    throw new RefusedOperation(
+      invalid.map(error => withCode(error, limitOf(error) ?? 'GRAPHQL_VALIDATION_FAILED')),
+    );
   const definition = getOperationAST(document, operationName);
   if (!definition)
     throw new RefusedOperation([

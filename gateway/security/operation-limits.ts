@@ -1,0 +1,143 @@
+import {
+  type ASTVisitor,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLFormattedError,
+  Kind,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
+import { Counter, type Registry } from 'prom-client';
+import type { GatewayConfig } from '../config.ts';
+
+/** How large an operation is, with its fragments as often as they are spread. */
+interface Size {
+  /** Fields in each other. */
+  readonly depth: number;
+  /** Fields. */
+  readonly height: number;
+  readonly aliases: number;
+  readonly directives: number;
+}
+
+/** What is limited: its code, as Apollo Router has it, and the words and the setting of the message. */
+const limits = [
+  { code: 'MAX_DEPTH_LIMIT', setting: 'OPERATION_MAX_DEPTH', of: 'fields within each other' },
+  { code: 'MAX_HEIGHT_LIMIT', setting: 'OPERATION_MAX_HEIGHT', of: 'fields' },
+  { code: 'MAX_ALIASES_LIMIT', setting: 'OPERATION_MAX_ALIASES', of: 'aliases' },
+  { code: 'MAX_ROOT_FIELDS_LIMIT', setting: 'OPERATION_MAX_ROOT_FIELDS', of: 'root fields' },
+  { code: 'MAX_DIRECTIVES_LIMIT', setting: 'OPERATION_MAX_DIRECTIVES', of: 'directives' },
+] as const;
+
+type Limits = Pick<GatewayConfig, (typeof limits)[number]['setting']>;
+
+const nothing: Size = { depth: 0, height: 0, aliases: 0, directives: 0 };
+
+/** Makes the rule of validation that refuses operations which are larger than the settings allow. */
+export function limitOperations(config: Limits, metrics: Registry): ValidationRule {
+  const refused = new Counter({
+    name: 'gateway_operations_refused_total',
+    help: 'Operations that were larger than a limit allows.',
+    labelNames: ['limit'],
+    registers: [metrics],
+  });
+  return context =>
+    ({
+      OperationDefinition({ selectionSet, name, directives = [] }) {
+        const sizes = new Sizes(context);
+        const { depth, height, aliases, directives: inside } = sizes.of(selectionSet);
+        const values = [depth, height, aliases, sizes.fieldsAt(selectionSet), inside + directives.length];
+        for (const [index, { code, setting, of }] of limits.entries()) {
+          const value = values[index] ?? 0;
+          if (value <= config[setting]) continue;
+          refused.inc({ limit: code });
+          const subject = name ? `The operation '${name.value}'` : 'The operation';
+          context.reportError(
+            new GraphQLError(`${subject} has ${value} ${of}, and may have ${config[setting]} (${setting})`, {
+              extensions: { limit: code },
+            }),
+          );
+        }
+        return false;
+      },
+    }) satisfies ASTVisitor;
+}
+
+/** Code of the limit that an error of validation says was exceeded. */
+export function limitOf({ extensions }: Pick<GraphQLFormattedError, 'extensions'>): string | undefined {
+  return limits.find(({ code }) => code === extensions?.['limit'])?.code;
+}
+
+/** Adds up sizes, each fragment's once. */
+class Sizes {
+  readonly #context: ValidationContext;
+  readonly #sizeByFragment = new Map<string, Size>();
+  readonly #fieldsByFragment = new Map<string, number>();
+
+  constructor(context: ValidationContext) {
+    this.#context = context;
+  }
+
+  of({ selections }: SelectionSetNode): Size {
+    let [depth, height, aliases, directives] = [0, 0, 0, 0];
+    for (const selection of selections) {
+      const size =
+        selection.kind === Kind.FRAGMENT_SPREAD
+          ? this.#ofFragment(selection.name.value)
+          : selection.kind === Kind.FIELD
+            ? this.#ofField(selection)
+            : this.of(selection.selectionSet);
+      depth = Math.max(depth, size.depth);
+      height += size.height;
+      aliases += size.aliases;
+      directives += size.directives + (selection.directives?.length ?? 0);
+    }
+    return { depth, height, aliases, directives };
+  }
+
+  /** Fields of a selection itself, and of its fragments. */
+  fieldsAt({ selections }: SelectionSetNode): number {
+    return selections.reduce((sum, selection) => {
+      if (selection.kind === Kind.FIELD) return sum + 1;
+      if (selection.kind === Kind.INLINE_FRAGMENT) return sum + this.fieldsAt(selection.selectionSet);
+      return sum + this.#fieldsAtFragment(selection.name.value);
+    }, 0);
+  }
+
+  #ofField({ alias, selectionSet }: FieldNode): Size {
+    const below = selectionSet ? this.of(selectionSet) : nothing;
+    return {
+      ...below,
+      depth: below.depth + 1,
+      height: below.height + 1,
+      aliases: below.aliases + (alias ? 1 : 0),
+    };
+  }
+
+  #ofFragment(name: string): Size {
+    const known = this.#sizeByFragment.get(name);
+    if (known) return known;
+    // One that spreads itself is refused by another rule.
+    this.#sizeByFragment.set(name, nothing);
+    const fragment = this.#fragment(name);
+    const size = fragment ? this.of(fragment.selectionSet) : nothing;
+    this.#sizeByFragment.set(name, size);
+    return size;
+  }
+
+  #fieldsAtFragment(name: string): number {
+    const known = this.#fieldsByFragment.get(name);
+    if (known !== undefined) return known;
+    this.#fieldsByFragment.set(name, 0);
+    const fragment = this.#fragment(name);
+    const fields = fragment ? this.fieldsAt(fragment.selectionSet) : 0;
+    this.#fieldsByFragment.set(name, fields);
+    return fields;
+  }
+
+  #fragment(name: string): FragmentDefinitionNode | undefined {
+    return this.#context.getFragment(name) ?? undefined;
+  }
+}
