@@ -211,7 +211,11 @@ describe('the broker', () => {
   test('locks a directory whose path is longer than that of a socket may be', async () => {
     const dataDir = join(await makeTempDir(), 'd'.repeat(120));
     const { broker } = await startTestBroker({ dataDir });
+    if (process.platform === 'linux') expect(await readdir(dataDir)).toContain('lock.sock');
     await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(`the one on 127.0.0.1:${broker.port}`);
+    await broker.close();
+    const { broker: next } = await startTestBroker({ dataDir });
+    await expectToAnswer(next);
   });
 
   test('frees its port and ends its connections when it cannot open its data', async () => {

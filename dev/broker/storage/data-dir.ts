@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,6 +9,8 @@ import { text } from 'node:stream/consumers';
 const ANSWER_TIMEOUT_MS = 1000;
 /** Longest path of a Unix socket, in bytes, on the systems that have the least. */
 const MAX_SOCKET_PATH_BYTES = 103;
+
+const lockName = 'lock.sock';
 
 /** Another broker runs on the data directory. */
 export class DataDirInUseError extends Error {
@@ -27,33 +29,55 @@ export async function claimDataDir(
   { host, port }: { host: string; port: number },
 ): Promise<() => Promise<void>> {
   await mkdir(dataDir, { recursive: true });
-  const path = lockPathOf(resolve(dataDir));
+  const { path, leave } = await lockPathOf(resolve(dataDir));
   const lock = createServer(socket => void socket.on('error', () => {}).end(`${host}:${port}`)).unref();
-  if (!(await tryListen(lock, path))) {
-    const owner = await ownerAt(path);
-    if (owner !== undefined)
-      throw new DataDirInUseError(
-        `the embedded broker expected ${dataDir} to be free, but got it used by the one on ${owner}`,
-      );
-    // A broker that was killed leaves its socket.
-    await rm(path, { force: true });
-    if (!(await tryListen(lock, path)))
-      throw new DataDirInUseError(
-        `the embedded broker expected ${dataDir} to be free, but another one starts`,
-      );
+  try {
+    await claim(lock, path, dataDir);
+  } catch (error) {
+    await leave();
+    throw error;
   }
   return async () => {
     lock.close();
     await once(lock, 'close');
+    await leave();
   };
 }
 
-/** Path of the lock: in the directory, or where it is too long for a socket, in the system's temporary one. */
-function lockPathOf(dataDir: string): string {
-  const inside = join(dataDir, 'lock.sock');
+async function claim(lock: Server, path: string, dataDir: string): Promise<void> {
+  if (await tryListen(lock, path)) return;
+  const owner = await ownerAt(path);
+  if (owner !== undefined)
+    throw new DataDirInUseError(
+      `the embedded broker expected ${dataDir} to be free, but got it used by the one on ${owner}`,
+    );
+  // A broker that was killed leaves its socket.
+  await rm(path, { force: true });
+  if (!(await tryListen(lock, path)))
+    throw new DataDirInUseError(
+      `the embedded broker expected ${dataDir} to be free, but another one starts`,
+    );
+}
+
+interface LockPath {
+  readonly path: string;
+  /** Gives back what the path needs for as long as it is used. */
+  readonly leave: () => Promise<void>;
+}
+
+/**
+ * Path of the lock, in the directory. Where that is too long for a socket, Linux has a short one for an open directory; other
+ * systems lock in their folder for temporary files.
+ */
+async function lockPathOf(dataDir: string): Promise<LockPath> {
+  const inside = join(dataDir, lockName);
   const name = `portico-broker-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
-  if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`;
-  return Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES ? inside : join(tmpdir(), `${name}.sock`);
+  const leave = async () => {};
+  if (process.platform === 'win32') return { path: `\\\\.\\pipe\\${name}`, leave };
+  if (Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES) return { path: inside, leave };
+  if (process.platform !== 'linux') return { path: join(tmpdir(), `${name}.sock`), leave };
+  const directory = await open(dataDir, 'r');
+  return { path: `/proc/self/fd/${directory.fd}/${lockName}`, leave: () => directory.close() };
 }
 
 /** @returns false when there is something at the path */
