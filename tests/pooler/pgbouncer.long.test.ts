@@ -116,7 +116,8 @@ describe.skipIf(!pgbouncer).each(['session', 'transaction'])('behind PgBouncer t
           const { value } = await events.next();
           told.push((value as { data: Received }).data.notificationReceived.order.id);
         }
-        expect(told).toEqual(placed);
+        // Orders of one customer may lie on several partitions.
+        expect(told.sort()).toEqual(placed.sort());
       }),
     );
     expect(pooler.log()).not.toMatch(/unsupported startup parameter|prepared statement/);
