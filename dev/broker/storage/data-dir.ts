@@ -54,9 +54,7 @@ async function claim(lock: Server, path: string, dataDir: string): Promise<void>
   // A broker that was killed leaves its socket.
   await rm(path, { force: true });
   if (!(await tryListen(lock, path)))
-    throw new DataDirInUseError(
-      `the embedded broker expected ${dataDir} to be free, but another one starts`,
-    );
+    throw new DataDirInUseError(`the embedded broker expected ${dataDir} to be free, but another one starts`);
 }
 
 interface LockPath {
