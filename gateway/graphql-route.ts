@@ -1,21 +1,17 @@
-import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 import { BoundedMap } from '../platform/bounded-map.ts';
 import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
-import type { OperationContext } from './operation-context.ts';
+import { type HeaderRules, passHeaders } from './header-rules.ts';
+import type { Apollo, OperationContext } from './operation-context.ts';
 import type { OperationRunner } from './operations/operation-runner.ts';
-import { PlanReport, planHeader } from './operations/plan-report.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
-import { type HeaderRules, passHeaders } from './routing/header-rules.ts';
+import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
-
-/** Apollo Server, as the gateway uses it. */
-export type Apollo = ApolloServer<OperationContext>;
 
 interface GraphQLRouteOptions {
   /** Undefined until there is a graph. */

@@ -1,6 +1,10 @@
-import type { PlanReport } from './operations/plan-report.ts';
-import type { PassedHeaders } from './routing/header-rules.ts';
+import type { ApolloServer } from '@apollo/server';
+import type { PassedHeaders } from './header-rules.ts';
+import type { PlanReport } from './plan-report.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
+
+/** Apollo Server, as the gateway uses it. */
+export type Apollo = ApolloServer<OperationContext>;
 
 /** What everything that runs one operation of a client shares. */
 export interface OperationContext {

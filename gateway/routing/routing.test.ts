@@ -9,9 +9,9 @@ import { silentLog } from '../../platform/log.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { type GatewayConfig, gatewaySettings } from '../config.ts';
+import { passHeaders } from '../header-rules.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import { describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
-import { passHeaders } from './header-rules.ts';
 import { createRouting } from './routing.ts';
 
 interface Answer {

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { type ErrorCode, PorticoError } from '../../platform/errors.ts';
 import type { GatewayConfig } from '../config.ts';
 import { type FormatError, formatResult, formatted } from '../format.ts';
-import { lastingHeaders, type PassedHeaders } from '../routing/header-rules.ts';
+import { lastingHeaders, type PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { LiveConnections } from './connections.ts';
 import { atExpiry } from './expiry.ts';

@@ -4,9 +4,9 @@ import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { graphNotReady } from '../errors.ts';
-import type { Apollo } from '../graphql-route.ts';
+import { type PassedHeaders, passOneWay } from '../header-rules.ts';
+import type { Apollo } from '../operation-context.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
-import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -14,7 +14,8 @@ import { type LiveOperation, LiveStream, type StreamHost, type StreamObserver } 
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
 import { LiveResults } from './results.ts';
-import type { UpstreamSink, Upstreams } from './upstream.ts';
+import type { Upstreams } from './upstream.ts';
+import type { UpstreamSink } from './upstream-sink.ts';
 
 /** Who runs an operation, and how its results go there. */
 export interface LiveClient {

@@ -2,13 +2,13 @@ import type { ExecutionResult } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { PassedHeaders } from '../routing/header-rules.ts';
+import type { PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
 import { afterVariable } from './resumption.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { Upstream, UpstreamSink } from './upstream.ts';
+import type { Upstream, UpstreamSink } from './upstream-sink.ts';
 
 /** A subscription in one graph. */
 export type LiveOperation = Operation & { readonly subscription: PlannedSubscription };

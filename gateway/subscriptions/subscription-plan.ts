@@ -3,7 +3,7 @@ import type { DocumentNode, ExecutionResult, GraphQLFormattedError, OperationDef
 import { compileOperation } from '../execution/operation.ts';
 import { separateArguments } from '../execution/required-arguments.ts';
 import type { FetchFromSubgraph } from '../execution/subgraph-answer.ts';
-import { type PassedHeaders, passOneWay } from '../routing/header-rules.ts';
+import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph.ts';
 

@@ -7,8 +7,8 @@ import { silentLog } from '../../platform/log.ts';
 import { Endpoint } from '../routing/endpoint.ts';
 import { describeInstance } from '../testing/instances.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { UpstreamSink } from './upstream.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
+import type { UpstreamSink } from './upstream-sink.ts';
 import { webSocketProtocols } from './websocket-protocols.ts';
 
 const query = 'subscription { ticked }';

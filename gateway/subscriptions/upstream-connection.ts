@@ -3,8 +3,8 @@ import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Logger } from '../../platform/log.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
-import type { Upstream, UpstreamSink } from './upstream.ts';
 import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './upstream-results.ts';
+import type { Upstream, UpstreamSink } from './upstream-sink.ts';
 import { type InstanceMessage, type WebSocketProtocol, webSocketProtocols } from './websocket-protocols.ts';
 
 /** How long a connection without a subscription is kept, in ms. */

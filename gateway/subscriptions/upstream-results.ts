@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { UpstreamSink } from './upstream.ts';
+import type { UpstreamSink } from './upstream-sink.ts';
 import type { SubgraphErrorLike } from './websocket-protocols.ts';
 
 /** Largest event that a subgraph may send, in bytes. */

@@ -6,8 +6,8 @@ import { type GraphqlAnswer, readGraphqlAnswer } from '../../platform/graphql/an
 import type { Logger } from '../../platform/log.ts';
 import type { Endpoint } from '../routing/endpoint.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { Upstream, UpstreamSink } from './upstream.ts';
 import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './upstream-results.ts';
+import type { Upstream, UpstreamSink } from './upstream-sink.ts';
 
 /** How the instance is asked for a stream. */
 export interface StreamRequest {

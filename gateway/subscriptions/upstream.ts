@@ -11,9 +11,9 @@ import type { Instances } from '../routing/instances.ts';
 import type { ShowAnswer } from '../routing/shown-answer.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { createInstanceProtocols } from './instance-protocols.ts';
-import type { SubgraphEvent } from './subscription-plan.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { ProtocolError } from './upstream-results.ts';
+import type { Upstream, UpstreamSink } from './upstream-sink.ts';
 import { openStream } from './upstream-stream.ts';
 
 /** A subscription of a subgraph to open. */
@@ -28,25 +28,6 @@ export interface UpstreamSubscription {
   readonly caller: OperationCaller;
   /** Whether the subgraph is asked where its events begin. */
   readonly asksForCursor: boolean;
-}
-
-/** What comes of a subscription. After one of the last three, and after {@link Upstream.close}, nothing comes. */
-export interface UpstreamSink {
-  /** The instance has taken the connection; it may send events from now on. */
-  opened(): void;
-  event(event: SubgraphEvent): void;
-  /** The events begin after this cursor. */
-  start(cursor: string): void;
-  completed(): void;
-  /** The subgraph does not run the subscription. */
-  refused(error: GraphQLError): void;
-  /** The connection was lost, or could not be opened; `begun` when the subgraph may have sent events. */
-  lost(reason: { readonly begun: boolean; readonly cause: unknown }): void;
-}
-
-/** One subscription of a subgraph, open. */
-export interface Upstream {
-  close(): void;
 }
 
 /** Subscriptions of the subgraphs. */

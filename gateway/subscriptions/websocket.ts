@@ -13,7 +13,7 @@ import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { type FormatError, formatResult, formatted } from '../format.ts';
-import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../routing/header-rules.ts';
+import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../header-rules.ts';
 import type { Authenticator } from '../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
 import type { LiveConnections } from './connections.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { GatewayConfig } from '../config.ts';
+import type { GatewayConfig } from './config.ts';
 
 /** Headers of one client's request that go on to subgraphs, and what comes back from them. */
 export interface PassedHeaders {
