@@ -89,6 +89,16 @@ describe('an operation that is larger than a limit', () => {
     expect((await front.anyone.request(query)).errors).toBeUndefined();
   });
 
+  test('of more tokens than a document may have is not read', async () => {
+    const { errors } = await front.anyone.request(`{ ${repeat(10_000, () => 'name')} }`);
+    expect(errors).toMatchObject([
+      {
+        message: expect.stringContaining('10000 tokens') as string,
+        extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+      },
+    ]);
+  });
+
   test('keeps nobody from being answered', async () => {
     const bombs = Array.from({ length: 20 }, () => front.anyone.request(bomb(60)));
     expect((await front.anyone.request('{ name }')).data).toEqual({ name: 'Ada' });
