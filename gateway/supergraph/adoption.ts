@@ -5,6 +5,8 @@ import type { Composition } from './composer.ts';
 export interface Candidate {
   readonly name: string;
   readonly versions: readonly Subgraph[];
+  /** When the first of its instances registered, in ms since 1970. @default 0 */
+  readonly sinceMs?: number;
 }
 
 /** A version of a subgraph that gets no traffic, because the graph does not compose with it. */
@@ -36,7 +38,8 @@ interface AdoptionOptions {
 
 /**
  * Finds the most wanted versions that compose together. All at once is tried first, since changes may need each other;
- * when that fails, they are tried one by one on top of what is served, and what does not compose is held back.
+ * when that fails, they are tried one by one on top of what is served, and what does not compose is held back. Of two that
+ * contradict each other, the one that has been there for longer stays.
  */
 export async function adopt({ served, wanted, compose }: AdoptionOptions): Promise<Adoption> {
   const most = wanted.flatMap(({ versions: [first] }) => first ?? []);
@@ -70,7 +73,8 @@ interface Change {
 function changesOf(served: readonly Subgraph[], wanted: readonly Candidate[]): Change[] {
   const hashByName = new Map(served.map(({ name, hash }) => [name, hash]));
   const wantedNames = new Set(wanted.map(({ name }) => name));
-  const arrivals = wanted.flatMap(({ name, versions }) => {
+  const oldestFirst = [...wanted].sort((a, b) => (a.sinceMs ?? 0) - (b.sinceMs ?? 0));
+  const arrivals = oldestFirst.flatMap(({ name, versions }) => {
     const servedAt = versions.findIndex(({ hash }) => hash === hashByName.get(name));
     const better = servedAt < 0 ? versions : versions.slice(0, servedAt);
     return better.length > 0 ? [{ name, to: better }] : [];

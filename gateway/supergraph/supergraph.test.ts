@@ -155,6 +155,19 @@ describe('a subgraph with which no graph can be served', () => {
   });
 });
 
+test('of two subgraphs that contradict each other at the start, the one that registered first is served', async () => {
+  const { items: base } = await serveVersions();
+  const { describe } = await serveSdl('type Query { items: Int }');
+  const later = describe({
+    app: 'ALSO',
+    metadata: { subgraph: 'also', 'schema.hash': '1' },
+    lastDirtyTimestampMs: base.lastDirtyTimestampMs + 1,
+  });
+  const supergraph = await startSupergraph(fillRegistry(later, base).view);
+  await becomes(supergraph).toEqual(['items@i1']);
+  expect(supergraph.faults.heldBack.map(({ subgraph }) => subgraph)).toEqual(['also']);
+});
+
 describe('what can not be had', () => {
   test('of a version whose SDL can not be read, the graph says so, and goes on with the one before', async () => {
     const { items: base, v1 } = await serveVersions();

@@ -115,7 +115,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const offered = offeredInstances(registry);
     departures.settle(new Set(offered.keys()), new Set(subgraphs.map(({ name }) => name)));
     const offers = sightings.newestFirst(await sdls.read(offered));
-    const wanted = candidatesOf(offers, subgraphs, nowMs);
+    const wanted = candidatesOf(offers, subgraphs, { nowMs, offered });
     const adoption = await adopt({
       served: subgraphs,
       wanted,
@@ -143,12 +143,23 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   }
 
   /** What is to be in the graph: what is offered, and what is served and has lost its instances without deregistering. */
-  function candidatesOf(offers: readonly Offer[], served: readonly Subgraph[], nowMs: number): Candidate[] {
+  function candidatesOf(
+    offers: readonly Offer[],
+    served: readonly Subgraph[],
+    {
+      nowMs,
+      offered,
+    }: { readonly nowMs: number; readonly offered: ReadonlyMap<string, readonly ServiceInstance[]> },
+  ): Candidate[] {
     const readable = offers.filter(({ versions }) => versions.length > 0);
     const names = new Set(readable.map(({ name }) => name));
     const staying = served.filter(({ name }) => !names.has(name) && departures.stays(name, nowMs));
     return [
-      ...readable.map(({ name, versions }) => ({ name, versions })),
+      ...readable.map(({ name, versions }) => ({
+        name,
+        versions,
+        sinceMs: Math.min(...(offered.get(name) ?? []).map(each => each.lastDirtyTimestampMs)),
+      })),
       ...staying.map(subgraph => ({ name: subgraph.name, versions: [subgraph] })),
     ].sort((a, b) => a.name.localeCompare(b.name));
   }
