@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
+import { createSecretCheck } from '../platform/secret.ts';
 
 /** Header by which an operator asks for the query plan; Apollo Router's. */
 export const planHeader = 'apollo-expose-query-plan';
@@ -52,12 +52,8 @@ export class PlanReport {
 /** Makes what tells whether a request may see its plan: whether its header has the secret. Without one, none may. */
 export function createPlanAccess(secret: string | undefined): (header: unknown) => boolean {
   if (secret === undefined) return () => false;
-  const expected = digest(secret);
-  return header => typeof header === 'string' && timingSafeEqual(digest(header), expected);
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  const isSecret = createSecretCheck(secret);
+  return header => typeof header === 'string' && isSecret(header);
 }
 
 function rounded(ms: number): number {

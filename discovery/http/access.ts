@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createSecretCheck } from '../../platform/secret.ts';
 
 interface AccessRules {
   /** What writers must show; undefined lets everybody write. */
@@ -15,15 +15,15 @@ const readMethods = ['GET', 'HEAD', 'OPTIONS'];
  * Spring's clients send it from the URL. A write that a web page makes is refused, whoever looks at the page.
  */
 export function guard(app: FastifyInstance, { token, readsNeedToken }: AccessRules): void {
-  const expected = token === undefined ? undefined : digest(token);
+  const isToken = token === undefined ? undefined : createSecretCheck(token);
   app.addHook('onRequest', async (request, reply) => {
     const reads = readMethods.includes(request.method);
     if (!reads && request.headers.origin !== undefined) {
       return reply.code(403).type('text/plain').send('A registration expected a service, but got a web page');
     }
-    if (expected === undefined || (reads && !readsNeedToken)) return;
+    if (isToken === undefined || (reads && !readsNeedToken)) return;
     const shown = shownToken(request);
-    if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return;
+    if (shown !== undefined && isToken(shown)) return;
     // The challenge makes a browser ask for the password, which the dashboard needs when reads are closed.
     return reply
       .code(401)
@@ -41,8 +41,4 @@ function shownToken({ headers: { authorization = '' } }: FastifyRequest): string
   if (scheme.toLowerCase() !== 'basic') return undefined;
   const credentials = Buffer.from(value, 'base64').toString('utf8');
   return credentials.slice(credentials.indexOf(':') + 1);
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

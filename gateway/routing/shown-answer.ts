@@ -27,10 +27,7 @@ export function showAnswers(
 }
 
 /** An error of a subgraph of which the client learns where it was, and its code. */
-export function maskError(
-  subgraph: string,
-  { path, extensions }: GraphQLFormattedError,
-): GraphQLFormattedError {
+function maskError(subgraph: string, { path, extensions }: GraphQLFormattedError): GraphQLFormattedError {
   const code = extensions?.['code'];
   return {
     message: `The subgraph '${subgraph}' answered with an error`,

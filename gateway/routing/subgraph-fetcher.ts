@@ -4,13 +4,13 @@ import { callerHeader } from '../../platform/caller.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
-import { redirectWithin } from '../../platform/redirect.ts';
+import { followRedirects } from '../../platform/redirect.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
 import type { OperationContext } from '../operation-context.ts';
-import { type Address, addressOf, type Endpoint } from './endpoint.ts';
+import { addressOf, type Endpoint } from './endpoint.ts';
 import { type ExchangeResponse, exchange } from './exchange.ts';
 import type { Instances } from './instances.ts';
 
@@ -66,8 +66,6 @@ interface FetcherOptions {
 
 /** How long a fetch without an instance waits for the graph to follow the registry, in ms. */
 const maxFollowMs = 2_000;
-/** Redirects of one fetch that are followed. */
-const maxRedirects = 3;
 
 /** Makes the fetcher that all subgraphs share. */
 export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher {
@@ -99,15 +97,22 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
       if (token !== undefined) given[callerHeader] = token;
       const options = { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes };
-      const followed = await follow(endpoint.address, ({ origin, path }) =>
-        exchange({ origin, path, headers: given, body }, options).catch(
-          refuseTooLarge(endpoint, maxResponseBytes),
-        ),
+      const { address } = endpoint;
+      const followed = await followRedirects(
+        address.url,
+        url => {
+          const { origin, path } = url === address.url ? address : addressOf(url);
+          return exchange({ origin, path, headers: given, body }, options).catch(
+            refuseTooLarge(endpoint, maxResponseBytes),
+          );
+        },
+        // What redirects has not run the operation.
+        ({ status, headers }) => ({ status, location: headers.location }),
       );
       answer = followed.answer;
       const parsed = readAnswer(endpoint, answer);
       context.headers.collect(answer.headers);
-      if (followed.address !== endpoint.address) endpoint.movedTo(followed.address);
+      if (followed.url !== address.url) endpoint.movedTo(addressOf(followed.url));
       endpoint.succeeded();
       return parsed;
     } catch (error) {
@@ -242,21 +247,6 @@ function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (caus
       { cause, details: { subgraph } },
     );
   };
-}
-
-/** Asks at an address, and where it leads on the same host and port: what redirects has not run the operation. */
-async function follow(
-  first: Address,
-  ask: (address: Address) => Promise<ExchangeResponse>,
-): Promise<{ readonly address: Address; readonly answer: ExchangeResponse }> {
-  let address = first;
-  for (let redirects = 0; ; redirects++) {
-    const answer = await ask(address);
-    const next =
-      redirects < maxRedirects && redirectWithin(address.url, answer.status, answer.headers.location);
-    if (!next) return { address, answer };
-    address = addressOf(next);
-  }
 }
 
 /** Whether the connection broke before the answer came. */

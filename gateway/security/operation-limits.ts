@@ -1,7 +1,6 @@
 import {
   type ASTVisitor,
   type FieldNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLFormattedError,
   Kind,
@@ -19,6 +18,8 @@ interface Size {
   /** Fields. */
   readonly height: number;
   readonly aliases: number;
+  /** Fields that are in no other. */
+  readonly roots: number;
   readonly directives: number;
 }
 
@@ -33,7 +34,7 @@ const limits = [
 
 type Limits = Pick<GatewayConfig, (typeof limits)[number]['setting']>;
 
-const nothing: Size = { depth: 0, height: 0, aliases: 0, directives: 0 };
+const nothing: Size = { depth: 0, height: 0, aliases: 0, roots: 0, directives: 0 };
 
 /** Makes the rule of validation that refuses operations which are larger than the settings allow. */
 export function limitOperations(config: Limits, metrics: Registry): ValidationRule {
@@ -46,9 +47,8 @@ export function limitOperations(config: Limits, metrics: Registry): ValidationRu
   return context =>
     ({
       OperationDefinition({ selectionSet, name, directives = [] }) {
-        const sizes = new Sizes(context);
-        const { depth, height, aliases, directives: inside } = sizes.of(selectionSet);
-        const values = [depth, height, aliases, sizes.fieldsAt(selectionSet), inside + directives.length];
+        const { depth, height, aliases, roots, directives: inside } = new Sizes(context).of(selectionSet);
+        const values = [depth, height, aliases, roots, inside + directives.length];
         for (const [index, { code, setting, of }] of limits.entries()) {
           const value = values[index] ?? 0;
           if (value <= config[setting]) continue;
@@ -74,14 +74,13 @@ export function limitOf({ extensions }: Pick<GraphQLFormattedError, 'extensions'
 class Sizes {
   readonly #context: ValidationContext;
   readonly #sizeByFragment = new Map<string, Size>();
-  readonly #fieldsByFragment = new Map<string, number>();
 
   constructor(context: ValidationContext) {
     this.#context = context;
   }
 
   of({ selections }: SelectionSetNode): Size {
-    let [depth, height, aliases, directives] = [0, 0, 0, 0];
+    let [depth, height, aliases, roots, directives] = [0, 0, 0, 0, 0];
     for (const selection of selections) {
       const size =
         selection.kind === Kind.FRAGMENT_SPREAD
@@ -92,18 +91,10 @@ class Sizes {
       depth = Math.max(depth, size.depth);
       height += size.height;
       aliases += size.aliases;
+      roots += size.roots;
       directives += size.directives + (selection.directives?.length ?? 0);
     }
-    return { depth, height, aliases, directives };
-  }
-
-  /** Fields of a selection itself, and of its fragments. */
-  fieldsAt({ selections }: SelectionSetNode): number {
-    return selections.reduce((sum, selection) => {
-      if (selection.kind === Kind.FIELD) return sum + 1;
-      if (selection.kind === Kind.INLINE_FRAGMENT) return sum + this.fieldsAt(selection.selectionSet);
-      return sum + this.#fieldsAtFragment(selection.name.value);
-    }, 0);
+    return { depth, height, aliases, roots, directives };
   }
 
   #ofField({ alias, selectionSet }: FieldNode): Size {
@@ -113,6 +104,7 @@ class Sizes {
       depth: below.depth + 1,
       height: below.height + 1,
       aliases: below.aliases + (alias ? 1 : 0),
+      roots: 1,
     };
   }
 
@@ -121,23 +113,9 @@ class Sizes {
     if (known) return known;
     // One that spreads itself is refused by another rule.
     this.#sizeByFragment.set(name, nothing);
-    const fragment = this.#fragment(name);
+    const fragment = this.#context.getFragment(name);
     const size = fragment ? this.of(fragment.selectionSet) : nothing;
     this.#sizeByFragment.set(name, size);
     return size;
-  }
-
-  #fieldsAtFragment(name: string): number {
-    const known = this.#fieldsByFragment.get(name);
-    if (known !== undefined) return known;
-    this.#fieldsByFragment.set(name, 0);
-    const fragment = this.#fragment(name);
-    const fields = fragment ? this.fieldsAt(fragment.selectionSet) : 0;
-    this.#fieldsByFragment.set(name, fields);
-    return fields;
-  }
-
-  #fragment(name: string): FragmentDefinitionNode | undefined {
-    return this.#context.getFragment(name) ?? undefined;
   }
 }

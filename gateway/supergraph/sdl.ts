@@ -2,14 +2,13 @@ import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { messageOf } from '../../platform/errors.ts';
 import { hashOfSdl } from '../../platform/graphql/sdl.ts';
-import { redirectWithin } from '../../platform/redirect.ts';
+import { followRedirects } from '../../platform/redirect.ts';
 import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Largest SDL that is read, in bytes. */
 const maxSdlBytes = 16 * 1024 * 1024;
 const timeoutMs = 5_000;
-const maxRedirects = 3;
 
 const answerSchema = z.object({
   data: z.object({ _service: z.object({ sdl: z.string().min(1) }) }),
@@ -35,8 +34,12 @@ export async function fetchSdl(
   const url = graphqlUrlOf(instance);
   const ends = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
-    const response = await ask(url, agent, ends);
-    const answer = parseJson(await readBounded(response.body));
+    const { answer: response } = await followRedirects(
+      url,
+      at => ask(at, agent, ends),
+      ({ statusCode, headers }) => ({ status: statusCode, location: headers['location'] }),
+    );
+    const answer = parseJson(response.text);
     const found = answerSchema.safeParse(answer);
     if (!found.success) throw new Error(describeFault(instance, response, answer));
     const { sdl } = found.data.data._service;
@@ -51,22 +54,15 @@ export async function fetchSdl(
   }
 }
 
-/** Asks at an address, or where it leads on the same host and port. */
-async function ask(url: string, agent: Dispatcher, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-  let at = url;
-  for (let redirects = 0; ; redirects++) {
-    const response = await request(at, {
-      dispatcher: agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({ query: '{ _service { sdl } }' }),
-      signal,
-    });
-    const next = redirectWithin(at, response.statusCode, response.headers['location']);
-    if (next === undefined || redirects === maxRedirects) return response;
-    await response.body.dump();
-    at = next;
-  }
+async function ask(url: string, agent: Dispatcher, signal: AbortSignal) {
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query: '{ _service { sdl } }' }),
+    signal,
+  });
+  return { statusCode, headers, text: await readBounded(body) };
 }
 
 /** Says what came in the place of an SDL, and what to try. What was written is no business of who reads this. */

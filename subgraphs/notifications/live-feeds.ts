@@ -52,8 +52,8 @@ interface LiveFeedsOptions {
 
 /**
  * Follows feeds: the instance that consumed an event wakes its own readers, and through the database those of all others;
- * each reader then reads on from its own position. Behind a pooler, each instance looks for itself. A wake-up that was lost costs time, never a notification: all readers
- * are woken when the connection is back.
+ * each reader then reads on from its own position. Behind a pooler, each instance looks for itself. A wake-up that was
+ * lost costs time, never a notification: all readers are woken when the connection is back.
  */
 export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): LiveFeeds {
   const self = randomUUID();

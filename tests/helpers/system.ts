@@ -25,15 +25,20 @@ export interface TestSystem {
 
 type TestSystemOptions = Pick<SystemOptions, 'scale' | 'env'>;
 
+/** Settings by which a system takes free ports. */
+export const freePorts = {
+  GATEWAY_PORT: '0',
+  DISCOVERY_PORT: '0',
+  POSTGRES_PORT: '0',
+  KAFKA_PORT: '0',
+  SUBGRAPH_BASE_PORT: '0',
+  MANAGEMENT_BASE_PORT: '0',
+};
+
 /** Settings by which nothing collides with a system that runs on this machine. With KAFKA_BROKERS, those are used. */
 export function isolatedSettings(dataDir: string, ports: Readonly<Record<string, string>> = {}) {
   return loadSystemSettings({
-    GATEWAY_PORT: '0',
-    DISCOVERY_PORT: '0',
-    POSTGRES_PORT: '0',
-    KAFKA_PORT: '0',
-    SUBGRAPH_BASE_PORT: '0',
-    MANAGEMENT_BASE_PORT: '0',
+    ...freePorts,
     ...ports,
     PORTICO_DATA_DIR: dataDir,
     KAFKA_BROKERS: process.env['KAFKA_BROKERS'],

@@ -5,15 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { rootDir } from '../../dev/settings.ts';
+import { freePorts } from '../helpers/system.ts';
 
-const freePorts = {
-  GATEWAY_PORT: '0',
-  DISCOVERY_PORT: '0',
-  POSTGRES_PORT: '0',
-  KAFKA_PORT: '0',
-  SUBGRAPH_BASE_PORT: '0',
-  MANAGEMENT_BASE_PORT: '0',
-};
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('SKIPPED: only root can start the system as another user and fill a disk.');
 /** A user that no /etc/passwd names, as containers may be given. */
@@ -30,7 +23,9 @@ describe('npm start', () => {
     await chmod(base, 0o755);
     checkout = join(base, `it's "a" $place ünd ~so`);
     await mkdir(checkout);
-    const files = execFileSync('git', ['ls-files', '-z'], { cwd: rootDir });
+    const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+      cwd: rootDir,
+    });
     execFileSync('cp', ['--parents', '-p', ...String(files).split('\0').filter(Boolean), checkout], {
       cwd: rootDir,
     });

@@ -6,17 +6,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { createGraphClient } from '../../dev/graph-client.ts';
 import { openDevKeys } from '../../dev/keys.ts';
 import { rootDir } from '../../dev/settings.ts';
-import { makeDataDir } from '../helpers/system.ts';
+import { freePorts, makeDataDir } from '../helpers/system.ts';
 import { serveWithoutFirstResult } from './lossy-gateway.ts';
-
-const freePorts = {
-  GATEWAY_PORT: '0',
-  DISCOVERY_PORT: '0',
-  POSTGRES_PORT: '0',
-  KAFKA_PORT: '0',
-  SUBGRAPH_BASE_PORT: '0',
-  MANAGEMENT_BASE_PORT: '0',
-};
 
 /** Which of the ports still take connections. */
 async function openPortsOf(ports: readonly number[]): Promise<number[]> {
