@@ -47,7 +47,7 @@ export async function initialiseCluster(
     cwd: dirname(dataDir),
   }).catch((error: Error & { stderr?: string }) => {
     const reason = error.stderr?.trim() || error.message;
-    if (/No space left on device/.test(reason))
+    if (diskIsFull.test(reason))
       throw new Error(
         `PostgreSQL expected some 50 MB of free space for ${dataDir}, but its disk is full. Free some, or have the data elsewhere: set PORTICO_DATA_DIR`,
         { cause: error },
@@ -57,6 +57,9 @@ export async function initialiseCluster(
   await rename(unfinishedDir, dataDir);
   return true;
 }
+
+/** PostgreSQL's words for a full disk: of the system when nothing could be written, its own when less than a page was. */
+const diskIsFull = /No space left on device|Disk quota exceeded|Check free disk space/;
 
 /** initdb looks up by which name it runs, which containers with any user id do not say. */
 function assertKnownUser(): void {
