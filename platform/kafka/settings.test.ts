@@ -3,9 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inventorySettings } from '../../subgraphs/inventory/config.ts';
-import { notificationsSettings } from '../../subgraphs/notifications/config.ts';
-import { ordersSettings } from '../../subgraphs/orders/config.ts';
 import { loadConfig } from '../config.ts';
 import { connectionOf, kafkaSettings, kafkaSettingsFit } from './settings.ts';
 
@@ -67,21 +64,6 @@ describe('the settings of Kafka', () => {
   ])('refuse %o', (env, message) => {
     expect(() => load(env)).toThrow(message);
   });
-
-  test.each(Object.entries({ inventorySettings, notificationsSettings, ordersSettings }))(
-    'are checked by %s',
-    (_name, settings) => {
-      const env = {
-        DATABASE_URL: 'postgresql://localhost/test',
-        CALLER_SECRET: 'a secret of at least thirty-two characters',
-        EUREKA_URL: 'http://localhost:8761/eureka',
-      };
-      expect(() => loadConfig(settings, env)).not.toThrow();
-      expect(() => loadConfig(settings, { ...env, KAFKA_SASL_MECHANISM: 'plain' })).toThrow(
-        /KAFKA_SASL_USERNAME.*KAFKA_SASL_PASSWORD/s,
-      );
-    },
-  );
 
   test('refuse a file of TLS without TLS, and a certificate without its key', () => {
     expect(() => load({ KAFKA_TLS_CA_FILE: file('ca') })).toThrow(
