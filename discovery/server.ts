@@ -36,7 +36,7 @@ export async function startDiscovery(context: DiscoveryContext): Promise<Ports> 
   const { config, log, scope } = context;
   const name = randomBytes(6).toString('hex');
   let peers: Peers | undefined;
-  const registry = createRegistry(config, witness => peers?.isCutOff(witness) ?? false);
+  const registry = createRegistry(config, source => peers?.isCutOff(source) ?? false);
   const peerOptions: PeerOptions = {
     registry,
     ownName: name,

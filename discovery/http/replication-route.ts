@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../../platform/errors.ts';
-import type { Witness } from '../registry/lease.ts';
+import type { RenewalSource } from '../registry/lease.ts';
 import type { InstanceRegistry } from '../registry/registry.ts';
 import { type ReplicationTask, readBatch, readTask, type TaskAnswer } from '../replication/wire.ts';
 import { writeInstance } from '../wire/json.ts';
@@ -30,14 +30,14 @@ export function addReplicationRoute(app: FastifyInstance, context: EurekaContext
   });
 }
 
-function apply(task: ReplicationTask, registry: InstanceRegistry, witness: Witness): TaskAnswer {
+function apply(task: ReplicationTask, registry: InstanceRegistry, source: RenewalSource): TaskAnswer {
   const { app, id, lastDirtyTimestampMs, status, override } = task;
   switch (task.action) {
     case 'Register':
       if (!task.info) return { statusCode: 400 };
-      return { statusCode: registry.register(task.info, { witness }) ? 200 : 503 };
+      return { statusCode: registry.register(task.info, { source }) ? 200 : 503 };
     case 'Heartbeat': {
-      const outcome = registry.renew(app, id, { lastDirtyTimestampMs, override, witness });
+      const outcome = registry.renew(app, id, { lastDirtyTimestampMs, override, source });
       if (outcome === 'renewed') return { statusCode: 200 };
       const lease = registry.leases.find(app, id);
       if (outcome !== 'newer' || !lease) return { statusCode: 404 };

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { instanceStatuses } from '../registry/instance.ts';
-import { theInstance, type Witness } from '../registry/lease.ts';
+import { type RenewalSource, theInstance } from '../registry/lease.ts';
 import { registryNameHeader, replicationHeader } from '../replication/wire.ts';
 import { decodeBody } from '../wire/decode.ts';
 import { readInteger, readWord, refuse, type WireObject } from '../wire/fields.ts';
@@ -26,8 +26,8 @@ export function registryNameOf({ headers }: FastifyRequest): string | undefined 
   return namePattern.test(name) ? name : undefined;
 }
 
-/** Who makes a request: an instance for itself, or another registry in its name. */
-export function witnessOf(request: FastifyRequest): Witness {
+/** Reads the source of a request: an instance for itself, or another registry in its name. */
+export function renewalSourceOf(request: FastifyRequest): RenewalSource {
   const replicated = request.headers[replicationHeader] === 'true';
   return replicated ? { by: 'peer', name: registryNameOf(request) } : theInstance;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PorticoError } from '../../platform/errors.ts';
-import type { ReplicationAction } from '../replication/pending-news.ts';
+import type { ReplicationAction } from '../replication/replication-queue.ts';
 import type { WireObject } from '../wire/fields.ts';
 import { readMetadata, readRegistration } from '../wire/read-instance.ts';
 import { sendDone, sendNotFound } from './answer.ts';
@@ -11,8 +11,8 @@ import {
   readDirtyTimestamp,
   readOverride,
   readRenewal,
+  renewalSourceOf,
   requireOverride,
-  witnessOf,
 } from './requests.ts';
 
 interface Target {
@@ -59,12 +59,12 @@ function passOn(
   request: FastifyRequest,
   [action, app, id]: [ReplicationAction, string, string],
 ): void {
-  if (witnessOf(request).by === 'instance') peers.tell(action, app.toUpperCase(), id);
+  if (renewalSourceOf(request).by === 'instance') peers.tell(action, app.toUpperCase(), id);
 }
 
 function register(context: EurekaContext, app: string, request: FastifyRequest): void {
   const info = readRegistration(decodeRequest(request, context.maxRegistrationBytes), app, context.now());
-  if (!context.registry.register(info, { witness: witnessOf(request) })) {
+  if (!context.registry.register(info, { source: renewalSourceOf(request) })) {
     throw new PorticoError(
       'SERVICE_UNAVAILABLE',
       `The registry expected at most ${context.registry.leases.size} instances, but got ${info.instanceId} too`,
@@ -74,7 +74,10 @@ function register(context: EurekaContext, app: string, request: FastifyRequest):
 }
 
 function renew(context: EurekaContext, { app, id, query, request }: Target): boolean {
-  const outcome = context.registry.renew(app, id, { ...readRenewal(query), witness: witnessOf(request) });
+  const outcome = context.registry.renew(app, id, {
+    ...readRenewal(query),
+    source: renewalSourceOf(request),
+  });
   if (outcome !== 'renewed') return false;
   passOn(context, request, ['Heartbeat', app, id]);
   return true;

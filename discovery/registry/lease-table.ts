@@ -56,7 +56,7 @@ export class LeaseTable {
   }
 
   /** Prolongs a lease that is in the table. */
-  renew(lease: Lease, renewal: Pick<Lease, 'renewedAtMs' | 'witness'>): void {
+  renew(lease: Lease, renewal: Pick<Lease, 'renewedAtMs' | 'source'>): void {
     Object.assign(lease, renewal);
   }
 

@@ -1,19 +1,19 @@
 import type { ActionType, InstanceInfo, InstanceStatus } from './instance.ts';
 
 /**
- * Who renewed a lease last: the instance itself, or another registry in its name. A registry is known by the name of
- * its run, and by none when it does not say.
+ * Source of a lease's last renewal: the instance itself, or another registry in its name. A registry is known by the name
+ * of its run, and has none when it does not say.
  */
-export type Witness =
+export type RenewalSource =
   | { readonly by: 'instance' }
   | { readonly by: 'peer'; readonly name: string | undefined };
 
 /** The instance itself. */
-export const theInstance: Witness = { by: 'instance' };
+export const theInstance: RenewalSource = { by: 'instance' };
 
 /**
  * An instance's place in the registry. Times are in ms since 1970, 0 where the thing has not happened. A renewal
- * changes `renewedAtMs` and `witness` in place; for every other change there is a new lease.
+ * changes `renewedAtMs` and `source` in place; for every other change there is a new lease.
  */
 export interface Lease {
   readonly info: InstanceInfo;
@@ -29,7 +29,7 @@ export interface Lease {
   readonly updatedAtMs: number;
   readonly evictedAtMs: number;
   readonly lastAction: ActionType;
-  readonly witness: Witness;
+  readonly source: RenewalSource;
 }
 
 /** When the lease ends unless it is renewed before. */

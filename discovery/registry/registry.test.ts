@@ -105,12 +105,12 @@ describe('A renewal', () => {
   it('that is older than what is known is good from the instance, and corrects a peer', () => {
     registry.register(anInstance());
     expect(registry.renew(app, id, { lastDirtyTimestampMs: 999 })).toBe('renewed');
-    expect(registry.renew(app, id, { lastDirtyTimestampMs: 999, witness: peer })).toBe('newer');
+    expect(registry.renew(app, id, { lastDirtyTimestampMs: 999, source: peer })).toBe('newer');
   });
 
   it('by a peer that knows the instance better brings its override along', () => {
     registry.register(anInstance());
-    const renewal = { lastDirtyTimestampMs: 1_001, override: 'OUT_OF_SERVICE', witness: peer } as const;
+    const renewal = { lastDirtyTimestampMs: 1_001, override: 'OUT_OF_SERVICE', source: peer } as const;
     expect(registry.renew(app, id, renewal)).toBe('outdated');
     expect(statusNow()).toBe('OUT_OF_SERVICE');
   });
@@ -147,7 +147,7 @@ describe('A registration', () => {
   });
 
   it('by a peer may be as old as the peer says', () => {
-    registry.register(anInstance(), { witness: peer, renewedAtMs: clock.now() - 50_000 });
+    registry.register(anInstance(), { source: peer, renewedAtMs: clock.now() - 50_000 });
     clock.advance(40_000);
     expect(registry.evictExpired()).toBe(1);
   });
@@ -173,7 +173,7 @@ describe('An override', () => {
 
   it('that a peer handed over hides what the instance says, so that its removal asks the instance', () => {
     registry.register(anInstance({ status: 'OUT_OF_SERVICE', overriddenStatus: 'OUT_OF_SERVICE' }), {
-      witness: peer,
+      source: peer,
     });
     expect(statusNow()).toBe('OUT_OF_SERVICE');
     registry.removeOverride(app, id);

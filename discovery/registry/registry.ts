@@ -1,5 +1,5 @@
 import type { InstanceInfo, InstanceStatus } from './instance.ts';
-import { expiresAtMs, type Lease, theInstance, type Witness } from './lease.ts';
+import { expiresAtMs, type Lease, type RenewalSource, theInstance } from './lease.ts';
 import { LeaseTable, type ReadonlyLeaseTable } from './lease-table.ts';
 import { RecentChanges } from './recent-changes.ts';
 import {
@@ -27,12 +27,12 @@ interface RegistryOptions {
   readonly maxInstances: number;
   readonly selfPreservation: SelfPreservationSettings;
   /** Whether the registry that renewed a lease cannot be reached now. @default never */
-  readonly isCutOff?: (witness: Witness) => boolean;
+  readonly isCutOff?: (source: RenewalSource) => boolean;
 }
 
 interface Origin {
   /** Who sends this. @default the instance itself */
-  readonly witness?: Witness;
+  readonly source?: RenewalSource;
 }
 
 interface Renewal extends Origin {
@@ -97,17 +97,17 @@ export class InstanceRegistry {
    */
   register(
     info: InstanceInfo,
-    { witness = theInstance, renewedAtMs }: Origin & { renewedAtMs?: number } = {},
+    { source = theInstance, renewedAtMs }: Origin & { renewedAtMs?: number } = {},
   ): boolean {
     const nowMs = this.#options.now();
     const known = this.#table.find(info.app, info.instanceId);
     if (!known && this.#table.size >= this.#options.maxInstances) return false;
     const heardAtMs = Math.max(renewedAtMs ?? nowMs, known?.renewedAtMs ?? 0);
     if (known && known.info.lastDirtyTimestampMs > info.lastDirtyTimestampMs) {
-      this.#table.renew(known, { renewedAtMs: heardAtMs, witness });
+      this.#table.renew(known, { renewedAtMs: heardAtMs, source });
       return true;
     }
-    const lease = leaseOf(info, { known, nowMs, renewedAtMs: heardAtMs, witness });
+    const lease = leaseOf(info, { known, nowMs, renewedAtMs: heardAtMs, source });
     this.#put(lease, known ? 'updated' : 'registered', nowMs);
     return true;
   }
@@ -116,16 +116,16 @@ export class InstanceRegistry {
   renew(
     app: string,
     id: string,
-    { lastDirtyTimestampMs, override, witness = theInstance }: Renewal = {},
+    { lastDirtyTimestampMs, override, source = theInstance }: Renewal = {},
   ): RenewalOutcome {
     const nowMs = this.#options.now();
     const lease = this.#table.find(app, id);
     if (!lease || lease.status === 'UNKNOWN') return 'unknown';
-    this.#table.renew(lease, { renewedAtMs: nowMs, witness });
+    this.#table.renew(lease, { renewedAtMs: nowMs, source });
     const known = lease.info.lastDirtyTimestampMs;
     if (lastDirtyTimestampMs === undefined || lastDirtyTimestampMs === known) return 'renewed';
-    if (lastDirtyTimestampMs < known) return witness.by === 'peer' ? 'newer' : 'renewed';
-    const knownByPeer = witness.by === 'peer' ? overrideOf(override) : undefined;
+    if (lastDirtyTimestampMs < known) return source.by === 'peer' ? 'newer' : 'renewed';
+    const knownByPeer = source.by === 'peer' ? overrideOf(override) : undefined;
     if (knownByPeer && knownByPeer !== lease.override) this.#setStatus(lease, knownByPeer, nowMs);
     return 'outdated';
   }
@@ -214,11 +214,11 @@ interface Arrival {
   readonly known: Lease | undefined;
   readonly nowMs: number;
   readonly renewedAtMs: number;
-  readonly witness: Witness;
+  readonly source: RenewalSource;
 }
 
-function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, witness }: Arrival): Lease {
-  const replicated = witness.by === 'peer';
+function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, source }: Arrival): Lease {
+  const replicated = source.by === 'peer';
   const override = known?.override ?? overrideOf(info.overriddenStatus);
   const isNews = known !== undefined && info.lastDirtyTimestampMs > known.info.lastDirtyTimestampMs;
   const existing = isNews ? undefined : known?.status;
@@ -236,7 +236,7 @@ function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, witness }: Arr
     updatedAtMs: nowMs,
     evictedAtMs: 0,
     lastAction: 'ADDED',
-    witness,
+    source,
   };
 }
 

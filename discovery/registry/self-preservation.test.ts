@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { anInstance, createFakeClock, createTestRegistry, type FakeClock } from '../testing/instances.ts';
-import type { Witness } from './lease.ts';
+import type { RenewalSource } from './lease.ts';
 import type { InstanceRegistry } from './registry.ts';
 
 const app = 'PRODUCTS';
@@ -12,13 +12,13 @@ let cutOff: string | undefined;
 beforeEach(() => {
   clock = createFakeClock();
   cutOff = undefined;
-  const isCutOff = (witness: Witness) => witness.by === 'peer' && witness.name === cutOff;
+  const isCutOff = (source: RenewalSource) => source.by === 'peer' && source.name === cutOff;
   registry = createTestRegistry({ clock, isCutOff });
 });
 
-function registerMany(count: number, witness?: Witness): string[] {
-  const ids = Array.from({ length: count }, (_, index) => `${witness ? 'remote' : 'local'}-${index}`);
-  for (const instanceId of ids) registry.register(anInstance({ instanceId }), witness ? { witness } : {});
+function registerMany(count: number, source?: RenewalSource): string[] {
+  const ids = Array.from({ length: count }, (_, index) => `${source ? 'remote' : 'local'}-${index}`);
+  for (const instanceId of ids) registry.register(anInstance({ instanceId }), source ? { source } : {});
   return ids;
 }
 
@@ -114,7 +114,7 @@ describe('A partition', () => {
 });
 
 describe('A registry that cannot be reached', () => {
-  const peer: Witness = { by: 'peer', name: 'a' };
+  const peer: RenewalSource = { by: 'peer', name: 'a' };
 
   it('keeps even a single lease that it renewed, and not those of others', () => {
     const [local = ''] = registerMany(1);
@@ -141,7 +141,7 @@ describe('A registry that cannot be reached', () => {
     cutOff = undefined;
     registry.evictExpired();
     expect(registry.selfPreservation.state).toBe('ending');
-    registry.renew(app, remote, { witness: peer });
+    registry.renew(app, remote, { source: peer });
     live(30, []);
     expect(has([remote])).toEqual([true]);
     live(60, []);

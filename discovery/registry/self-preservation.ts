@@ -1,4 +1,4 @@
-import { expiresAtMs, isLate, type Lease, type Witness } from './lease.ts';
+import { expiresAtMs, isLate, type Lease, type RenewalSource } from './lease.ts';
 
 /** Bounds of {@link SelfPreservation}. */
 export interface SelfPreservationSettings {
@@ -77,9 +77,9 @@ export class SelfPreservation {
    *
    * @param isCutOff whether the registry that renewed a lease cannot be reached
    */
-  review(leases: Iterable<Lease>, nowMs: number, isCutOff: (witness: Witness) => boolean): Review {
+  review(leases: Iterable<Lease>, nowMs: number, isCutOff: (source: RenewalSource) => boolean): Review {
     const all = [...leases];
-    const own = all.filter(({ witness }) => !isCutOff(witness));
+    const own = all.filter(({ source }) => !isCutOff(source));
     const late = own.filter(lease => isLate(lease, nowMs)).length;
     const { minLateLeases, latePercent } = this.#settings;
     const manyLate = late >= minLateLeases && late * 100 > latePercent * own.length;
@@ -87,7 +87,7 @@ export class SelfPreservation {
     const holdByKey = new Map<string, Hold>();
     for (const lease of all) {
       if (expiresAtMs(lease) > nowMs) continue;
-      const hold = this.#holdOf(lease, { nowMs, cutOff: isCutOff(lease.witness), manyLate });
+      const hold = this.#holdOf(lease, { nowMs, cutOff: isCutOff(lease.source), manyLate });
       if (hold) holdByKey.set(keyOf(lease), hold);
       else evict.push(lease);
     }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { InstanceInfo } from '../registry/instance.ts';
-import type { Witness } from '../registry/lease.ts';
+import type { RenewalSource } from '../registry/lease.ts';
 import type { InstanceRegistry } from '../registry/registry.ts';
 import type { WireObject } from '../wire/fields.ts';
 import type { PeerCopy, PeerLink } from './link.ts';
@@ -42,14 +42,14 @@ function takeOver(
   { instances, name, dateMs }: PeerCopy,
   { now, log }: Pick<CopyOptions, 'now' | 'log'>,
 ): number {
-  const witness: Witness = { by: 'peer', name };
+  const source: RenewalSource = { by: 'peer', name };
   let taken = 0;
   for (const wire of instances) {
     try {
       const info = readPeerInstance(wire, now());
       if (!info) continue;
       const renewedAtMs = now() - ageMs(wire, info, dateMs);
-      if (registry.register(info, { witness, renewedAtMs })) taken++;
+      if (registry.register(info, { source, renewedAtMs })) taken++;
     } catch (error) {
       log.warn(`A peer's instance was left out: ${messageOf(error)}`);
     }

@@ -3,7 +3,7 @@ import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { InstanceRegistry } from '../registry/registry.ts';
 import { openLink, PeerAnswerError } from './link.ts';
-import { PendingNews, type ReplicationAction } from './pending-news.ts';
+import { type ReplicationAction, ReplicationQueue } from './replication-queue.ts';
 import { Waker } from './waker.ts';
 import { readPeerInstance, type TaskAnswer, type WireTask, writeTasks } from './wire.ts';
 
@@ -50,7 +50,7 @@ const retryMs = 500;
 export function startPeer(url: string, options: PeerOptions): Peer {
   const { registry, now, log } = options;
   const link = openLink(url, options);
-  const pending = new PendingNews();
+  const pending = new ReplicationQueue();
   const waker = new Waker();
   let closing = false;
   let state: PeerState = { state: 'unknown' };
@@ -78,8 +78,8 @@ export function startPeer(url: string, options: PeerOptions): Peer {
     name = answeredName;
     if (!isNews) return;
     // It may have missed anything: what it does not know of these, it will ask for.
-    for (const { info, witness } of registry.leases.all()) {
-      if (witness.by === 'instance') tell('Heartbeat', info.app, info.instanceId);
+    for (const { info, source } of registry.leases.all()) {
+      if (source.by === 'instance') tell('Heartbeat', info.app, info.instanceId);
     }
   }
 
@@ -95,7 +95,7 @@ export function startPeer(url: string, options: PeerOptions): Peer {
     if (statusCode === 400) log.warn({ peer: link.base, id: task.id }, `The peer refused a ${task.action}`);
     try {
       const newer = readPeerInstance(responseEntity, now());
-      if (newer) registry.register(newer, { witness: { by: 'peer', name } });
+      if (newer) registry.register(newer, { source: { by: 'peer', name } });
     } catch (error) {
       log.warn({ peer: link.base, id: task.id }, `The peer's own instance was left out: ${messageOf(error)}`);
     }

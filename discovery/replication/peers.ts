@@ -1,7 +1,7 @@
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
-import type { Witness } from '../registry/lease.ts';
+import type { RenewalSource } from '../registry/lease.ts';
 import { type Peer, type PeerOptions, startPeer } from './peer.ts';
-import type { ReplicationAction } from './pending-news.ts';
+import type { ReplicationAction } from './replication-queue.ts';
 
 /** The other registries. */
 export interface Peers extends Closable {
@@ -9,7 +9,7 @@ export interface Peers extends Closable {
   /** Tells every other registry what a client did here. */
   tell(action: ReplicationAction, app: string, id: string): void;
   /** Whether the registry that renewed a lease cannot be reached now. */
-  isCutOff(witness: Witness): boolean;
+  isCutOff(source: RenewalSource): boolean;
 }
 
 /** Starts telling the registries at these addresses; this one's own may be among them. */
@@ -20,9 +20,9 @@ export function startPeers(urls: readonly string[], options: PeerOptions): Peers
     tell(action, app, id) {
       for (const peer of list) peer.tell(action, app, id);
     },
-    isCutOff(witness) {
-      if (witness.by === 'instance') return false;
-      const { name } = witness;
+    isCutOff(source) {
+      if (source.by === 'instance') return false;
+      const { name } = source;
       return list.some(
         peer => peer.state.state === 'unreachable' && (name === undefined || peer.name === name),
       );

@@ -4,7 +4,7 @@ import type { Lease } from '../registry/lease.ts';
 import { readInteger, readObject, readText, readWord, refuse } from '../wire/fields.ts';
 import { type WireInstance, writeInstance } from '../wire/json.ts';
 import { readRegistration } from '../wire/read-instance.ts';
-import { type News, type ReplicationAction, replicationActions } from './pending-news.ts';
+import { type News, type ReplicationAction, replicationActions } from './replication-queue.ts';
 
 /** Marks what a registry only passes on. */
 export const replicationHeader = 'x-netflix-discovery-replication';

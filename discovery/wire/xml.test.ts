@@ -20,7 +20,7 @@ function aLease(facts: Parameters<typeof anInstance>[0] = {}): Lease {
     updatedAtMs: 4,
     evictedAtMs: 0,
     lastAction: 'ADDED',
-    witness: theInstance,
+    source: theInstance,
   };
 }
 

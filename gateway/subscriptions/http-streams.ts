@@ -199,9 +199,9 @@ async function stream(
 ): Promise<void> {
   const { raw } = reply;
   const { transport } = format;
-  let farewell: string | undefined;
+  let lastChunk: string | undefined;
   const endWith = (ending: 'failed' | 'leaving', error: GraphQLError) => {
-    farewell ??= format[ending]([formatted(error, formatError)]);
+    lastChunk ??= format[ending]([formatted(error, formatError)]);
     void results.return();
   };
   const exit = connections.enter(transport, {
@@ -248,7 +248,7 @@ async function stream(
     exit();
   }
   if (raw.destroyed) return;
-  raw.end(farewell ?? format.closing);
+  raw.end(lastChunk ?? format.closing);
   destroyLater();
 }
 

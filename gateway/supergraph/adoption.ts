@@ -79,8 +79,8 @@ function changesOf(served: readonly Subgraph[], wanted: readonly Candidate[]): C
     const better = servedAt < 0 ? versions : versions.slice(0, servedAt);
     return better.length > 0 ? [{ name, to: better }] : [];
   });
-  const departures = served.filter(({ name }) => !wantedNames.has(name));
-  return [...arrivals, ...departures.map(({ name }) => ({ name, to: [undefined] }))];
+  const removals = served.filter(({ name }) => !wantedNames.has(name));
+  return [...arrivals, ...removals.map(({ name }) => ({ name, to: [undefined] }))];
 }
 
 async function tryVersions(

@@ -7,14 +7,13 @@ import { metadataKeys, type ServiceInstance } from '../../platform/registry/inst
 import { adopt, type Candidate } from './adoption.ts';
 import { createAlarm } from './alarm.ts';
 import type { Subgraph } from './compose.ts';
-import { followDepartures } from './departures.ts';
 import { Following } from './following.ts';
 import type { Graph } from './graph.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
 import type { Launcher } from './launcher.ts';
 import { offeredInstances } from './offers.ts';
+import { createRemovalGrace } from './removal-grace.ts';
 import { createSdlReader, type Offer } from './sdl-reader.ts';
-import { rememberSightings } from './sightings.ts';
 import {
   describeCompositionFault,
   describeFaults,
@@ -24,6 +23,7 @@ import {
   type SupergraphState,
   servedOf,
 } from './state.ts';
+import { createVersionOrder } from './version-order.ts';
 
 /** The graph that follows the registry. */
 export interface Supergraph extends Closable {
@@ -83,8 +83,8 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     servedSdlOf: history.servedSdlOf,
     onLateRead: () => alarm.set(settleMs),
   });
-  const departures = followDepartures(registry, removalGraceMs);
-  const sightings = rememberSightings({ launches: history.launches, forgetAfterMs: removalGraceMs });
+  const removalGrace = createRemovalGrace(registry, removalGraceMs);
+  const versionOrder = createVersionOrder({ launches: history.launches, forgetAfterMs: removalGraceMs });
   const listeners = new Set<(graph: Graph) => void>();
   const retired = new Map<Graph, NodeJS.Timeout>();
   let state: SupergraphState = { phase: 'waiting' };
@@ -113,8 +113,8 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const served = servedOf(state);
     const subgraphs = served?.graph.subgraphs ?? [];
     const offered = offeredInstances(registry);
-    departures.settle(new Set(offered.keys()), new Set(subgraphs.map(({ name }) => name)));
-    const offers = sightings.newestFirst(await sdls.read(offered));
+    removalGrace.settle(new Set(offered.keys()), new Set(subgraphs.map(({ name }) => name)));
+    const offers = versionOrder.newestFirst(await sdls.read(offered));
     const wanted = candidatesOf(offers, subgraphs, { nowMs, offered });
     const adoption = await adopt({
       served: subgraphs,
@@ -153,7 +153,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   ): Candidate[] {
     const readable = offers.filter(({ versions }) => versions.length > 0);
     const names = new Set(readable.map(({ name }) => name));
-    const staying = served.filter(({ name }) => !names.has(name) && departures.stays(name, nowMs));
+    const staying = served.filter(({ name }) => !names.has(name) && removalGrace.stays(name, nowMs));
     return [
       ...readable.map(({ name, versions }) => ({
         name,
@@ -167,7 +167,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   /** Reconciles again when the next subgraph is to go, an SDL is to be read, or what failed may succeed. */
   function scheduleNext(nowMs: number): void {
     const retryMs = describeFaults(faults).length > 0 ? nowMs + sdlPollIntervalMs : Number.POSITIVE_INFINITY;
-    const nextMs = Math.min(sdls.nextReadMs, departures.nextAfterMs(nowMs), retryMs);
+    const nextMs = Math.min(sdls.nextReadMs, removalGrace.nextAfterMs(nowMs), retryMs);
     if (Number.isFinite(nextMs)) alarm.set(Math.max(settleMs, nextMs - Date.now()));
   }
 
@@ -314,7 +314,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       stop.abort();
       alarm.stop();
       await queue;
-      await departures.close();
+      await removalGrace.close();
       for (const [graph, timeout] of retired) {
         clearTimeout(timeout);
         await graph.close();

@@ -74,7 +74,7 @@ export function consume(options: ConsumeOptions): Closable {
     ready: deadLetters.connected,
     intervalMs: Math.min(maxLagIntervalMs, stuckAfterMs / 3),
     onLook: failure => {
-      if (failure !== undefined) progress.excused(failure);
+      if (failure !== undefined) progress.failedToConnect(failure);
     },
   });
 

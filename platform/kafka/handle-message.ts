@@ -6,7 +6,7 @@ import { runInTrace } from '../trace-context.ts';
 import type { EventProducer } from './client.ts';
 import { deadLetterTopicOf, toDeadLetter } from './dead-letters.ts';
 import { type EventHandlers, type ReadEvent, readEvent } from './event-handlers.ts';
-import { mayPass } from './passing-errors.ts';
+import { isRetryable } from './retryable-errors.ts';
 
 /** What handling messages needs. */
 export interface HandleOptions {
@@ -37,7 +37,7 @@ export async function handleMessage(place: Place, options: HandleOptions): Promi
   try {
     read = readEvent(message, options.handlers);
   } catch (error) {
-    return putAside(place, 'unknown', error, { ...options, log });
+    return deadLetter(place, 'unknown', error, { ...options, log });
   }
   const { event } = read;
   return runInTrace(event.trace, () =>
@@ -64,7 +64,7 @@ async function handleEvent(
     return 'done';
   } catch (error) {
     if (signal.aborted) throw error;
-    if (!mayPass(error)) return await putAside(place, event.type, error, options);
+    if (!isRetryable(error)) return await deadLetter(place, event.type, error, options);
     handled.inc({ topic, type: event.type, outcome: 'retried' });
     log.warn({ err: error }, 'Handling an event failed; trying again');
     return 'again';
@@ -73,7 +73,7 @@ async function handleEvent(
   }
 }
 
-async function putAside(
+async function deadLetter(
   place: Place,
   type: string,
   error: unknown,

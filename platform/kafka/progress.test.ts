@@ -43,7 +43,7 @@ test('a consumer whose broker does not answer is not down, but after the broker 
   progress.made('consuming');
   for (let count = 0; count < 10; count++) {
     expect(after(900)).not.toBe('DOWN');
-    progress.excused('connection refused');
+    progress.failedToConnect('connection refused');
   }
   expect(progress.check()).toMatchObject({ status: 'UNKNOWN', details: { broker: 'connection refused' } });
   expect(after(1_001)).toBe('DOWN');
@@ -54,7 +54,7 @@ test('a handler that does not end is down, whatever the consumer does beside it'
   const ended = progress.trying();
   expect(after(600)).toBe('UP');
   progress.made();
-  progress.excused('connection refused');
+  progress.failedToConnect('connection refused');
   expect(after(600)).toBe('DOWN');
   ended();
   progress.made();

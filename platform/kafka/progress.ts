@@ -19,8 +19,8 @@ export interface Progress {
   trying(): () => void;
   /** The consumer does something else now, which is no progress by itself. */
   entered(phase: Phase): void;
-  /** The broker does not answer: whatever does not get on now is not the consumer's fault. */
-  excused(reason: string): void;
+  /** The broker does not answer, so that the consumer is not at fault when it makes no progress. */
+  failedToConnect(reason: string): void;
   /** DOWN when the consumer is stuck: restarting the process is what helps. UNKNOWN while it is not in its group. */
   check(): ComponentHealth;
 }
@@ -33,14 +33,14 @@ export function followProgress({
 }: ProgressOptions): Progress {
   let phase: Phase = 'starting';
   let madeAt = now();
-  let excuse: string | undefined;
+  let connectFailure: string | undefined;
   const tries = new Set<{ readonly since: number }>();
 
   return {
     made(next = phase) {
       phase = next;
       madeAt = now();
-      excuse = undefined;
+      connectFailure = undefined;
     },
     trying() {
       const oneTry = { since: now() };
@@ -53,14 +53,14 @@ export function followProgress({
     entered(next) {
       phase = next;
     },
-    excused(reason) {
+    failedToConnect(reason) {
       madeAt = now();
-      excuse = reason;
+      connectFailure = reason;
     },
     check() {
       // One handler that does not end holds up its partition, whatever the others do meanwhile.
       const idleMs = Math.round(now() - Math.min(madeAt, ...[...tries].map(({ since }) => since)));
-      const details = { groupId, phase, ...(excuse === undefined ? {} : { broker: excuse }) };
+      const details = { groupId, phase, ...(connectFailure === undefined ? {} : { broker: connectFailure }) };
       if (idleMs > stuckAfterMs)
         return {
           status: 'DOWN',
@@ -69,7 +69,7 @@ export function followProgress({
             error: `The consumer expected to get on within ${stuckAfterMs} ms, but has not for ${idleMs} ms`,
           },
         };
-      return { status: phase === 'consuming' && excuse === undefined ? 'UP' : 'UNKNOWN', details };
+      return { status: phase === 'consuming' && connectFailure === undefined ? 'UP' : 'UNKNOWN', details };
     },
   };
 }

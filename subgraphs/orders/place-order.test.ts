@@ -7,7 +7,7 @@ import { startServiceDatabases } from '../../prisma/testing.ts';
 import { createStockStore, type StockStore } from '../inventory/store.ts';
 import { PrismaClient } from './generated/prisma/client.ts';
 import type { Inventory, ReserveOutcome } from './inventory.ts';
-import { type OrderDesk, placeOrder } from './place-order.ts';
+import { type OrderDependencies, placeOrder } from './place-order.ts';
 import { createOrderStore, type OrderStore } from './store.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
@@ -45,7 +45,7 @@ function inventoryWith(before: (orderId: string) => Promise<ReserveOutcome | und
   };
 }
 
-function deskWith(inventory: Inventory = inventoryWith(async () => undefined)): OrderDesk {
+function dependenciesWith(inventory: Inventory = inventoryWith(async () => undefined)): OrderDependencies {
   return {
     store,
     inventory,
@@ -81,9 +81,9 @@ describe('the same key', () => {
     const sku = await stockOf(10);
     const input = inputFor(sku);
     const outcomes = await Promise.all(
-      Array.from({ length: 10 }, () => placeOrder(deskWith(), alice, input)),
+      Array.from({ length: 10 }, () => placeOrder(dependenciesWith(), alice, input)),
     );
-    outcomes.push(await placeOrder(deskWith(), alice, input));
+    outcomes.push(await placeOrder(dependenciesWith(), alice, input));
     const ids = new Set(
       outcomes.map(outcome => (outcome.kind === 'placed' ? outcome.order.id : outcome.kind)),
     );
@@ -96,7 +96,7 @@ describe('the same key', () => {
     const sku = await stockOf(10);
     const idempotencyKey = randomUUID();
     const requests = [1, 2, 3, 4].map(quantity =>
-      placeOrder(deskWith(), alice, inputFor(sku, { quantity, idempotencyKey })),
+      placeOrder(dependenciesWith(), alice, inputFor(sku, { quantity, idempotencyKey })),
     );
     const settled = await Promise.allSettled(requests);
     expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -108,8 +108,8 @@ describe('the same key', () => {
   test('of another customer is another order', async () => {
     const input = inputFor(await stockOf(10));
     const outcomes = [
-      await placeOrder(deskWith(), alice, input),
-      await placeOrder(deskWith(), { ...alice, id: 'bob' }, input),
+      await placeOrder(dependenciesWith(), alice, input),
+      await placeOrder(dependenciesWith(), { ...alice, id: 'bob' }, input),
     ];
     expect(outcomes.map(({ kind }) => kind)).toEqual(['placed', 'placed']);
     expect(await deliverEvents()).toEqual(['placed', 'placed']);
@@ -119,9 +119,9 @@ describe('the same key', () => {
     const sku = await stockOf(10);
     const input = inputFor(sku);
     const crashing = inventoryWith(() => new Promise(() => {}));
-    void placeOrder(deskWith(crashing), alice, input);
+    void placeOrder(dependenciesWith(crashing), alice, input);
     const begun = await vi.waitUntil(() => store.findByKey('alice', input.idempotencyKey));
-    expect(await placeOrder(deskWith(), alice, input)).toMatchObject({
+    expect(await placeOrder(dependenciesWith(), alice, input)).toMatchObject({
       kind: 'placed',
       order: { id: begun.id },
     });
@@ -135,7 +135,7 @@ describe('an input that no database can hold', () => {
     ['key', { idempotencyKey: 'once\0' }, 'idempotencyKey'],
   ])('is refused, and its %s named', async (_name, wrong, field) => {
     const input = { ...inputFor(await stockOf(10)), ...wrong };
-    await expect(placeOrder(deskWith(), alice, input)).rejects.toMatchObject({
+    await expect(placeOrder(dependenciesWith(), alice, input)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       details: { fields: [field] },
     });
@@ -151,10 +151,10 @@ describe('an order that is not placed', () => {
       await stock.reserve(orderId, input.items);
       return new Promise(() => {});
     });
-    void placeOrder(deskWith(crashing), alice, input);
+    void placeOrder(dependenciesWith(crashing), alice, input);
     await vi.waitUntil(async () => (await availableOf(sku)) === 8);
 
-    const outcome = await placeOrder(deskWith(inventoryWith(async () => unavailable)), alice, input);
+    const outcome = await placeOrder(dependenciesWith(inventoryWith(async () => unavailable)), alice, input);
     expect(outcome.kind).toBe('unavailable');
     expect(await deliverEvents()).toEqual(['abandoned']);
     expect(await availableOf(sku)).toBe(10);
@@ -170,9 +170,9 @@ describe('an order that is not placed', () => {
           reserveLate = () => resolve(undefined);
         }),
     );
-    const slow = placeOrder(deskWith(late), alice, input);
+    const slow = placeOrder(dependenciesWith(late), alice, input);
     await vi.waitUntil(() => store.findByKey('alice', input.idempotencyKey));
-    expect((await placeOrder(deskWith(), alice, input)).kind).toBe('shortage');
+    expect((await placeOrder(dependenciesWith(), alice, input)).kind).toBe('shortage');
     await stock.restock({ sku, quantity: 9, requestedBy: 'admin', idempotencyKey: null });
     reserveLate();
     expect((await slow).kind).toBe('unavailable');
@@ -183,10 +183,10 @@ describe('an order that is not placed', () => {
   test('is not what a client is told when another request has placed it', async () => {
     const input = inputFor(await stockOf(10));
     const slowRefusal = inventoryWith(async () => {
-      await placeOrder(deskWith(), alice, input);
+      await placeOrder(dependenciesWith(), alice, input);
       return unavailable;
     });
-    expect(await placeOrder(deskWith(slowRefusal), alice, input)).toMatchObject({
+    expect(await placeOrder(dependenciesWith(slowRefusal), alice, input)).toMatchObject({
       kind: 'placed',
       order: { status: 'PLACED' },
     });
@@ -196,7 +196,9 @@ describe('an order that is not placed', () => {
   test('is given up when inventory refuses it for another reason than its stock', async () => {
     const input = inputFor(await stockOf(10));
     const refusing = inventoryWith(() => Promise.reject(new PorticoError('FORBIDDEN', 'not for you')));
-    await expect(placeOrder(deskWith(refusing), alice, input)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(placeOrder(dependenciesWith(refusing), alice, input)).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
     expect(await store.findByKey('alice', input.idempotencyKey)).toBeNull();
     expect(await deliverEvents()).toEqual(['abandoned']);
   });
@@ -204,9 +206,9 @@ describe('an order that is not placed', () => {
   test('frees its key', async () => {
     const sku = await stockOf(1);
     const input = inputFor(sku);
-    expect((await placeOrder(deskWith(), alice, input)).kind).toBe('shortage');
+    expect((await placeOrder(dependenciesWith(), alice, input)).kind).toBe('shortage');
     await stock.restock({ sku, quantity: 1, requestedBy: 'admin', idempotencyKey: null });
-    expect((await placeOrder(deskWith(), alice, input)).kind).toBe('placed');
+    expect((await placeOrder(dependenciesWith(), alice, input)).kind).toBe('placed');
     expect(await deliverEvents()).toEqual(['abandoned', 'placed']);
     expect(await availableOf(sku)).toBe(0);
   });
@@ -215,7 +217,7 @@ describe('an order that is not placed', () => {
 describe('a cancellation', () => {
   test('happens once, however often it is asked for at the same time', async () => {
     const sku = await stockOf(10);
-    const outcome = await placeOrder(deskWith(), alice, inputFor(sku));
+    const outcome = await placeOrder(dependenciesWith(), alice, inputFor(sku));
     const id = outcome.kind === 'placed' ? outcome.order.id : '';
     const cancelled = await Promise.all(Array.from({ length: 5 }, () => store.cancel('alice', id)));
     expect(cancelled.map(order => order?.status)).toEqual(Array(5).fill('CANCELLED'));
@@ -229,12 +231,12 @@ describe('a cancellation', () => {
       expect(await store.cancel('alice', orderId)).toBeUndefined();
       return undefined;
     });
-    expect((await placeOrder(deskWith(meddling), alice, input)).kind).toBe('placed');
+    expect((await placeOrder(dependenciesWith(meddling), alice, input)).kind).toBe('placed');
     expect(await deliverEvents()).toEqual(['placed']);
   });
 
   test("of somebody else's order finds none", async () => {
-    const outcome = await placeOrder(deskWith(), alice, inputFor(await stockOf(10)));
+    const outcome = await placeOrder(dependenciesWith(), alice, inputFor(await stockOf(10)));
     const id = outcome.kind === 'placed' ? outcome.order.id : '';
     expect(await store.cancel('bob', id)).toBeUndefined();
     expect(await deliverEvents()).toEqual(['placed']);
@@ -242,10 +244,10 @@ describe('a cancellation', () => {
 
   test('leaves the order what its key stands for', async () => {
     const input = inputFor(await stockOf(10));
-    const outcome = await placeOrder(deskWith(), alice, input);
+    const outcome = await placeOrder(dependenciesWith(), alice, input);
     const id = outcome.kind === 'placed' ? outcome.order.id : '';
     await store.cancel('alice', id);
-    expect(await placeOrder(deskWith(), alice, input)).toMatchObject({
+    expect(await placeOrder(dependenciesWith(), alice, input)).toMatchObject({
       kind: 'placed',
       order: { id, status: 'CANCELLED' },
     });

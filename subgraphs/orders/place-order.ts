@@ -8,14 +8,14 @@ import type { Catalogue } from './catalogue.ts';
 import { givenUp, type Inventory, type ReserveOutcome } from './inventory.ts';
 import type { OrderRow, OrderStore, PlacedOrder } from './store.ts';
 
-/** What placing an order needs. */
-export interface OrderDesk {
+/** Store and services that placing an order needs. */
+export interface OrderDependencies {
   readonly store: OrderStore;
   readonly catalogue: Catalogue;
   readonly inventory: Inventory;
 }
 
-/** What came of an order. */
+/** Outcome of placing an order. */
 export type PlaceOrderOutcome =
   | { readonly kind: 'placed'; readonly order: PlacedOrder }
   | Exclude<ReserveOutcome, { kind: 'reserved' }>;
@@ -45,26 +45,29 @@ const maxTotalAmount = 2_147_483_647;
  * @throws PorticoError BAD_USER_INPUT, IDEMPOTENCY_KEY_REUSED, or SERVICE_UNAVAILABLE when prices can't be had
  */
 export async function placeOrder(
-  desk: OrderDesk,
+  dependencies: OrderDependencies,
   customer: Caller,
   rawInput: unknown,
 ): Promise<PlaceOrderOutcome> {
   const input = parseInput(inputSchema, rawInput);
-  const order = await findOrBegin(desk, customer.id, input);
+  const order = await findOrBegin(dependencies, customer.id, input);
   if (order.status === 'PLACED' || order.placedAt) return { kind: 'placed', order: order as PlacedOrder };
 
-  const outcome = await reserve(desk, order);
+  const outcome = await reserve(dependencies, order);
   if (outcome.kind === 'reserved') {
-    const placed = await desk.store.place(order);
+    const placed = await dependencies.store.place(order);
     return placed ? { kind: 'placed', order: placed } : givenUp;
   }
   // Never only forgotten: a request under the same key, of now or before a crash, may have reserved for this order.
-  const placed = await desk.store.giveUp(order.id);
+  const placed = await dependencies.store.giveUp(order.id);
   return placed ? { kind: 'placed', order: placed } : outcome;
 }
 
 /** Reserves the order's stock; an order that inventory refuses for another reason than its stock is given up. */
-async function reserve({ inventory, store }: OrderDesk, { id, lines }: OrderRow): Promise<ReserveOutcome> {
+async function reserve(
+  { inventory, store }: OrderDependencies,
+  { id, lines }: OrderRow,
+): Promise<ReserveOutcome> {
   try {
     return await inventory.reserve(id, lines);
   } catch (error) {
@@ -74,7 +77,7 @@ async function reserve({ inventory, store }: OrderDesk, { id, lines }: OrderRow)
 }
 
 async function findOrBegin(
-  { store, catalogue }: OrderDesk,
+  { store, catalogue }: OrderDependencies,
   customerId: string,
   input: OrderInput,
 ): Promise<OrderRow> {

@@ -6,7 +6,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { readPage, toConnection } from '../../platform/graphql/connection.ts';
 import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
 import type { Resolvers } from './generated/graphql.ts';
-import { type OrderDesk, placeOrder } from './place-order.ts';
+import { type OrderDependencies, placeOrder } from './place-order.ts';
 import type { PlacedOrder } from './store.ts';
 
 /** A line of an order, with the currency that the order has. */
@@ -14,18 +14,21 @@ export type OrderItemParent = PlacedOrder['lines'][number] & { readonly currency
 
 /** What the resolvers of one operation share. */
 export interface OperationContext extends SubgraphOperationContext {
-  readonly desk: OrderDesk;
+  readonly dependencies: OrderDependencies;
   /** The caller's orders; nobody else's are found. */
   readonly orderById: DataLoader<string, PlacedOrder | null>;
 }
 
 /** Makes the context of one operation. */
-export function createOperationContext(desk: OrderDesk, caller: Caller | undefined): OperationContext {
+export function createOperationContext(
+  dependencies: OrderDependencies,
+  caller: Caller | undefined,
+): OperationContext {
   const orderById = new DataLoader<string, PlacedOrder | null>(async ids => {
     if (caller?.kind !== 'customer') return ids.map(() => null);
-    return desk.store.findMany(caller.id, ids);
+    return dependencies.store.findMany(caller.id, ids);
   });
-  return { caller, desk, orderById };
+  return { caller, dependencies, orderById };
 }
 
 const uuidPattern = z.regexes.uuid();
@@ -39,16 +42,16 @@ export const resolvers: Resolvers<OperationContext> = {
       requireCustomer(caller);
       return isUuid(id) ? orderById.load(id) : null;
     },
-    async orders(_root, args, { caller, desk }) {
+    async orders(_root, args, { caller, dependencies }) {
       const customer = requireCustomer(caller);
       const page = readPage('orders', args, uuidPattern);
-      const rows = await desk.store.page(customer.id, { ...page, status: args.status ?? undefined });
+      const rows = await dependencies.store.page(customer.id, { ...page, status: args.status ?? undefined });
       return toConnection('orders', rows, page, row => row.id);
     },
   },
   Mutation: {
-    async placeOrder(_root, { input }, { caller, desk }) {
-      const outcome = await placeOrder(desk, requireCustomer(caller), input);
+    async placeOrder(_root, { input }, { caller, dependencies }) {
+      const outcome = await placeOrder(dependencies, requireCustomer(caller), input);
       switch (outcome.kind) {
         case 'placed':
           return { __typename: 'OrderPlaced', order: outcome.order };
@@ -62,9 +65,9 @@ export const resolvers: Resolvers<OperationContext> = {
           };
       }
     },
-    async cancelOrder(_root, { id }, { caller, desk }) {
+    async cancelOrder(_root, { id }, { caller, dependencies }) {
       const customer = requireCustomer(caller);
-      const order = isUuid(id) ? await desk.store.cancel(customer.id, id) : undefined;
+      const order = isUuid(id) ? await dependencies.store.cancel(customer.id, id) : undefined;
       if (!order) throw new PorticoError('NOT_FOUND', `You have no order with the id '${id.slice(0, 80)}'`);
       return order;
     },

@@ -25,7 +25,7 @@ export async function startOrders(context: ProcessContext<OrdersConfig>): Promis
 
   const store = createOrderStore({ pool, onChange: relay.wake });
   const system = joinSystem(context);
-  const desk = {
+  const dependencies = {
     store,
     catalogue: createCatalogue(system.clientOf('products')),
     inventory: createInventory(system.clientOf('inventory', inventoryBreaker(config))),
@@ -39,7 +39,7 @@ export async function startOrders(context: ProcessContext<OrdersConfig>): Promis
     context,
     schemaUrl: new URL('./schema.graphql', import.meta.url),
     resolvers,
-    operationContext: caller => createOperationContext(desk, caller),
+    operationContext: caller => createOperationContext(dependencies, caller),
   });
 }
 

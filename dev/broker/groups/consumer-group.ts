@@ -1,5 +1,4 @@
 import { ErrorCode } from '../errors.ts';
-import { Invitations } from './invitations.ts';
 import {
   type JoinReply,
   type JoinRequest,
@@ -8,6 +7,7 @@ import {
   refuseSync,
   type SyncReply,
 } from './member.ts';
+import { PendingMembers } from './pending-members.ts';
 
 /**
  * Where a group stands. A rebalance is prepared until every member has joined again, or the time for that has run out;
@@ -38,7 +38,7 @@ export class ConsumerGroup {
   readonly #options: GroupOptions;
   /** By id, the oldest first. */
   readonly #members = new Map<string, Member>();
-  readonly #invitations = new Invitations();
+  readonly #pendingMembers = new PendingMembers();
   #state: GroupState = { name: 'Empty' };
   #generation = 0;
   #protocol = '';
@@ -122,7 +122,7 @@ export class ConsumerGroup {
   /** Takes a member out, as it asked or because its session ran out. */
   leave(memberId: string): ErrorCode {
     const member = this.#members.get(memberId);
-    const isKnown = this.#invitations.take(memberId) || member !== undefined;
+    const isKnown = this.#pendingMembers.take(memberId) || member !== undefined;
     this.#members.delete(memberId);
     member?.dismiss(ErrorCode.UNKNOWN_MEMBER_ID);
     if (member && this.#members.size > 0) this.#prepareRebalance();
@@ -133,7 +133,7 @@ export class ConsumerGroup {
   /** Lets everyone go, without a rebalance and without a timer left. */
   close(): void {
     this.#switchTo({ name: 'Empty' });
-    this.#invitations.clear();
+    this.#pendingMembers.clear();
     for (const member of this.members) member.dismiss(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     this.#members.clear();
   }
@@ -154,12 +154,12 @@ export class ConsumerGroup {
   }
 
   #invite({ clientId, sessionTimeoutMs }: JoinRequest): string {
-    return this.#invitations.give(clientId, sessionTimeoutMs, () => this.#settle());
+    return this.#pendingMembers.give(clientId, sessionTimeoutMs, () => this.#settle());
   }
 
   #admit(request: JoinRequest): Member | undefined {
     const { memberId } = request;
-    if (!this.#invitations.take(memberId)) return undefined;
+    if (!this.#pendingMembers.take(memberId)) return undefined;
     const member = new Member(request, () => this.leave(memberId));
     this.#members.set(memberId, member);
     return member;
@@ -207,10 +207,10 @@ export class ConsumerGroup {
     const { members } = this;
     if (members.length === 0) {
       this.#switchTo({ name: 'Empty' });
-      if (this.#invitations.size === 0) this.#options.onEmpty();
+      if (this.#pendingMembers.size === 0) this.#options.onEmpty();
       return;
     }
-    const isExpecting = this.#invitations.size > 0 || members.some(member => !member.isJoining);
+    const isExpecting = this.#pendingMembers.size > 0 || members.some(member => !member.isJoining);
     if (this.#state.name === 'PreparingRebalance' && !this.#state.isFirst && !isExpecting)
       this.#beginGeneration();
   }

@@ -3,10 +3,10 @@ import { PorticoError } from '../errors.ts';
 import { MalformedEventError } from './events.ts';
 
 /**
- * Says whether handling the same message again may succeed. What is wrong with the message itself stays wrong, and so
- * does a value that the database refuses; anything else may pass.
+ * Tells whether handling the same message again may succeed. It cannot when the message itself is at fault, or holds a
+ * value that the database refuses.
  */
-export function mayPass(error: unknown): boolean {
+export function isRetryable(error: unknown): boolean {
   if (error instanceof MalformedEventError) return false;
   // What a handler can't compute, it never can.
   if (error instanceof RangeError || error instanceof SyntaxError) return false;

@@ -1,13 +1,13 @@
 import type { Launch } from './launch-history.ts';
 import type { Offer } from './sdl-reader.ts';
 
-/** Remembers in which order the versions of subgraphs came up: the one that was first seen last is the newest. */
-export interface Sightings {
+/** Order in which the versions of subgraphs were first seen. The version that was first seen last is the newest. */
+export interface VersionOrder {
   /** Puts the versions of each offer in order, the newest first. Call it with all that is offered. */
   newestFirst(offers: readonly Offer[]): Offer[];
 }
 
-interface SightingsOptions {
+interface VersionOrderOptions {
   /** Launches before a restart: what was served then is older than what comes now. Oldest first. */
   readonly launches: readonly Launch[];
   /** A version that nobody has offered for so long counts as new when it comes again, in ms. */
@@ -15,7 +15,7 @@ interface SightingsOptions {
   readonly now?: () => number;
 }
 
-interface Sighting {
+interface SeenVersion {
   /** Counts up. */
   readonly order: number;
   /** Since when nobody offers the version, in ms since 1970; undefined while somebody does. */
@@ -23,28 +23,28 @@ interface Sighting {
 }
 
 /**
- * Makes the memory. The order in which instances registered would not do: one of the old version that is restarted during
+ * Creates the order. The order in which instances registered would not do: one of the old version that is restarted during
  * an upgrade registers last.
  */
-export function rememberSightings(options: SightingsOptions): Sightings {
+export function createVersionOrder(options: VersionOrderOptions): VersionOrder {
   const { launches, forgetAfterMs, now = Date.now } = options;
-  const sightingByKey = new Map<string, Sighting>();
+  const seenByKey = new Map<string, SeenVersion>();
   let count = 0;
 
-  function see(key: string): Sighting {
-    const known = sightingByKey.get(key);
+  function see(key: string): SeenVersion {
+    const known = seenByKey.get(key);
     if (known) return known;
     count += 1;
-    const sighting = { order: count, goneSinceMs: undefined };
-    sightingByKey.set(key, sighting);
-    return sighting;
+    const seen = { order: count, goneSinceMs: undefined };
+    seenByKey.set(key, seen);
+    return seen;
   }
 
   function forgetGone(offered: ReadonlySet<string>): void {
-    for (const [key, sighting] of sightingByKey) {
-      const { goneSinceMs } = sighting;
-      if (goneSinceMs !== undefined && now() - goneSinceMs > forgetAfterMs) sightingByKey.delete(key);
-      else sighting.goneSinceMs = offered.has(key) ? undefined : (goneSinceMs ?? now());
+    for (const [key, seen] of seenByKey) {
+      const { goneSinceMs } = seen;
+      if (goneSinceMs !== undefined && now() - goneSinceMs > forgetAfterMs) seenByKey.delete(key);
+      else seen.goneSinceMs = offered.has(key) ? undefined : (goneSinceMs ?? now());
     }
   }
 

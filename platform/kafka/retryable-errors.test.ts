@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PorticoError } from '../errors.ts';
 import { MalformedEventError } from './events.ts';
-import { mayPass } from './passing-errors.ts';
+import { isRetryable } from './retryable-errors.ts';
 
 const withCode = (code: string) => Object.assign(new Error('from the driver'), { code });
 
@@ -14,7 +14,7 @@ test.each([
   ['something unknown', new Error('what?')],
   ['something thrown that is no error', 'what?'],
 ])('%s may pass', (_case, error) => {
-  expect(mayPass(error)).toBe(true);
+  expect(isRetryable(error)).toBe(true);
 });
 
 test.each([
@@ -30,5 +30,5 @@ test.each([
     }),
   ],
 ])('%s stays', (_case, error) => {
-  expect(mayPass(error)).toBe(false);
+  expect(isRetryable(error)).toBe(false);
 });

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * The member ids that a group gave out to clients which have yet to join with them. A client that never learns its id,
- * because its connection broke, so leaves no member behind.
+ * Member ids that clients were given and have not joined with yet. A client whose connection breaks before it learns its
+ * id leaves no member behind.
  *
  * @see https://cwiki.apache.org/confluence/x/ExT0BQ KIP-394
  */
-export class Invitations {
+export class PendingMembers {
   readonly #timerById = new Map<string, NodeJS.Timeout>();
 
   get size(): number {
     return this.#timerById.size;
   }
 
-  /** Gives out an id. Unless it is taken within `lapsesInMs`, it lapses. */
+  /** Gives out an id, which lapses unless it is taken within `lapsesInMs`. */
   give(clientId: string, lapsesInMs: number, onLapsed: () => void): string {
     const memberId = `${clientId}-${randomUUID()}`;
     const lapse = () => {
@@ -24,13 +24,13 @@ export class Invitations {
     return memberId;
   }
 
-  /** Ends an invitation. @returns whether there was one */
+  /** Removes an id. @returns whether it was pending */
   take(memberId: string): boolean {
     clearTimeout(this.#timerById.get(memberId));
     return this.#timerById.delete(memberId);
   }
 
-  /** Ends them all. */
+  /** Removes all ids. */
   clear(): void {
     for (const memberId of this.#timerById.keys()) this.take(memberId);
   }

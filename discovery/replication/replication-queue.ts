@@ -22,11 +22,11 @@ export interface News {
 const defaultMaxEntries = 100_000;
 
 /**
- * What a peer is still to be told. However long it is away, there is one entry an instance: later news swallow
- * earlier ones, so that nothing piles up. Of too many instances the oldest news go; a peer that missed them learns of
- * an instance by its renewals, and of its end by its lease.
+ * Changes that a peer has not been told yet, one entry for each instance: a later change replaces an earlier one, however
+ * long the peer is away. Above the limit the oldest entries are dropped; the peer then learns of an instance by its
+ * renewals, and of its end by its lease.
  */
-export class PendingNews {
+export class ReplicationQueue {
   readonly #newsByKey = new Map<string, News>();
   readonly #maxEntries: number;
 

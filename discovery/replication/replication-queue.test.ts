@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PendingNews } from './pending-news.ts';
+import { ReplicationQueue } from './replication-queue.ts';
 
-let pending: PendingNews;
+let pending: ReplicationQueue;
 
 beforeEach(() => {
-  pending = new PendingNews();
+  pending = new ReplicationQueue();
 });
 
 function told() {
@@ -21,7 +21,7 @@ describe('What a peer is still to be told', () => {
   });
 
   it('is the news of so many instances at most, the latest', () => {
-    const few = new PendingNews(3);
+    const few = new ReplicationQueue(3);
     for (let count = 0; count < 10; count++) few.add('A', String(count), 'Cancel');
     const taken = few.take(2);
     expect(taken.map(({ id }) => id)).toEqual(['7', '8']);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Launch } from './launch-history.ts';
-import { rememberSightings } from './sightings.ts';
+import { createVersionOrder } from './version-order.ts';
 
 /** What is offered of `stock`, that of the instance that registered last first. */
 const offer = (...hashes: string[]) => ({
@@ -13,7 +13,7 @@ const offer = (...hashes: string[]) => ({
 function remember(...servedBefore: string[]) {
   const clock = { nowMs: 0 };
   const launches = servedBefore.map(hash => ({ outcome: 'served', subgraphs: [{ name: 'stock', hash }] }));
-  const sightings = rememberSightings({
+  const versionOrder = createVersionOrder({
     launches: launches as unknown as Launch[],
     forgetAfterMs: 1_000,
     now: () => clock.nowMs,
@@ -21,7 +21,9 @@ function remember(...servedBefore: string[]) {
   return {
     clock,
     see: (...hashes: string[]) =>
-      sightings.newestFirst([offer(...hashes)]).flatMap(({ versions }) => versions.map(({ hash }) => hash)),
+      versionOrder
+        .newestFirst([offer(...hashes)])
+        .flatMap(({ versions }) => versions.map(({ hash }) => hash)),
   };
 }
 

@@ -2,18 +2,21 @@ import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import { subgraphNameOf } from './offers.ts';
 
-/** Which subgraphs have deregistered, and when they are to leave the graph. One that is lost without a word stays. */
-export interface Departures extends Closable {
-  /** Whether a subgraph without instances is still to be in the graph. */
+/** Times at which subgraphs that deregistered leave the graph. A subgraph whose instances were lost stays. */
+export interface RemovalGrace extends Closable {
+  /** Tells whether a subgraph without instances stays in the graph. */
   stays(subgraph: string, nowMs: number): boolean;
   /** Forgets the subgraphs that are back, and those that are not in the graph. */
   settle(offered: ReadonlySet<string>, served: ReadonlySet<string>): void;
-  /** When the next subgraph is to leave after a time, in ms since 1970; never when none is. */
+  /** Time at which the next subgraph leaves, in ms since 1970; infinite when none does. */
   nextAfterMs(nowMs: number): number;
 }
 
-/** Follows who deregisters. @param graceMs how long a subgraph stays after its last instance has, in ms */
-export function followDepartures(registry: Pick<RegistryView, 'onDeparture'>, graceMs: number): Departures {
+/** Follows deregistrations. @param graceMs time that a subgraph stays after its last instance deregistered, in ms */
+export function createRemovalGrace(
+  registry: Pick<RegistryView, 'onDeparture'>,
+  graceMs: number,
+): RemovalGrace {
   const leavesAtMs = new Map<string, number>();
   const unfollow = registry.onDeparture((instance, departure) => {
     if (departure === 'deregistered') leavesAtMs.set(subgraphNameOf(instance), Date.now() + graceMs);
