@@ -19,6 +19,9 @@ const initdbFlags = [
   '--builtin-locale=C.UTF-8',
 ];
 
+/** PostgreSQL's messages for a full disk: the system's when a write failed, its own when only a part was written. */
+const fullDiskPattern = /No space left on device|Disk quota exceeded|Check free disk space/;
+
 /**
  * Creates PostgreSQL's files in `dataDir`, unless they are there. They are made beside it and moved when complete,
  * so that an interrupted run leaves nothing that looks like a cluster.
@@ -47,7 +50,7 @@ export async function initialiseCluster(
     cwd: dirname(dataDir),
   }).catch((error: Error & { stderr?: string }) => {
     const reason = error.stderr?.trim() || error.message;
-    if (diskIsFull.test(reason))
+    if (fullDiskPattern.test(reason))
       throw new Error(
         `PostgreSQL expected some 50 MB of free space for ${dataDir}, but its disk is full. Free some, or have the data elsewhere: set PORTICO_DATA_DIR`,
         { cause: error },
@@ -57,9 +60,6 @@ export async function initialiseCluster(
   await rename(unfinishedDir, dataDir);
   return true;
 }
-
-/** PostgreSQL's words for a full disk: of the system when nothing could be written, its own when less than a page was. */
-const diskIsFull = /No space left on device|Disk quota exceeded|Check free disk space/;
 
 /** initdb looks up by which name it runs, which containers with any user id do not say. */
 function assertKnownUser(): void {

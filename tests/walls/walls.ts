@@ -31,14 +31,16 @@ const allowed: readonly Allowed[] = [
   { from: /^[^/]+$/, to: '^' },
 ];
 
+/** Names of TypeScript and JavaScript sources. */
+const sourceName = /\.[cm]?[jt]sx?$/;
 const folders = ['gateway', 'discovery', 'platform', 'subgraphs', 'prisma', 'dev', 'tests', 'bench'];
 
 /** Finds the sources of the repository that are written by hand. @returns paths from its root */
 export async function findSources(root: string): Promise<string[]> {
-  const sources = (await readdir(root)).filter(file => file.endsWith('.ts'));
+  const sources = (await readdir(root)).filter(file => sourceName.test(file));
   for (const folder of folders)
     for (const file of await readdir(join(root, folder), { recursive: true }))
-      if (file.endsWith('.ts') && !file.includes('generated/')) sources.push(join(folder, file));
+      if (sourceName.test(file) && !file.includes('generated/')) sources.push(join(folder, file));
   return sources;
 }
 
