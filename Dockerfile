@@ -21,7 +21,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-update-notifier
 COPY . .
-RUN npm run codegen && npm run build
+# What only development needs stays out of the image.
+RUN npm run codegen && npm run build && rm -r dist/broker dist/dev
 
 FROM ${NODE_IMAGE} AS run
 # PORT is that of a subgraph. The gateway listens at 4000, discovery at 8761.

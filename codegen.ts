@@ -4,28 +4,13 @@ import * as typescript from '@graphql-codegen/typescript';
 import * as typescriptResolvers from '@graphql-codegen/typescript-resolvers';
 import { parse } from 'graphql';
 import { bundleIde } from './gateway/explorers/ide/bundle.ts';
+import type { CodegenInput } from './platform/graphql/codegen-input.ts';
 import { eventSchemaOf } from './platform/kafka/event-schema.ts';
 import { generateClients } from './prisma/generate.ts';
-import { orderEventData } from './subgraphs/orders/events.ts';
-
-/**
- * What a resolver of a type is given as its parent, where that is not the type's own shape: a row of the store, or the
- * key by which another subgraph refers to it.
- */
-const mappers: Record<string, Record<string, string>> = {
-  products: { Product: '../store.ts#ProductRow' },
-  inventory: { Product: '../resolvers.ts#ProductParent' },
-  orders: { Order: '../store.ts#PlacedOrder', OrderItem: '../resolvers.ts#OrderItemParent' },
-  notifications: {
-    Notification: '../store.ts#NotificationRow',
-    NotificationsMissed: '../live-feeds.ts#MissedNotifications',
-    NotificationEvent: '../live-feeds.ts#FeedEvent',
-  },
-};
+import { serviceNames } from './services.ts';
 
 /** Writes the types of a subgraph's resolvers beside it, from its schema. */
-async function generateResolverTypes(subgraph: string): Promise<void> {
-  const folder = new URL(`subgraphs/${subgraph}/`, import.meta.url);
+async function generateResolverTypes(folder: URL, { mappers }: CodegenInput): Promise<void> {
   const output = new URL('generated/graphql.ts', folder);
   const code = await codegen({
     filename: output.pathname,
@@ -36,7 +21,7 @@ async function generateResolverTypes(subgraph: string): Promise<void> {
       useTypeImports: true,
       enumsAsTypes: true,
       contextType: '../resolvers.ts#OperationContext',
-      mappers: mappers[subgraph] ?? {},
+      mappers,
       scalars: { ID: 'string', DateTime: 'Date' },
       avoidOptionals: { field: true },
       immutableTypes: true,
@@ -49,16 +34,25 @@ async function generateResolverTypes(subgraph: string): Promise<void> {
 }
 
 /** Writes the JSON Schema of each event; these are committed, because others read them. */
-async function writeEventSchemas(): Promise<void> {
-  const folder = new URL('subgraphs/orders/events/', import.meta.url);
-  await mkdir(folder, { recursive: true });
-  for (const [type, data] of Object.entries(orderEventData)) {
-    const schema = eventSchemaOf(type, data);
-    await writeFile(new URL(`${type}.schema.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
-  }
+async function writeEventSchemas(folder: URL, events: NonNullable<CodegenInput['events']>): Promise<void> {
+  const output = new URL('events/', folder);
+  await mkdir(output, { recursive: true });
+  for (const [type, data] of Object.entries(events))
+    await writeFile(
+      new URL(`${type}.schema.json`, output),
+      `${JSON.stringify(eventSchemaOf(type, data), null, 2)}\n`,
+    );
 }
 
-await Promise.all(Object.keys(mappers).map(generateResolverTypes));
+async function generateSubgraph(name: string): Promise<void> {
+  const folder = new URL(`subgraphs/${name}/`, import.meta.url);
+  const { codegenInput } = (await import(new URL('codegen.ts', folder).href)) as {
+    codegenInput: CodegenInput;
+  };
+  await generateResolverTypes(folder, codegenInput);
+  if (codegenInput.events) await writeEventSchemas(folder, codegenInput.events);
+}
+
+await Promise.all(serviceNames.map(generateSubgraph));
 await generateClients();
 await bundleIde();
-await writeEventSchemas();

@@ -33,7 +33,7 @@ export default defineConfig({
         resolve,
         test: {
           name: 'unit',
-          include: ['{platform,gateway,discovery,subgraphs,prisma,dev}/**/*.test.ts'],
+          include: ['{platform,gateway,discovery,subgraphs,prisma,broker,cli,dev}/**/*.test.ts'],
           exclude: [...configDefaults.exclude, long],
         },
       },

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { DevKeys } from '../dev/keys.ts';
+import type { DevKeys } from '../cli/keys.ts';
 import { freePort } from '../platform/free-port.ts';
 import { type BenchProcess, startMeasuredServer } from './process.ts';
 

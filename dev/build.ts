@@ -9,8 +9,8 @@ import { rootDir } from './settings.ts';
 
 const run = promisify(execFile);
 
-/** Folders that a process is made of. */
-const rooms = ['platform', 'gateway', 'discovery', 'subgraphs', 'prisma', 'dev'];
+/** Folders of the sources that processes are made of, beside the list of services. */
+const folders = ['platform', 'gateway', 'discovery', 'subgraphs', 'prisma', 'broker', 'cli', 'dev'];
 const outDir = join(rootDir, 'dist');
 const stampFile = join(outDir, '.stamp');
 
@@ -31,8 +31,8 @@ export async function build(): Promise<boolean> {
     const { stdout = '' } = error as { stdout?: string };
     throw new Error(`The sources expected to compile, but got:\n${stdout}`, { cause: error });
   }
-  for (const room of rooms)
-    await cp(join(rootDir, room), join(outDir, room), {
+  for (const folder of folders)
+    await cp(join(rootDir, folder), join(outDir, folder), {
       recursive: true,
       filter: source => extname(source) !== '.ts',
     });
@@ -52,14 +52,14 @@ async function assertWritable(): Promise<void> {
   }
 }
 
-/** Names every source by its path, size and time. */
+/** Hashes the path, size and time of every source. */
 async function describeSources(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const room of rooms) {
-    const files = await readdir(join(rootDir, room), { recursive: true });
+  const hash = createHash('sha256').update(await readFile(join(rootDir, 'services.ts')));
+  for (const folder of folders) {
+    const files = await readdir(join(rootDir, folder), { recursive: true });
     for (const file of files.sort()) {
-      const { size, mtimeMs } = await stat(join(rootDir, room, file));
-      hash.update(`${room}/${file} ${size} ${mtimeMs}\n`);
+      const { size, mtimeMs } = await stat(join(rootDir, folder, file));
+      hash.update(`${folder}/${file} ${size} ${mtimeMs}\n`);
     }
   }
   return hash.digest('hex');

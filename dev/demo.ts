@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
+import { openDevKeys } from '../cli/keys.ts';
 import { build } from './build.ts';
 import { createGraphClient, type GraphClient, type GraphResult } from './graph-client.ts';
-import { openDevKeys } from './keys.ts';
 import { loadSystemSettings } from './settings.ts';
 import { stopRequests } from './stop.ts';
 import { startSystem } from './system.ts';

@@ -3,9 +3,10 @@ import { createWriteStream, existsSync, mkdirSync, realpathSync, rmSync } from '
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import pinoPretty from 'pino-pretty';
+import { type ServiceName, serviceNames } from '../services.ts';
 import { build } from './build.ts';
 import type { Child } from './child.ts';
-import { loadSystemSettings, type SubgraphName, subgraphs } from './settings.ts';
+import { loadSystemSettings } from './settings.ts';
 import { stopRequests } from './stop.ts';
 import { type Step, type System, startSystem } from './system.ts';
 
@@ -18,13 +19,13 @@ const usage = `usage: npm start -- [--scale <subgraph>=<instances>]… [--fresh]
 /** Time until a process that ended by itself is started again, in ms. */
 const restartAfterMs = 1_000;
 
-function readScale(items: readonly string[]): Partial<Record<SubgraphName, number>> {
+function readScale(items: readonly string[]): Partial<Record<ServiceName, number>> {
   return Object.fromEntries(
     items.map(item => {
       const [, name, count] = /^([a-z]+)=([1-9])$/.exec(item) ?? [];
-      if (!subgraphs.some(subgraph => subgraph === name))
+      if (!serviceNames.some(subgraph => subgraph === name))
         throw new Error(
-          `--scale expected one of ${subgraphs.join(', ')} and 1 to 9 instances, but got '${item}'`,
+          `--scale expected one of ${serviceNames.join(', ')} and 1 to 9 instances, but got '${item}'`,
         );
       return [name, Number(count)];
     }),

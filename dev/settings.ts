@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { loadConfig, port, wholeNumber } from '../platform/config.ts';
+import {
+  type DatabaseUrlVariable,
+  databaseUrlVariable,
+  type ServiceName,
+  serviceNames,
+} from '../services.ts';
 
 /** Root folder of the project. */
 export const rootDir = join(import.meta.dirname, '..');
 
-/** Services of the shop, in the order in which they are listed. */
-export const subgraphs = ['products', 'inventory', 'orders', 'notifications'] as const;
-export type SubgraphName = (typeof subgraphs)[number];
+/** Settings that name a database for each service. */
+const databaseUrls = Object.fromEntries(
+  serviceNames.map(service => [
+    databaseUrlVariable(service),
+    z.string().optional().describe(`PostgreSQL database of ${service} to use.`),
+  ]),
+) as Record<DatabaseUrlVariable, z.ZodOptional<z.ZodString>>;
 
 /** Settings of the system on one machine. What is given from outside is not started here. */
 const systemSettings = z.object({
@@ -23,10 +33,7 @@ const systemSettings = z.object({
   ),
   EUREKA_URL: z.string().optional().describe('Base address of a registry to use; unset starts ours.'),
   KAFKA_BROKERS: z.string().optional().describe('Brokers to use; unset starts the embedded one.'),
-  PRODUCTS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of products to use.'),
-  INVENTORY_DATABASE_URL: z.string().optional().describe('PostgreSQL database of inventory to use.'),
-  ORDERS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of orders to use.'),
-  NOTIFICATIONS_DATABASE_URL: z.string().optional().describe('PostgreSQL database of notifications to use.'),
+  ...databaseUrls,
   PORTICO_DATA_DIR: z
     .string()
     .default(join(rootDir, '.portico'))
@@ -41,16 +48,7 @@ export function loadSystemSettings(env: Record<string, string | undefined>): Sys
   return loadConfig(systemSettings, env);
 }
 
-/** The database that a service is told to use, if it is. */
-export function givenDatabaseUrl(settings: SystemSettings, service: SubgraphName): string | undefined {
-  switch (service) {
-    case 'products':
-      return settings.PRODUCTS_DATABASE_URL;
-    case 'inventory':
-      return settings.INVENTORY_DATABASE_URL;
-    case 'orders':
-      return settings.ORDERS_DATABASE_URL;
-    case 'notifications':
-      return settings.NOTIFICATIONS_DATABASE_URL;
-  }
+/** Reads the database that a service is told to use, if there is one. */
+export function givenDatabaseUrl(settings: SystemSettings, service: ServiceName): string | undefined {
+  return settings[databaseUrlVariable(service)];
 }

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type DevKeys, openDevKeys } from '../cli/keys.ts';
 import { deployMigrations } from '../prisma/migrate.ts';
 import { seed } from '../prisma/seed.ts';
+import { type ServiceName, serviceNames } from '../services.ts';
 import { type Child, startChild } from './child.ts';
-import { type DevKeys, openDevKeys } from './keys.ts';
-import { checkPorts, type NeededPort } from './ports.ts';
-import { givenDatabaseUrl, rootDir, type SubgraphName, type SystemSettings, subgraphs } from './settings.ts';
+import { discoveryIndex, gatewayIndex, managementPort, portsOf, subgraphPort } from './port-assignment.ts';
+import { checkPorts } from './ports.ts';
+import { givenDatabaseUrl, rootDir, type SystemSettings } from './settings.ts';
 
 /** What a step of the start did. */
 export interface Step {
@@ -19,7 +21,7 @@ export interface Step {
 export interface SystemOptions {
   readonly settings: SystemSettings;
   /** Instances of each subgraph. @default 1 */
-  readonly scale?: Partial<Readonly<Record<SubgraphName, number>>>;
+  readonly scale?: Partial<Readonly<Record<ServiceName, number>>>;
   /** Added to the environment of every process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onStep?: (step: Step) => void;
@@ -37,7 +39,7 @@ export interface System {
   /** Running processes by their instance's name, such as `orders-2`; the only one of a kind has no number. */
   readonly children: ReadonlyMap<string, Child>;
   /** Databases by service, and the brokers, that the system uses. */
-  readonly databaseUrls: Readonly<Record<SubgraphName, string>>;
+  readonly databaseUrls: Readonly<Record<ServiceName, string>>;
   readonly kafkaBrokers: string;
   /** Starts a process that was stopped, with what it had; or one more of a subgraph. */
   start(name: string): Promise<Child>;
@@ -95,15 +97,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   async function startBase() {
     const dataDir = settings.PORTICO_DATA_DIR;
     const [postgres, kafka, discovery] = await Promise.all([
-      subgraphs.every(name => givenDatabaseUrl(settings, name))
+      serviceNames.every(name => givenDatabaseUrl(settings, name))
         ? undefined
-        : startProcess('postgres', 'dev/postgres/main.ts', {
+        : startProcess('postgres', 'prisma/postgres/main.ts', {
             POSTGRES_PORT: String(settings.POSTGRES_PORT),
             POSTGRES_DATA_DIR: join(dataDir, 'postgres'),
           }),
       settings.KAFKA_BROKERS
         ? undefined
-        : startProcess('kafka', 'dev/broker/main.ts', {
+        : startProcess('kafka', 'broker/main.ts', {
             KAFKA_PORT: String(settings.KAFKA_PORT),
             KAFKA_DATA_DIR: join(dataDir, 'kafka'),
           }),
@@ -121,15 +123,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     };
   }
 
-  async function prepareDatabases(postgresUrl: string | undefined): Promise<Record<SubgraphName, string>> {
+  async function prepareDatabases(postgresUrl: string | undefined): Promise<Record<ServiceName, string>> {
     const urls = Object.fromEntries(
-      subgraphs.map(name => [name, givenDatabaseUrl(settings, name) ?? databaseUrl(postgresUrl ?? '', name)]),
-    ) as Record<SubgraphName, string>;
+      serviceNames.map(name => [
+        name,
+        givenDatabaseUrl(settings, name) ?? databaseUrl(postgresUrl ?? '', name),
+      ]),
+    ) as Record<ServiceName, string>;
     await step(
       'migrations',
       async () => {
         const applied: string[] = [];
-        for (const service of subgraphs)
+        for (const service of serviceNames)
           applied.push(...(await deployMigrations({ service, databaseUrl: urls[service] })).applied);
         return applied;
       },
@@ -174,7 +179,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const actuatorUrl = `http://127.0.0.1:${ready.ports?.['management']}/actuator`;
     await step(
       'graph',
-      () => untilGraphHas(subgraphs, actuatorUrl, signal),
+      () => untilGraphHas(serviceNames, actuatorUrl, signal),
       names => names.join(', '),
     );
     started = true;
@@ -202,53 +207,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
-const gatewayIndex = 0;
-const discoveryIndex = subgraphs.length + 1;
-
-function managementPort({ MANAGEMENT_BASE_PORT }: SystemSettings, index: number): number {
-  return MANAGEMENT_BASE_PORT === 0 ? 0 : MANAGEMENT_BASE_PORT + index;
-}
-
-function subgraphPort({ SUBGRAPH_BASE_PORT }: SystemSettings, index: number): number {
-  return SUBGRAPH_BASE_PORT === 0 ? 0 : SUBGRAPH_BASE_PORT + index;
-}
-
-/** The ports that are taken, except those of parts that are given from outside. */
-function portsOf(settings: SystemSettings): NeededPort[] {
-  const given = subgraphs.every(name => givenDatabaseUrl(settings, name));
-  return [
-    { name: 'gateway', port: settings.GATEWAY_PORT, setting: 'GATEWAY_PORT' },
-    {
-      name: "the gateway's management",
-      port: managementPort(settings, gatewayIndex),
-      setting: 'MANAGEMENT_BASE_PORT',
-    },
-    ...(settings.EUREKA_URL
-      ? []
-      : [
-          { name: 'discovery', port: settings.DISCOVERY_PORT, setting: 'DISCOVERY_PORT' },
-          {
-            name: "discovery's management",
-            port: managementPort(settings, discoveryIndex),
-            setting: 'MANAGEMENT_BASE_PORT',
-          },
-        ]),
-    ...(given ? [] : [{ name: 'postgres', port: settings.POSTGRES_PORT, setting: 'POSTGRES_PORT' }]),
-    ...(settings.KAFKA_BROKERS ? [] : [{ name: 'kafka', port: settings.KAFKA_PORT, setting: 'KAFKA_PORT' }]),
-    ...subgraphs.flatMap((name, index) => [
-      { name, port: subgraphPort(settings, index), setting: 'SUBGRAPH_BASE_PORT' },
-      {
-        name: `the management of ${name}`,
-        port: managementPort(settings, index + 1),
-        setting: 'MANAGEMENT_BASE_PORT',
-      },
-    ]),
-  ];
-}
-
 /** Every process of a subgraph to start. The first of a kind has the known ports, further ones take free ones. */
 function instancesOf(settings: SystemSettings, scale: NonNullable<SystemOptions['scale']>) {
-  return subgraphs.flatMap((service, index) => {
+  return serviceNames.flatMap((service, index) => {
     const count = scale[service] ?? 1;
     return Array.from({ length: count }, (_, instance) => ({
       service,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../dev/postgres/server.ts';
+import { startScratchPostgres } from '../prisma/postgres/scratch.ts';
+import type { PostgresServer } from '../prisma/postgres/server.ts';
 import { type Database, openDatabase } from './database.ts';
 import { HealthRegistry } from './health.ts';
 import { createLogger } from './log.ts';

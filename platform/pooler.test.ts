@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../dev/postgres/server.ts';
+import { startScratchPostgres } from '../prisma/postgres/scratch.ts';
+import type { PostgresServer } from '../prisma/postgres/server.ts';
 import { isPooled, pooledClient } from './pooler.ts';
 import { prepare } from './statement.ts';
 

@@ -1,5 +1,6 @@
 import { defineConfig, type PrismaConfig } from 'prisma/config';
-import { databaseUrlVariable, type ServiceName, serviceFolder } from './services.ts';
+import { databaseUrlVariable, type ServiceName } from '../services.ts';
+import { serviceFolder } from './service-folder.ts';
 
 /**
  * Describes a service to the Prisma CLI, for `npx prisma <command> --config prisma/<service>/prisma.config.ts`.

@@ -4,14 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { type ServiceName, serviceNames } from '../services.ts';
 import { runAsScript } from './script.ts';
-import {
-  parseServices,
-  type ServiceFolder,
-  type ServiceName,
-  serviceFolder,
-  serviceNames,
-} from './services.ts';
+import { parseServices, type ServiceFolder, serviceFolder } from './service-folder.ts';
 
 const require = createRequire(import.meta.url);
 const run = promisify(execFile);

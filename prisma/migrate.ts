@@ -1,6 +1,7 @@
+import type { ServiceName } from '../services.ts';
 import { type Deployment, deploy } from './migrate/deploy.ts';
 import { runAsScript } from './script.ts';
-import { type ServiceName, serviceFolder } from './services.ts';
+import { serviceFolder } from './service-folder.ts';
 
 export type { Deployment } from './migrate/deploy.ts';
 export { MigrationError } from './migrate/error.ts';

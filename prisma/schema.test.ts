@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../dev/postgres/server.ts';
+import { type ServiceName, serviceNames } from '../services.ts';
 import { runSql } from './migrate/database.ts';
 import { deployMigrations } from './migrate.ts';
-import { type ServiceName, serviceNames } from './services.ts';
+import { startScratchPostgres } from './postgres/scratch.ts';
+import type { PostgresServer } from './postgres/server.ts';
 import { withDatabase } from './testing.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

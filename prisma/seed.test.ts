@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../dev/postgres/server.ts';
 import { assortment } from './assortment.ts';
 import { runSql } from './migrate/database.ts';
 import { deployMigrations } from './migrate.ts';
+import { startScratchPostgres } from './postgres/scratch.ts';
+import type { PostgresServer } from './postgres/server.ts';
 import { seed } from './seed.ts';
 import { withDatabase } from './testing.ts';
 

@@ -1,7 +1,7 @@
 import { assortment } from './assortment.ts';
 import { runSql } from './migrate/database.ts';
 import { runAsScript } from './script.ts';
-import { databaseUrl } from './services.ts';
+import { databaseUrl } from './service-folder.ts';
 
 /** How many rows a seeding added. */
 export interface Seeded {

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { startScratchPostgres } from '../dev/postgres/scratch.ts';
+import type { ServiceName } from '../services.ts';
 import { deployMigrations } from './migrate.ts';
-import { type ServiceFolder, type ServiceName, serviceFolder } from './services.ts';
+import { startScratchPostgres } from './postgres/scratch.ts';
+import { type ServiceFolder, serviceFolder } from './service-folder.ts';
 
 /** For tests: the service orders in a temporary folder, with a schema and migrations of its own. */
 export interface TestService {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DevKeys, openDevKeys } from '../../dev/keys.ts';
+import { type DevKeys, openDevKeys } from '../../cli/keys.ts';
 import { installHive, type ReadyMessage, startPortico, startRegistry, withAddresses } from '../parts.ts';
 import { type BenchProcess, startBenchProcess, startMeasuredServer } from '../process.ts';
 

@@ -1,7 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Broker, startBroker } from '../../dev/broker/server.ts';
-import { makeTempDir } from '../../dev/broker/testing.ts';
+import { type Broker, startBroker } from '../../broker/server.ts';
+import { makeTempDir } from '../../broker/testing.ts';
 import { loadConfig } from '../config.ts';
 import { createScope, type Scope } from '../lifecycle.ts';
 import { silentLog } from '../log.ts';

@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../../dev/postgres/server.ts';
 import { deployMigrations } from '../../prisma/migrate.ts';
+import { startScratchPostgres } from '../../prisma/postgres/scratch.ts';
+import type { PostgresServer } from '../../prisma/postgres/server.ts';
 import { withDatabase } from '../../prisma/testing.ts';
 import { createScope, type Scope } from '../lifecycle.ts';
 import { silentLog } from '../log.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../../dev/postgres/server.ts';
+import { startScratchPostgres } from '../postgres/scratch.ts';
+import type { PostgresServer } from '../postgres/server.ts';
 import { createTestService, type TestService } from '../testing.ts';
 import { withSchemaEngine } from './engine.ts';
 import { SchemaEngineError } from './error.ts';

@@ -2,7 +2,7 @@ import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import { filters, withSchemaEngine } from '../engine/engine.ts';
 import { SchemaEngineError } from '../engine/error.ts';
 import { toMigrationList } from '../engine/list.ts';
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 import { hasSqlState, inTransaction } from './database.ts';
 import { MigrationError } from './error.ts';
 import type { Migration } from './history.ts';

@@ -1,6 +1,6 @@
 import { filters, readSchema, withSchemaEngine } from '../engine/engine.ts';
 import { toMigrationList } from '../engine/list.ts';
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 import { readMigrations } from './history.ts';
 
 /**

@@ -1,13 +1,6 @@
-import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
-import {
-  databaseUrl,
-  databaseUrlVariable,
-  parseService,
-  parseServices,
-  repositoryDir,
-  type ServiceName,
-  serviceFolder,
-} from '../services.ts';
+import { databaseUrlVariable, type ServiceName } from '../../services.ts';
+import { startScratchPostgres } from '../postgres/scratch.ts';
+import { databaseUrl, parseService, parseServices, repositoryDir, serviceFolder } from '../service-folder.ts';
 import { findMissingSql } from './check.ts';
 import { createMigration } from './create.ts';
 import { deploy } from './deploy.ts';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFileContent, lockFileName } from '../engine/list.ts';
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 import { findMissingSql } from './check.ts';
 
 /**

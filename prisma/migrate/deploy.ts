@@ -1,4 +1,4 @@
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 import { createDatabase } from './database.ts';
 import { MigrationError } from './error.ts';
 import { type History, readHistory, readMigrations } from './history.ts';

@@ -1,5 +1,5 @@
 import { withSchemaEngine } from '../engine/engine.ts';
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 
 /**
  * Marks a failed migration as rolled back, so that the next deployment applies it again. A migration runs in one

@@ -1,6 +1,6 @@
 import { filters, withSchemaEngine } from '../engine/engine.ts';
 import { toMigrationList } from '../engine/list.ts';
-import type { ServiceFolder } from '../services.ts';
+import type { ServiceFolder } from '../service-folder.ts';
 import { type History, readHistory, readMigrations } from './history.ts';
 
 /** How a database stands to its folder of migrations, and to what they make. */

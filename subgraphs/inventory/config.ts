@@ -4,10 +4,10 @@ import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
 import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
 
 /** Settings of the inventory process. */
-export const inventorySettings = subgraphSettings
+export const settings = subgraphSettings
   .extend({
     ...databaseSettings.shape,
     ...kafkaSettings.shape,
   })
   .check(kafkaSettingsFit);
-export type InventoryConfig = z.infer<typeof inventorySettings>;
+export type InventoryConfig = z.infer<typeof settings>;

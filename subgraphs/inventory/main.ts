@@ -1,5 +1,5 @@
 import { runProcess } from '../../platform/process.ts';
-import { inventorySettings } from './config.ts';
+import { settings } from './config.ts';
 import { startInventory } from './server.ts';
 
-await runProcess({ name: 'inventory', settings: inventorySettings, start: startInventory });
+await runProcess({ name: 'inventory', settings, start: startInventory });

@@ -5,7 +5,7 @@ import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
 import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
 
 /** Settings of the notifications process. */
-export const notificationsSettings = subgraphSettings
+export const settings = subgraphSettings
   .extend({
     ...databaseSettings.shape,
     ...kafkaSettings.shape,
@@ -19,4 +19,4 @@ export const notificationsSettings = subgraphSettings
     ),
   })
   .check(kafkaSettingsFit);
-export type NotificationsConfig = z.infer<typeof notificationsSettings>;
+export type NotificationsConfig = z.infer<typeof settings>;

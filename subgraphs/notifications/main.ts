@@ -1,5 +1,5 @@
 import { runProcess } from '../../platform/process.ts';
-import { notificationsSettings } from './config.ts';
+import { settings } from './config.ts';
 import { startNotifications } from './server.ts';
 
-await runProcess({ name: 'notifications', settings: notificationsSettings, start: startNotifications });
+await runProcess({ name: 'notifications', settings, start: startNotifications });

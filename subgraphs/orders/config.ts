@@ -26,7 +26,7 @@ const inventoryBreakerSettings = z.object({
 });
 
 /** Settings of the orders process. */
-export const ordersSettings = subgraphSettings
+export const settings = subgraphSettings
   .extend({
     ...databaseSettings.shape,
     ...kafkaSettings.shape,
@@ -36,4 +36,4 @@ export const ordersSettings = subgraphSettings
     ),
   })
   .check(kafkaSettingsFit);
-export type OrdersConfig = z.infer<typeof ordersSettings>;
+export type OrdersConfig = z.infer<typeof settings>;

@@ -3,5 +3,5 @@ import { databaseSettings } from '../../platform/database.ts';
 import { subgraphSettings } from '../../platform/graphql/subgraph.ts';
 
 /** Settings of the products process. */
-export const productsSettings = subgraphSettings.extend(databaseSettings.shape);
-export type ProductsConfig = z.infer<typeof productsSettings>;
+export const settings = subgraphSettings.extend(databaseSettings.shape);
+export type ProductsConfig = z.infer<typeof settings>;

@@ -1,5 +1,5 @@
 import { runProcess } from '../../platform/process.ts';
-import { productsSettings } from './config.ts';
+import { settings } from './config.ts';
 import { startProducts } from './server.ts';
 
-await runProcess({ name: 'products', settings: productsSettings, start: startProducts });
+await runProcess({ name: 'products', settings, start: startProducts });

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findViolations } from '../../dev/chaos/check.ts';
-import { figuresOf } from '../../dev/chaos/figures.ts';
-import { query, readEvidence } from '../../dev/chaos/read-evidence.ts';
-import { type ChaosResult, runChaos } from '../../dev/chaos/run.ts';
-import { planFaults } from '../../dev/chaos/schedule.ts';
 import { logToFiles } from '../../dev/logs.ts';
 import { makeDataDir } from '../helpers/system.ts';
+import { findViolations } from './check.ts';
+import { figuresOf } from './figures.ts';
+import { query, readEvidence } from './read-evidence.ts';
+import { type ChaosResult, runChaos } from './run.ts';
+import { planFaults } from './schedule.ts';
 
 const seconds = 30;
 // Its schedule kills each kind of process that keeps something, and pauses several.

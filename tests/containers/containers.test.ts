@@ -3,24 +3,19 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type * as z from 'zod';
-import { rootDir, subgraphs } from '../../dev/settings.ts';
+import { rootDir } from '../../dev/settings.ts';
 import { discoverySettings } from '../../discovery/config.ts';
 import { gatewaySettings } from '../../gateway/config.ts';
 import { loadConfig, processSettings } from '../../platform/config.ts';
-import { serviceNames, databaseUrl as urlOfDatabase } from '../../prisma/services.ts';
-import { inventorySettings } from '../../subgraphs/inventory/config.ts';
-import { notificationsSettings } from '../../subgraphs/notifications/config.ts';
-import { ordersSettings } from '../../subgraphs/orders/config.ts';
-import { productsSettings } from '../../subgraphs/products/config.ts';
+import { databaseUrl as urlOfDatabase } from '../../prisma/service-folder.ts';
+import { serviceNames } from '../../services.ts';
 import { type ComposeService, interpolate, readCompose, readImage, readText } from './compose.ts';
+import { serviceSettings } from './service-settings.ts';
 
 const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
   discovery: discoverySettings,
   gateway: gatewaySettings,
-  products: productsSettings,
-  inventory: inventorySettings,
-  orders: ordersSettings,
-  notifications: notificationsSettings,
+  ...serviceSettings,
 };
 
 /** Settings that neither the image nor the Compose file gives, because their defaults are meant for containers too. */
@@ -73,7 +68,6 @@ describe('docker-compose.yml', () => {
 
   test('names the database of every service to the migrations and to the service alike', () => {
     const environment = environmentOf('migrate');
-    expect([...serviceNames]).toEqual([...subgraphs]);
     for (const name of serviceNames) {
       const url = urlOfDatabase(name, environment as NodeJS.ProcessEnv);
       expect(url).toBe(`postgresql://postgres:${secrets.POSTGRES_PASSWORD}@postgres:5432/${name}`);
@@ -200,11 +194,12 @@ describe('the image', () => {
     expect(image.copied).toContain('--from=dependencies /app/node_modules node_modules');
   });
 
-  test('is built from every room, and from nothing that is not named', async () => {
+  test('is built from every source, and from nothing that is not named', async () => {
     const { include } = JSON.parse(await readText('tsconfig.build.json')) as { include: string[] };
     const [, everything, ...rest] = (await readText('.dockerignore')).trim().split('\n');
     expect(everything).toBe('*');
-    for (const room of include) expect(rest).toContain(`!${room}/`);
+    for (const source of include)
+      expect(rest).toContain(source.endsWith('.ts') ? `!${source}` : `!${source}/`);
     expect(rest.filter(line => /env|\.portico|\.git$/.test(line))).toEqual([]);
   });
 });

@@ -1,15 +1,12 @@
 import { isAbsolute, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type * as z from 'zod';
-import { loadBrokerConfig } from '../../dev/broker/config.ts';
+import { loadBrokerConfig } from '../../broker/config.ts';
 import { loadSystemSettings, rootDir } from '../../dev/settings.ts';
 import { discoverySettings } from '../../discovery/config.ts';
 import { gatewaySettings } from '../../gateway/config.ts';
-import { inventorySettings } from '../../subgraphs/inventory/config.ts';
-import { notificationsSettings } from '../../subgraphs/notifications/config.ts';
-import { ordersSettings } from '../../subgraphs/orders/config.ts';
-import { productsSettings } from '../../subgraphs/products/config.ts';
 import { readText, variablesIn } from './compose.ts';
+import { serviceSettings } from './service-settings.ts';
 
 // What `npm start` and the embedded broker read is not exported: what they would parse is taken from the call.
 vi.mock(import('../../platform/config.ts'), async original => ({
@@ -21,10 +18,7 @@ const schemas = [
   loadSystemSettings({}) as unknown as z.ZodObject,
   gatewaySettings,
   discoverySettings,
-  productsSettings,
-  inventorySettings,
-  ordersSettings,
-  notificationsSettings,
+  ...Object.values(serviceSettings),
   loadBrokerConfig({}) as unknown as z.ZodObject,
 ];
 

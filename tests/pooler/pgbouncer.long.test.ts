@@ -6,12 +6,12 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import { logToFiles } from '../../dev/logs.ts';
-import { chooseAccount } from '../../dev/postgres/account.ts';
-import { startScratchPostgres } from '../../dev/postgres/scratch.ts';
-import type { PostgresServer } from '../../dev/postgres/server.ts';
-import { subgraphs } from '../../dev/settings.ts';
 import { type System, startSystem } from '../../dev/system.ts';
 import { freePort } from '../../platform/free-port.ts';
+import { chooseAccount } from '../../prisma/postgres/account.ts';
+import { startScratchPostgres } from '../../prisma/postgres/scratch.ts';
+import type { PostgresServer } from '../../prisma/postgres/server.ts';
+import { serviceNames } from '../../services.ts';
 import { findProgram } from '../helpers/programs.ts';
 import { feedCursorOf, placedOrderId } from '../helpers/shop.ts';
 import { isolatedSettings, makeDataDir } from '../helpers/system.ts';
@@ -80,10 +80,10 @@ describe.skipIf(!pgbouncer).each(['session', 'transaction'])('behind PgBouncer t
     postgres = await startScratchPostgres();
     const direct = new pg.Client({ connectionString: postgres.url });
     await direct.connect();
-    for (const name of subgraphs) await direct.query(`CREATE DATABASE ${name}`);
+    for (const name of serviceNames) await direct.query(`CREATE DATABASE ${name}`);
     await direct.end();
     pooler = await startPooler(dataDir, mode, postgres.port);
-    const urls = subgraphs.map(name => [
+    const urls = serviceNames.map(name => [
       `${name.toUpperCase()}_DATABASE_URL`,
       `postgresql://postgres@127.0.0.1:${pooler.port}/${name}`,
     ]);

@@ -12,28 +12,42 @@ interface Allowed {
 const allowed: readonly Allowed[] = [
   // Itself; each subgraph is a folder of its own.
   { from: /^(subgraphs\/[^/]+|(?!subgraphs)[^/]+)\//, to: '^$1/' },
-  { from: /^(gateway|discovery|subgraphs|prisma|dev|tests|bench)\//, to: '^platform/' },
-  // The system on one machine is started through entry points. Migrations are checked on its PostgreSQL.
-  { from: /^dev\//, to: '^prisma/(migrate|seed)\\.ts$' },
-  { from: /^prisma\//, to: '^dev/postgres/' },
+  { from: /^(gateway|discovery|subgraphs|prisma|broker|cli|dev|tests|bench)\//, to: '^platform/' },
+  { from: /^(prisma|dev|tests)\//, to: '^services\\.ts$' },
+  // The system on one machine is started through entry points.
+  { from: /^dev\//, to: '^(prisma/(migrate|seed)|cli/keys)\\.ts$' },
   // Tests of units may have a real database and a real broker.
   {
     from: /\.test\.ts$/,
-    to: '^(prisma/(migrate|testing)\\.ts|dev/broker/(server|testing)\\.ts|dev/postgres/(server|scratch)\\.ts)$',
+    to: '^(prisma/(migrate|testing)\\.ts|broker/(server|testing)\\.ts|prisma/postgres/(server|scratch)\\.ts)$',
   },
   // The one test of two services without processes: orders are placed with inventory's real store.
   { from: /^subgraphs\/orders\/place-order\.test\.ts$/, to: '^subgraphs/inventory/store\\.ts$' },
   // Scenarios and benchmarks start processes, and read no more of them than their settings.
-  { from: /^(tests|bench)\//, to: '^(dev/|prisma/(services|assortment)\\.ts$)' },
-  { from: /^tests\//, to: '^(gateway|discovery|subgraphs/[^/]+)/config\\.ts$' },
-  { from: /^bench\//, to: '^tests/helpers/' },
+  {
+    from: /^(tests|bench)\//,
+    to: '^(dev/|cli/keys\\.ts$|prisma/(service-folder|assortment|postgres/(scratch|server|account))\\.ts$)',
+  },
+  { from: /^tests\//, to: '^(gateway|discovery|broker|subgraphs/[^/]+)/config\\.ts$' },
+  { from: /^bench\//, to: '^(tests/helpers|broker)/' },
   // Configuration of tools.
   { from: /^[^/]+$/, to: '^' },
 ];
 
 /** Names of TypeScript and JavaScript sources. */
 const sourceName = /\.[cm]?[jt]sx?$/;
-const folders = ['gateway', 'discovery', 'platform', 'subgraphs', 'prisma', 'dev', 'tests', 'bench'];
+const folders = [
+  'gateway',
+  'discovery',
+  'platform',
+  'subgraphs',
+  'prisma',
+  'broker',
+  'cli',
+  'dev',
+  'tests',
+  'bench',
+];
 
 /** Finds the sources of the repository that are written by hand. @returns paths from its root */
 export async function findSources(root: string): Promise<string[]> {

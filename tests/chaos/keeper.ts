@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { System } from '../../dev/system.ts';
 import { messageOf } from '../../platform/errors.ts';
-import type { System } from '../system.ts';
 
 /** Keeps the processes of a system running, as an orchestrator would. */
 export interface Keeper {

@@ -1,13 +1,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { databaseUrlVariable, type ServiceName, serviceNames } from '../services.ts';
 
-/** The services that own a database, in the order that commands treat them. */
-export const serviceNames = ['products', 'inventory', 'orders', 'notifications'] as const;
-
-/** A service that owns a database, a schema, a history of migrations and a generated client. */
-export type ServiceName = (typeof serviceNames)[number];
-
-/** Where a service keeps its schema and migrations, and where its generated client goes: absolute paths. */
+/** Absolute paths of a service's schema, migrations and generated client. */
 export interface ServiceFolder {
   service: ServiceName;
   schemaFile: string;
@@ -26,14 +21,6 @@ export function serviceFolder(service: ServiceName, rootDir: string = repository
     migrationsDir: join(rootDir, 'prisma', service, 'migrations'),
     clientDir: join(rootDir, 'subgraphs', service, 'generated', 'prisma'),
   };
-}
-
-/**
- * Names the environment variable that holds a service's database URL: `ORDERS_DATABASE_URL` for orders.
- * The URL has the form `postgresql://user:password@host:port/database`.
- */
-export function databaseUrlVariable(service: ServiceName): string {
-  return `${service.toUpperCase()}_DATABASE_URL`;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findLastingPorts } from '../../dev/ports.ts';
+import { loadSystemSettings } from '../../dev/settings.ts';
+import { type System, startSystem } from '../../dev/system.ts';
 import type { Closable } from '../../platform/lifecycle.ts';
-import { findLastingPorts } from '../ports.ts';
-import { loadSystemSettings } from '../settings.ts';
-import { type System, startSystem } from '../system.ts';
 import { findViolations } from './check.ts';
 import type { Violation } from './checks/violation.ts';
 import { runClients } from './clients.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Child } from '../child.ts';
-import type { System } from '../system.ts';
+import type { Child } from '../../dev/child.ts';
+import type { System } from '../../dev/system.ts';
 import { keepRunning } from './keeper.ts';
 import type { Fault } from './schedule.ts';
 

@@ -1,5 +1,5 @@
-import { ConfigError } from '../../platform/config.ts';
-import { onTermination } from '../../platform/termination.ts';
+import { ConfigError } from '../platform/config.ts';
+import { onTermination } from '../platform/termination.ts';
 import { loadBrokerConfig } from './config.ts';
 import { DataDirInUseError, PortTakenError, startBroker } from './server.ts';
 

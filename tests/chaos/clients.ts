@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGraphClient, type GraphClient } from '../graph-client.ts';
+import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import type { Ledger, Line, OrderRecord } from './ledger.ts';
 import type { Random } from './random.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
+import type { System } from '../../dev/system.ts';
 import { messageOf } from '../../platform/errors.ts';
-import { createGraphClient, type GraphClient } from '../graph-client.ts';
-import type { System } from '../system.ts';
 import { query } from './read-evidence.ts';
 import { connectKafka, lagByGroup } from './topics.ts';
 

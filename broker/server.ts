@@ -1,7 +1,7 @@
 import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { closeOnce } from '../../platform/lifecycle.ts';
+import { closeOnce } from '../platform/lifecycle.ts';
 import { answer } from './apis/answer.ts';
 import type { BrokerState } from './apis/api.ts';
 import { serveConnection } from './connection.ts';
@@ -41,7 +41,7 @@ export class PortTakenError extends Error {
 
 /**
  * Starts a single-node broker that speaks Kafka's protocol, for development and tests only: there is no replication,
- * no transactions, no access control. `docs/embedded-broker.md` tells what it keeps and what it speaks.
+ * no transactions, no access control. `broker/README.md` tells what it keeps and what it speaks.
  *
  * @throws PortTakenError when another process has the port
  * @throws DataDirInUseError when another broker runs on the data directory; in both cases that is left untouched

@@ -1,6 +1,6 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDevKeys } from './keys.ts';
-import { loadSystemSettings } from './settings.ts';
 
 const usage = 'usage: npm run token -- <customer> [--admin]';
 
@@ -13,7 +13,7 @@ if (!customer || more.length > 0) {
   console.error(usage);
   process.exitCode = 2;
 } else {
-  const { PORTICO_DATA_DIR } = loadSystemSettings(process.env);
-  const keys = await openDevKeys(PORTICO_DATA_DIR);
+  const dataDir = process.env['PORTICO_DATA_DIR'] || join(import.meta.dirname, '..', '.portico');
+  const keys = await openDevKeys(dataDir);
   console.log(await keys.mintToken(customer, { scopes: values.admin ? ['admin'] : [] }));
 }

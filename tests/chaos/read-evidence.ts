@@ -1,8 +1,8 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import pg from 'pg';
+import { createGraphClient } from '../../dev/graph-client.ts';
+import type { System } from '../../dev/system.ts';
 import { deadLetterHeaders } from '../../platform/kafka/dead-letters.ts';
-import { createGraphClient } from '../graph-client.ts';
-import type { System } from '../system.ts';
 import type { DeadLetterEvidence, EventEvidence, Evidence } from './evidence.ts';
 import { connectKafka, deadLetterTopic, endOf, eventTopic, readSince, type TopicEnd } from './topics.ts';
 

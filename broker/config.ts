@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { flag, loadConfig, port, wholeNumber } from '../../platform/config.ts';
+import { flag, loadConfig, port, wholeNumber } from '../platform/config.ts';
 import { DEFAULTS } from './options.ts';
 
-const DEFAULT_DATA_DIR = join(import.meta.dirname, '..', '..', '.portico', 'kafka');
+const DEFAULT_DATA_DIR = join(import.meta.dirname, '..', '.portico', 'kafka');
 
 const settings = z.object({
   KAFKA_HOST: z.string().default(DEFAULTS.host).describe('Address to listen on.'),

@@ -2,9 +2,9 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { build } from '../build.ts';
-import { logToFiles } from '../logs.ts';
-import { stopRequests } from '../stop.ts';
+import { build } from '../../dev/build.ts';
+import { logToFiles } from '../../dev/logs.ts';
+import { stopRequests } from '../../dev/stop.ts';
 import { figuresOf } from './figures.ts';
 import { type ChaosResult, runChaos } from './run.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { createGraphClient } from '../../dev/graph-client.ts';
 import type { Closable } from '../../platform/lifecycle.ts';
-import { createGraphClient } from '../graph-client.ts';
 import type { Ledger } from './ledger.ts';
 
 interface ListenersOptions {
