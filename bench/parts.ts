@@ -10,7 +10,7 @@ import { type BenchProcess, startMeasuredServer } from './process.ts';
 /** Keeps a process, so that it is stopped with the others. */
 export type Started = (process: BenchProcess) => BenchProcess;
 
-/** What a server under measurement says when it serves. */
+/** Message of a server under measurement when it serves. */
 export interface ReadyMessage {
   readonly url: string;
   readonly ports: { readonly http: number; readonly management: number };

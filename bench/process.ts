@@ -14,7 +14,7 @@ export interface BenchProcess {
   stop(): Promise<void>;
 }
 
-/** What a server holds, after its garbage was collected if that was asked for, and has used. */
+/** Memory that a server holds, after its garbage was collected if that was asked for, and the CPU time that it has used. */
 export interface Usage {
   readonly cpuMs: number;
   readonly residentBytes: number;
@@ -36,7 +36,7 @@ const rootDir = join(import.meta.dirname, '..');
 const killAfterMs = 5_000;
 const usageModule = pathToFileURL(join(import.meta.dirname, 'usage.mjs')).href;
 
-/** Whether processes can be kept on a core of their own. */
+/** True if processes can be kept on a core of their own. */
 export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0;
 
 /** Starts a program of the bench, from the project's root. */

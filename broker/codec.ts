@@ -132,7 +132,7 @@ export class Writer {
     return this;
   }
 
-  /** What another writer wrote. */
+  /** Appends the bytes of another writer. */
   append(other: Writer): this {
     for (const chunk of other.#chunks) this.raw(chunk);
     return this;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { InvalidRequestError, Writer } from './codec.ts';
 
-/** How a connection is served. */
+/** Options of a connection. */
 export interface ConnectionOptions {
   maxRequestBytes: number;
   /** Answers a request, or with nothing where none is wanted. */
@@ -9,7 +9,7 @@ export interface ConnectionOptions {
   log: (line: string) => void;
 }
 
-const SIZE_BYTES = 4;
+const sizeBytes = 4;
 
 /**
  * Answers the requests of one client, one after another, until either side closes. A request that cannot be answered
@@ -41,16 +41,16 @@ export async function serveConnection(socket: Socket, options: ConnectionOptions
 export async function* readFrames(stream: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
   let chunks: Buffer[] = [];
   let bytes = 0;
-  let wantedBytes = SIZE_BYTES;
+  let wantedBytes = sizeBytes;
   for await (const chunk of stream) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes < wantedBytes) continue;
     let buffer = Buffer.concat(chunks);
     for (;;) {
-      wantedBytes = SIZE_BYTES + (buffer.length < SIZE_BYTES ? 0 : readSize(buffer, maxBytes));
-      if (wantedBytes === SIZE_BYTES || buffer.length < wantedBytes) break;
-      yield buffer.subarray(SIZE_BYTES, wantedBytes);
+      wantedBytes = sizeBytes + (buffer.length < sizeBytes ? 0 : readSize(buffer, maxBytes));
+      if (wantedBytes === sizeBytes || buffer.length < wantedBytes) break;
+      yield buffer.subarray(sizeBytes, wantedBytes);
       buffer = buffer.subarray(wantedBytes);
     }
     chunks = [buffer];

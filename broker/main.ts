@@ -3,7 +3,7 @@ import { onTermination } from '../platform/termination.ts';
 import { loadBrokerConfig } from './config.ts';
 import { DataDirInUseError, PortTakenError, startBroker } from './server.ts';
 
-const CLOSE_TIMEOUT_MS = 10_000;
+const closeTimeoutMs = 10_000;
 
 /** The embedded broker as a process: it ends on SIGTERM, SIGINT and SIGHUP, and with the process that started it. */
 async function main(): Promise<void> {
@@ -24,9 +24,9 @@ async function main(): Promise<void> {
   if (process.connected) process.send?.({ type: 'ready', name: 'kafka', port: broker.port });
   await stopRequested;
   const deadline = setTimeout(() => {
-    console.error(`kafka: the embedded broker did not close within ${CLOSE_TIMEOUT_MS} ms`);
+    console.error(`kafka: the embedded broker did not close within ${closeTimeoutMs} ms`);
     process.exit(1);
-  }, CLOSE_TIMEOUT_MS);
+  }, closeTimeoutMs);
   await broker.close();
   clearTimeout(deadline);
 }

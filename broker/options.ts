@@ -1,4 +1,4 @@
-/** What `startBroker` needs to know. Sizes are in bytes. */
+/** Options of `startBroker`. Sizes are in bytes. */
 export interface BrokerOptions {
   /** Where everything is kept; made when missing. It belongs to one running broker at a time. */
   dataDir: string;
@@ -12,7 +12,7 @@ export interface BrokerOptions {
   advertisedPort?: number | undefined;
   /** Gets one line about each thing that someone should know. @default nothing is reported */
   log?: (line: string) => void;
-  /** Whether a topic is created when a client asks for it, as Apache Kafka does. @default true */
+  /** True if a topic is created when a client asks for it, as Apache Kafka does. @default true */
   autoCreateTopics?: boolean;
   /** Partitions of a topic whose creator does not say how many. @default 1 */
   defaultPartitions?: number;
@@ -23,16 +23,16 @@ export interface BrokerOptions {
   /** Size at which a partition begins its next segment file. @default 16777216 (16 MiB) */
   segmentBytes?: number;
   /**
-   * What a partition of a topic without `retention.bytes` keeps at least, if it was ever written; the oldest segments
+   * Bytes that a partition of a topic without `retention.bytes` keeps at least, if it was ever written; the oldest segments
    * beyond it are dropped. A partition takes up to this and one segment more. @default 268435456 (256 MiB)
    */
   retentionBytes?: number;
   /**
-   * Whether each produce waits for the disk. Without, what was acknowledged survives the death of the broker but not
+   * True if each produce waits for the disk. Without, what was acknowledged survives the death of the broker but not
    * that of the machine. @default false
    */
   fsyncEachProduce?: boolean;
-  /** How long a group that was empty waits for more members before its first generation, in ms. @default 50 */
+  /** Time that a group that was empty waits for more members before its first generation, in ms. @default 50 */
   initialRebalanceDelayMs?: number;
   /** Shortest session timeout that a group member may ask for, in ms; Apache Kafka's default. @default 6000 */
   minSessionTimeoutMs?: number;
@@ -43,8 +43,8 @@ type Advertised = 'advertisedHost' | 'advertisedPort';
 /** The options with every default filled in, except the advertised address, which depends on the port. */
 export type BrokerSettings = Required<Omit<BrokerOptions, Advertised>> & Pick<BrokerOptions, Advertised>;
 
-/** What holds where {@link BrokerOptions} says nothing else. */
-export const DEFAULTS = {
+/** Defaults of {@link BrokerOptions}. */
+export const defaults = {
   host: '127.0.0.1',
   log: () => {},
   autoCreateTopics: true,
@@ -60,5 +60,5 @@ export const DEFAULTS = {
 
 /** Fills in the defaults. */
 export function withDefaults(options: BrokerOptions): BrokerSettings {
-  return { ...DEFAULTS, ...options };
+  return { ...defaults, ...options };
 }

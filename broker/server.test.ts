@@ -10,9 +10,9 @@ import { ErrorCode } from './errors.ts';
 import { type Broker, type BrokerOptions, PortTakenError, startBroker } from './server.ts';
 import { makeBatch, makeTempDir } from './testing.ts';
 
-const PRODUCE = 0;
-const METADATA = 3;
-const API_VERSIONS = 18;
+const produce = 0;
+const metadata = 3;
+const apiVersions = 18;
 
 async function startTestBroker(
   options: Partial<BrokerOptions> = {},
@@ -46,7 +46,7 @@ const header = (key: number, version: number, correlationId = 1) =>
   new Writer().int16(key).int16(version).int32(correlationId).string('test');
 
 const metadataRequest = (correlationId: number) =>
-  header(METADATA, 4, correlationId).int32(0).boolean(false).toBuffer();
+  header(metadata, 4, correlationId).int32(0).boolean(false).toBuffer();
 
 /** Asks for the metadata of no topic, to see that the broker still answers. */
 async function expectToAnswer(broker: Broker): Promise<void> {
@@ -61,7 +61,7 @@ const readVersions = (body: Reader) => body.array(() => [body.int16(), body.int1
 /** Asks for the key, the oldest and the newest version of each API that is spoken. */
 async function askVersions(broker: Broker): Promise<number[][]> {
   const client = await connectClient(broker);
-  client.send(header(API_VERSIONS, 0).toBuffer());
+  client.send(header(apiVersions, 0).toBuffer());
   const { body } = (await client.receive()) ?? {};
   body?.int16();
   return body ? readVersions(body) : [];
@@ -71,19 +71,19 @@ describe('ApiVersions', () => {
   test.each([0, 1, 2])('of version %i tells what is spoken', async version => {
     const { broker } = await startTestBroker();
     const client = await connectClient(broker);
-    client.send(header(API_VERSIONS, version).toBuffer());
+    client.send(header(apiVersions, version).toBuffer());
     const { body } = (await client.receive()) ?? {};
     expect(body?.int16()).toBe(ErrorCode.NONE);
-    expect(body && readVersions(body)).toContainEqual([PRODUCE, 3, 7]);
+    expect(body && readVersions(body)).toContainEqual([produce, 3, 7]);
   });
 
   test('of a version that is not spoken is answered in the oldest form, and the connection goes on', async () => {
     const { broker } = await startTestBroker();
     const client = await connectClient(broker);
-    client.send(header(API_VERSIONS, 3).int8(0).raw(Buffer.from('\x05name\x02v\0')).toBuffer());
+    client.send(header(apiVersions, 3).int8(0).raw(Buffer.from('\x05name\x02v\0')).toBuffer());
     const { body } = (await client.receive()) ?? {};
     expect(body?.int16()).toBe(ErrorCode.UNSUPPORTED_VERSION);
-    expect(body && readVersions(body)).toContainEqual([API_VERSIONS, 0, 2]);
+    expect(body && readVersions(body)).toContainEqual([apiVersions, 0, 2]);
     client.send(metadataRequest(2));
     expect((await client.receive())?.correlationId).toBe(2);
   });
@@ -100,12 +100,12 @@ describe('a connection', () => {
     ['an API that there is not', new Writer().bytes(header(99, 0).toBuffer()).toBuffer(), /API 99 version 0/],
     [
       'a version that is not spoken',
-      new Writer().bytes(header(METADATA, 9).toBuffer()).toBuffer(),
+      new Writer().bytes(header(metadata, 9).toBuffer()).toBuffer(),
       /Metadata version 9/,
     ],
     [
       'a request that ends too early',
-      new Writer().bytes(header(METADATA, 4).toBuffer()).toBuffer(),
+      new Writer().bytes(header(metadata, 4).toBuffer()).toBuffer(),
       /but got 4/,
     ],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /but got 1195725856/],
@@ -123,9 +123,9 @@ describe('a connection', () => {
     const { broker } = await startTestBroker();
     const client = await connectClient(broker);
     const acks = 0;
-    const produce = header(PRODUCE, 7, 1).string(null).int16(acks).int32(1000);
-    produce.int32(1).string('topic').int32(1).int32(0).bytes(makeBatch());
-    client.send(produce.toBuffer());
+    const request = header(produce, 7, 1).string(null).int16(acks).int32(1000);
+    request.int32(1).string('topic').int32(1).int32(0).bytes(makeBatch());
+    client.send(request.toBuffer());
     for (const correlationId of [2, 3, 4]) client.send(metadataRequest(correlationId));
     for (const correlationId of [2, 3, 4])
       expect((await client.receive())?.correlationId).toBe(correlationId);
@@ -151,9 +151,9 @@ describe('a connection', () => {
       for (let round = 0; round < 300; round++) {
         const [key = 0, oldest = 0, newest = 0] = spoken[random(spoken.length)] ?? [];
         const request = header(key, oldest + random(newest - oldest + 1));
-        for (let field = random(12); field > 0; field--) {
+        for (let field = random(12); field > 0; field--)
           request.int16(random(4) === 0 ? random(65_536) - 32_768 : random(3));
-        }
+
         const client = await connectClient(broker);
         client.socket.end(new Writer().bytes(request.toBuffer()).toBuffer());
         while (await client.receive());
@@ -188,7 +188,7 @@ describe('the broker', () => {
     const dataDir = await makeTempDir();
     const { broker } = await startTestBroker({ dataDir });
     await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(
-      `used by the one on 127.0.0.1:${broker.port}`,
+      `is used by the embedded broker on 127.0.0.1:${broker.port}`,
     );
     await broker.close();
     const { broker: next } = await startTestBroker({ dataDir });
@@ -212,7 +212,9 @@ describe('the broker', () => {
     const dataDir = join(await makeTempDir(), 'd'.repeat(120));
     const { broker } = await startTestBroker({ dataDir });
     if (process.platform === 'linux') expect(await readdir(dataDir)).toContain('lock.sock');
-    await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(`the one on 127.0.0.1:${broker.port}`);
+    await expect(startBroker({ port: 0, dataDir })).rejects.toThrow(
+      `is used by the embedded broker on 127.0.0.1:${broker.port}`,
+    );
     await broker.close();
     const { broker: next } = await startTestBroker({ dataDir });
     await expectToAnswer(next);

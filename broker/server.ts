@@ -33,9 +33,7 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 
   constructor(host: string, port: number) {
-    super(
-      `the embedded broker expected port ${port} of ${host} to be free, but got it taken by another process`,
-    );
+    super(`Port ${port} of ${host} is taken by another process; the embedded broker needs it`);
   }
 }
 

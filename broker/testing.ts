@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { crc32c } from './storage/record-batch.ts';
 
-/** What a record batch for a test is made of; what is left out is that of one record of no idempotent producer. */
+/** Fields of a record batch for a test. The defaults are those of one record of no idempotent producer. */
 export interface BatchFields {
   recordCount?: number;
   /** In ms since 1970. */

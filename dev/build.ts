@@ -29,7 +29,7 @@ export async function build(): Promise<boolean> {
     await run(process.execPath, [tsc, '--project', 'tsconfig.build.json', '--noCheck'], { cwd: rootDir });
   } catch (error) {
     const { stdout = '' } = error as { stdout?: string };
-    throw new Error(`The sources expected to compile, but got:\n${stdout}`, { cause: error });
+    throw new Error(`The sources do not compile:\n${stdout}`, { cause: error });
   }
   for (const folder of folders)
     await cp(join(rootDir, folder), join(outDir, folder), {
@@ -46,7 +46,7 @@ async function assertWritable(): Promise<void> {
     await access(outDir, constants.W_OK);
   } catch (cause) {
     throw new Error(
-      `The sources have changed, and expected to be compiled to ${outDir}, which can't be written: ${(cause as NodeJS.ErrnoException).code}. Run 'npm run build' as a user who may`,
+      `The sources have changed, and cannot be compiled to ${outDir}, which can't be written: ${(cause as NodeJS.ErrnoException).code}. Run 'npm run build' as a user who may`,
       { cause },
     );
   }

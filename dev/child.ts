@@ -22,11 +22,11 @@ export interface ChildOptions {
 export interface Child {
   readonly name: string;
   readonly pid: number;
-  /** What it said: its ports, and its URL if it has one. */
+  /** Its first message: its ports, and its URL if it has one. */
   readonly ready: ReadyMessage;
   /** Resolves when the process has ended, with how. */
   readonly ended: Promise<string>;
-  /** Whether it has been asked to end from here. */
+  /** True if it has been asked to end from here. */
   readonly stopping: boolean;
   /** Sends a signal and resolves when the process has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -42,7 +42,7 @@ interface ReadyMessage {
 
 /** Last lines of a process that failed to start, for its error. */
 const rememberedLines = 20;
-/** How long a process may take to end when it is asked to, before it is killed, in ms. */
+/** Longest time that a process may take to end when it is asked to, before it is killed, in ms. */
 const killAfterMs = 15_000;
 
 /** Starts a process and waits until it is ready. @throws Error with its last words when it ends before that */

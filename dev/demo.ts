@@ -55,7 +55,7 @@ async function placeOrder(client: GraphClient, items: (typeof carts)[number]): P
       input: { items, idempotencyKey: randomUUID() },
     }),
   );
-  if (!result.order) throw new Error(`The order expected to be placed, but got ${JSON.stringify(result)}`);
+  if (!result.order) throw new Error(`The order was not placed: ${JSON.stringify(result)}`);
   return result.order.id;
 }
 

@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-/** What a GraphQL server answers. */
+/** Answer of a GraphQL server. */
 export interface GraphResult<T> {
   readonly data?: T | null;
   readonly errors?: readonly { readonly message: string; readonly extensions?: Record<string, unknown> }[];

@@ -1,4 +1,4 @@
-/** How often a process that npm started looks whether npm is still there, in ms. */
+/** Time between two looks whether npm is still there, in ms. */
 const lookForNpmEveryMs = 250;
 
 /**

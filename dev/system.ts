@@ -4,12 +4,13 @@ import { type DevKeys, openDevKeys } from '../cli/keys.ts';
 import { deployMigrations } from '../prisma/migrate.ts';
 import { seed } from '../prisma/seed.ts';
 import { type ServiceName, serviceNames } from '../services.ts';
-import { type Child, startChild } from './child.ts';
+import type { Child } from './child.ts';
 import { discoveryIndex, gatewayIndex, managementPort, portsOf, subgraphPort } from './port-assignment.ts';
 import { checkPorts } from './ports.ts';
+import { Processes } from './processes.ts';
 import { givenDatabaseUrl, rootDir, type SystemSettings } from './settings.ts';
 
-/** What a step of the start did. */
+/** A step of the start that is done. */
 export interface Step {
   readonly what: string;
   /** Address of what was started, or what was done. */
@@ -17,7 +18,7 @@ export interface Step {
   readonly tookMs: number;
 }
 
-/** What {@link startSystem} is told. */
+/** Options of {@link startSystem}. */
 export interface SystemOptions {
   readonly settings: SystemSettings;
   /** Instances of each subgraph. @default 1 */
@@ -47,6 +48,9 @@ export interface System {
   close(): Promise<void>;
 }
 
+/** Runs a step of the start, and reports it. */
+type RunStep = <T>(what: string, run: () => Promise<T>, where: (result: T) => string) => Promise<T>;
+
 /** Longest time until the graph has all subgraphs, in ms. */
 const graphTimeoutMs = 60_000;
 
@@ -60,38 +64,17 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { settings, scale = {}, env = {}, onStep = () => {}, onLine = () => {}, signal } = options;
   await checkPorts(portsOf(settings));
   const keys = await openDevKeys(settings.PORTICO_DATA_DIR);
-  const children = new Map<string, Child>();
-  const starts = new Map<string, () => Promise<Child>>();
-  const underway = new Set<Promise<Child>>();
-  let started = false;
-  let closing: Promise<void> | undefined;
+  const processes = new Processes({ env, onLine, signal });
 
-  async function step<T>(what: string, run: () => Promise<T>, where: (result: T) => string): Promise<T> {
+  const step: RunStep = async (what, run, where) => {
     const startedAt = performance.now();
     const result = await run();
     onStep({ what, where: where(result), tookMs: Math.round(performance.now() - startedAt) });
     return result;
-  }
+  };
 
   function startProcess(name: string, entry: string, processEnv: Record<string, string>): Promise<Child> {
-    const start = async () => {
-      const starting = startChild({
-        name,
-        entry,
-        env: { ...processEnv, ...env },
-        onLine,
-        signal: started ? undefined : signal,
-      });
-      underway.add(starting);
-      const child = await starting.finally(() => underway.delete(starting));
-      children.set(name, child);
-      void child.ended.then(() => {
-        if (children.get(name) === child) children.delete(name);
-      });
-      return child;
-    };
-    starts.set(name, start);
-    return step(name, start, addressOf);
+    return step(name, () => processes.start(name, entry, processEnv), addressOf);
   }
 
   async function startBase() {
@@ -123,31 +106,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     };
   }
 
-  async function prepareDatabases(postgresUrl: string | undefined): Promise<Record<ServiceName, string>> {
-    const urls = Object.fromEntries(
-      serviceNames.map(name => [
-        name,
-        givenDatabaseUrl(settings, name) ?? databaseUrl(postgresUrl ?? '', name),
-      ]),
-    ) as Record<ServiceName, string>;
-    await step(
-      'migrations',
-      async () => {
-        const applied: string[] = [];
-        for (const service of serviceNames)
-          applied.push(...(await deployMigrations({ service, databaseUrl: urls[service] })).applied);
-        return applied;
-      },
-      applied => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
-    );
-    await step(
-      'seed',
-      () => seed({ productsUrl: urls.products, inventoryUrl: urls.inventory }),
-      ({ products }) => (products > 0 ? `${products} products` : 'already there'),
-    );
-    return urls;
-  }
-
   try {
     const base = await startBase();
     const common = { EUREKA_URL: base.registryUrl, CALLER_SECRET: keys.callerSecret };
@@ -162,7 +120,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       EXPLORER_DOCUMENT_FILE: join(rootDir, 'dev', 'sample-operations.graphql'),
       EXPLORER_AUTHORIZATION: `Bearer ${await keys.mintToken('alice')}`,
     });
-    const databases = prepareDatabases(base.postgresUrl);
+    const databases = prepareDatabases(settings, base.postgresUrl, step);
     const instances = databases.then(databaseUrls =>
       Promise.all(
         instancesOf(settings, scale).map(({ name, service, ports }) =>
@@ -182,29 +140,51 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       () => untilGraphHas(serviceNames, actuatorUrl, signal),
       names => names.join(', '),
     );
-    started = true;
+    processes.settle();
     return {
       graphUrl: `http://127.0.0.1:${ready.ports?.['http']}/graphql`,
       registryUrl: base.registryUrl,
       kafkaBrokers: base.kafkaBrokers,
       keys,
-      children,
+      children: processes.children,
       databaseUrls,
-      async start(name) {
-        const start = starts.get(name);
-        if (!start) throw new Error(`'${name}' expected to be one of ${[...starts.keys()].join(', ')}`);
-        return start();
-      },
-      close() {
-        closing ??= Promise.allSettled(underway).then(() => stopAll(children));
-        return closing;
-      },
+      start: async name => processes.restart(name),
+      close: () => processes.close(),
     };
   } catch (error) {
-    await Promise.allSettled(underway);
-    await stopAll(children);
+    await processes.close();
     throw error;
   }
+}
+
+/** Migrates and fills the databases. @returns their URLs */
+async function prepareDatabases(
+  settings: SystemSettings,
+  postgresUrl: string | undefined,
+  step: RunStep,
+): Promise<Record<ServiceName, string>> {
+  const urls = Object.fromEntries(
+    serviceNames.map(name => [
+      name,
+      givenDatabaseUrl(settings, name) ?? databaseUrl(postgresUrl ?? '', name),
+    ]),
+  ) as Record<ServiceName, string>;
+  await step(
+    'migrations',
+    async () => {
+      const applied: string[] = [];
+      for (const service of serviceNames)
+        applied.push(...(await deployMigrations({ service, databaseUrl: urls[service] })).applied);
+      return applied;
+    },
+    applied => (applied.length > 0 ? `${applied.length} applied` : 'up to date'),
+  );
+  await step(
+    'seed',
+    () => seed({ productsUrl: urls.products, inventoryUrl: urls.inventory }),
+    ({ products }) => (products > 0 ? `${products} products` : 'already there'),
+  );
+  return urls;
 }
 
 /** Every process of a subgraph to start. The first of a kind has the known ports, further ones take free ones. */
@@ -251,18 +231,8 @@ async function untilGraphHas(
     if (isReady && names.every(name => served.some(subgraph => subgraph.name === name))) return names;
     if (Date.now() > deadlineMs)
       throw new Error(
-        `The graph expected ${names.join(', ')}, but has ${served.map(({ name }) => name).join(', ')} (${faults.join('; ')})`,
+        `The graph has ${served.map(({ name }) => name).join(', ') || 'no subgraph'} after a minute, and not all of ${names.join(', ')} (${faults.join('; ')})`,
       );
     await delay(50, undefined, { signal });
   }
-}
-
-/** What stands on something else ends before it. */
-async function stopAll(children: ReadonlyMap<string, Child>): Promise<void> {
-  const base = ['discovery', 'kafka', 'postgres'];
-  const all = [...children.values()];
-  const gateway = all.filter(({ name }) => name === 'gateway');
-  const services = all.filter(({ name }) => name !== 'gateway' && !base.includes(name));
-  for (const group of [gateway, services, all.filter(({ name }) => base.includes(name))])
-    await Promise.all(group.map(child => child.stop()));
 }

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { explainPreservation } from './explain.ts';
 
 describe('The explanation of self-preservation', () => {
-  it('names each reason, how many leases are kept, and for how long at most', () => {
+  test('names each reason, how many leases are kept, and for how long at most', () => {
     const state = {
       state: 'on',
       sinceMs: 0,
@@ -17,7 +17,7 @@ describe('The explanation of self-preservation', () => {
     );
   });
 
-  it('says until when those that were kept may come back', () => {
+  test('says until when those that were kept may come back', () => {
     const state = { state: 'ending', sinceMs: 0, untilMs: 1_000, held: 1 } as const;
     expect(explainPreservation(state, 300_000)).toBe(
       'What paused eviction is over. 1 expired lease is kept until 1970-01-01T00:00:01.000Z.',

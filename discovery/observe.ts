@@ -6,7 +6,7 @@ import { instanceStatuses } from './registry/instance.ts';
 import type { PreservationReason, PreservationState } from './registry/self-preservation.ts';
 import type { Peers } from './replication/peers.ts';
 
-/** What is observed of a registry. */
+/** Parts of a registry that are observed. */
 export interface Observed extends EurekaContext {
   readonly peers: Peers;
   readonly maxHoldMs: number;

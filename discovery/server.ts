@@ -123,9 +123,9 @@ async function serve(context: DiscoveryContext, observed: Observed, managementPo
   const { config, log, metrics, scope, advertisedHost } = context;
   const app = createHttpServer({ log, metrics });
   guard(app, { token: config.DISCOVERY_TOKEN, readsNeedToken: config.DISCOVERY_READS_NEED_TOKEN });
-  for (const prefix of eurekaBases) {
+  for (const prefix of eurekaBases)
     app.register(async (scoped: FastifyInstance) => addEurekaRoutes(scoped, observed), { prefix });
-  }
+
   let port = config.DISCOVERY_PORT;
   addPrometheusRoutes(app, observed, {
     host: advertisedHost,

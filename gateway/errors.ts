@@ -55,7 +55,7 @@ function porticoErrorIn(error: unknown): PorticoError | undefined {
   return undefined;
 }
 
-/** What is answered until there is a graph. */
+/** Error of operations that come before there is a graph. */
 export function graphNotReady(): PorticoError {
   return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
 }

@@ -1,7 +1,7 @@
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
-import { BoundedMap } from '../platform/bounded-map.ts';
+import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
 import { type HeaderRules, passHeaders } from './header-rules.ts';
@@ -11,7 +11,7 @@ import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
-import { type HttpStreams, streamFormatOf } from './subscriptions/http-streams.ts';
+import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 
 interface GraphQLRouteOptions {
   /** Undefined until there is a graph. */
@@ -21,7 +21,7 @@ interface GraphQLRouteOptions {
   readonly streams: HttpStreams;
   readonly runner: OperationRunner;
   readonly rules: HeaderRules;
-  /** Whether a request with this value of {@link planHeader} may see its query plan. */
+  /** Tells whether a request with this value of {@link planHeader} may see its query plan. */
   readonly mayShowPlan: (header: unknown) => boolean;
 }
 
@@ -45,7 +45,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   const { apollo, authenticator, limit, streams, runner, rules, mayShowPlan } = options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
-  const typeByAccept = new BoundedMap<string, string>(maxAccepts);
+  const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
   const enter = ({ raw }: FastifyReply) => {
     const leave = limit.enter();
     if (raw.destroyed) leave?.();

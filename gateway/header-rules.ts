@@ -3,7 +3,7 @@ import type { GatewayConfig } from './config.ts';
 
 /** Headers of one client's request that go on to subgraphs, and what comes back from them. */
 export interface PassedHeaders {
-  /** What each fetch sends. */
+  /** Headers of each fetch. */
   readonly request: Readonly<Record<string, string>>;
   /** Takes the headers of a subgraph's answer. */
   collect(headers: IncomingHttpHeaders): void;
@@ -12,11 +12,11 @@ export interface PassedHeaders {
   /** Says that what a subgraph answered is for this request only. */
   unshare(): void;
   /**
-   * Whether an equal request may get the same answer: no subgraph has said `no-store`, and none has sent a header that
+   * True if an equal request may get the same answer: no subgraph has said `no-store`, and none has sent a header that
    * goes on to the client, such as a cookie.
    */
   readonly isShareable: boolean;
-  /** What the client gets, when all fetches are done. */
+  /** Headers for the client, when all fetches are done. */
   response(): Record<string, string | string[]>;
 }
 

@@ -6,7 +6,7 @@ import type { OperationCaller } from './security/operation-caller.ts';
 /** Apollo Server, as the gateway uses it. */
 export type Apollo = ApolloServer<OperationContext>;
 
-/** What everything that runs one operation of a client shares. */
+/** Context of one operation of a client, shared by everything that runs it. */
 export interface OperationContext {
   readonly caller: OperationCaller;
   readonly headers: PassedHeaders;

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../platform/errors.ts';
 import type { HealthRegistry } from '../platform/health.ts';
 
-/** How long the gateway says that it is not ready after it has refused a request, in ms. */
+/** Time that the gateway says that it is not ready after it has refused a request, in ms. */
 const notReadyMs = 2_000;
 
 /** Bounds the requests under way, so that more of them than can be served keep nobody waiting. */
@@ -51,7 +51,7 @@ export function limitRequests(
   };
 }
 
-/** What a request is refused with that is one too many. */
+/** Error of a request that is one too many. */
 export function overloaded(): PorticoError {
   return new PorticoError('OVERLOADED', 'The gateway has as many requests as it takes; try again');
 }

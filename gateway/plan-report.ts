@@ -22,7 +22,7 @@ export interface FetchReport {
   readonly status?: number | undefined;
 }
 
-/** What an operator is told of one run of an operation: its plan, and each request that it took, also those tried again. */
+/** Report of one run of an operation for operators: its plan, and each request that it took, also those tried again. */
 export class PlanReport {
   readonly #fetches: FetchReport[] = [];
   readonly #beganAtMs = performance.now();

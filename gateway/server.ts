@@ -25,23 +25,25 @@ import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { limitOperations } from './security/operation-limits.ts';
-import { createConnections } from './subscriptions/connections.ts';
-import { createHttpStreams } from './subscriptions/http-streams.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
 import { maxDocumentTokens } from './subscriptions/operation.ts';
-import { createUpstreams } from './subscriptions/upstream.ts';
-import { serveWebSockets } from './subscriptions/websocket.ts';
-import { createSwappingGateway } from './supergraph/apollo-gateway.ts';
-import { createComposer } from './supergraph/composer.ts';
+import { createConnections } from './subscriptions/transports/connections.ts';
+import { createHttpStreams } from './subscriptions/transports/http-streams.ts';
+import { serveWebSockets } from './subscriptions/transports/websocket.ts';
+import { createUpstreams } from './subscriptions/upstream/upstreams.ts';
+import { createComposer } from './supergraph/composition/composer.ts';
 import { describeSupergraph } from './supergraph/describe.ts';
-import type { Graph } from './supergraph/graph.ts';
-import { type HotOperations, rememberHotOperations } from './supergraph/hot-operations.ts';
-import { openLaunchHistory } from './supergraph/launch-history.ts';
-import { createLauncher } from './supergraph/launcher.ts';
+import { createSwappingGateway } from './supergraph/graph/apollo-gateway.ts';
+import type { Graph } from './supergraph/graph/graph.ts';
+import { type HotOperations, rememberHotOperations } from './supergraph/graph/hot-operations.ts';
+import { openLaunchHistory } from './supergraph/launches/launch-history.ts';
+import { createLauncher } from './supergraph/launches/launcher.ts';
 import { serveSupergraph } from './supergraph/management.ts';
 import { observeSupergraph } from './supergraph/metrics.ts';
-import { followSupergraph, type Supergraph } from './supergraph/supergraph.ts';
+import { createSdlReader } from './supergraph/sdl/sdl-reader.ts';
+import { ServedGraph } from './supergraph/served-graph.ts';
+import { followSupergraph } from './supergraph/supergraph.ts';
 
 type Context = ProcessContext<GatewayConfig>;
 type FormatError = ReturnType<typeof createErrorFormatter>;
@@ -59,7 +61,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
   ];
   const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
-  const { supergraph, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
+  const { served, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
@@ -71,7 +73,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   if (config.EXPLORERS) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
-    const { subgraphs, ...details } = describeSupergraph(supergraph, registry);
+    const { subgraphs, ...details } = describeSupergraph(served, registry);
     const status = apollo.current ? 'UP' : 'OUT_OF_SERVICE';
     return {
       status,
@@ -86,7 +88,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   const operations = scope.use(
     'live operations',
     createLiveOperations({
-      supergraph,
+      served,
       upstreams,
       apollo: () => apollo.current,
       limit,
@@ -144,11 +146,20 @@ interface SupergraphParts {
 async function startSupergraph(
   context: Context,
   { registry, hotOperations, apollo }: SupergraphParts,
-): Promise<{ supergraph: Supergraph; routing: Routing }> {
+): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
   const history = await openLaunchHistory(config.GATEWAY_DATA_DIR, log);
-  const routing = createRouting(context, registry, () => supergraph);
+  const sdls = createSdlReader({
+    pollIntervalMs: config.SDL_POLL_INTERVAL_MS,
+    servedSdlOf: history.servedSdlOf,
+  });
+  const served = new ServedGraph({
+    versionOf: sdls.versionOf,
+    beforeFirst: graph => apollo.start(graph, served),
+    log,
+  });
+  const routing = createRouting(context, registry, served);
   const launcher = createLauncher({
     composer,
     history,
@@ -157,21 +168,22 @@ async function startSupergraph(
     maxPlans: config.QUERY_PLAN_CACHE_SIZE,
     log,
   });
-  const supergraph: Supergraph = scope.use(
+  const operator = scope.use(
     'supergraph',
     followSupergraph({
       registry,
+      sdls,
+      served,
       launcher,
       history,
       removalGraceMs: config.SUBGRAPH_REMOVAL_GRACE_MS,
       sdlPollIntervalMs: config.SDL_POLL_INTERVAL_MS,
-      beforeFirst: graph => apollo.start(graph, supergraph),
       log,
     }),
   );
-  serveSupergraph({ management, supergraph, registry, history });
-  observeSupergraph(metrics, supergraph, history);
-  return { supergraph, routing };
+  serveSupergraph({ management, served, operator, registry, history });
+  observeSupergraph(metrics, served, history);
+  return { served, routing };
 }
 
 interface ApolloOptions {
@@ -186,8 +198,8 @@ interface ApolloOptions {
 interface StartedApollo {
   /** Undefined until it has started. */
   readonly current: Apollo | undefined;
-  /** Starts it with the first graph; it follows the supergraph from then on. */
-  start(first: Graph, supergraph: Supergraph): Promise<void>;
+  /** Starts it with the first graph; it follows the served graph from then on. */
+  start(first: Graph, served: ServedGraph): Promise<void>;
 }
 
 function createApollo({
@@ -202,10 +214,10 @@ function createApollo({
     get current() {
       return current;
     },
-    async start(first, supergraph) {
-      const onGraph: Supergraph['onGraph'] = listener => {
+    async start(first, served) {
+      const onGraph: ServedGraph['onGraph'] = listener => {
         listener(first);
-        return supergraph.onGraph(graph => {
+        return served.onGraph(graph => {
           if (graph !== first) listener(graph);
         });
       };

@@ -1,9 +1,9 @@
 import { jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { BoundedMap } from './bounded-map.ts';
 import { PorticoError } from './errors.ts';
 
-/** Who a request is made for: a customer that the gateway has authenticated, or a service of the system itself. */
+/** Party that a request is made for: a customer that the gateway has authenticated, or a service of the system itself. */
 export interface Caller {
   readonly kind: 'customer' | 'service';
   /** The customer's id (the token's `sub`), or the service's name. */
@@ -14,7 +14,7 @@ export interface Caller {
 /** Header, and key in a subscription's `extensions`, that carries the caller between processes of the system. */
 export const callerHeader = 'x-portico-caller';
 
-/** What a process needs to sign and verify callers. */
+/** Settings of a process that signs and verifies callers. */
 export const callerSettings = z.object({
   CALLER_SECRET: z
     .string()
@@ -51,9 +51,9 @@ export interface CallerTokens {
  */
 export function createCallerTokens(secret: string): CallerTokens {
   const key = new TextEncoder().encode(secret);
-  const remembered = new BoundedMap<string, { readonly caller: Caller; readonly expiresAtMs: number }>(
-    maxRememberedTokens,
-  );
+  const remembered = new LRUCache<string, { readonly caller: Caller; readonly expiresAtMs: number }>({
+    max: maxRememberedTokens,
+  });
   return {
     sign({ kind, id, scopes }) {
       return new SignJWT({ kind, scope: scopes.join(' ') })
@@ -77,7 +77,7 @@ export function createCallerTokens(secret: string): CallerTokens {
       } catch (cause) {
         throw new PorticoError(
           'UNAUTHENTICATED',
-          `The ${callerHeader} header expected a token of the gateway or a registered service, but got one that does not verify`,
+          `The token in the header ${callerHeader} does not verify; the gateway and the services sign theirs with CALLER_SECRET`,
           { cause },
         );
       }
@@ -117,7 +117,7 @@ export function requireScope(caller: Caller | undefined, scope: string): Caller 
   if (!customer.scopes.includes(scope))
     throw new PorticoError(
       'FORBIDDEN',
-      `This operation expected the scope '${scope}', but the token does not have it`,
+      `This operation needs the scope '${scope}', which the token does not have`,
     );
   return customer;
 }

@@ -68,7 +68,7 @@ function withoutCredentials(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//…@');
 }
 
-/** What every process needs; each process's own settings extend these. */
+/** Settings of every process; each process's own settings extend these. */
 export const processSettings = z.object({
   HOST: z
     .string()
@@ -90,5 +90,5 @@ export const processSettings = z.object({
   ),
 });
 
-/** What every process needs; see {@link processSettings}. */
+/** Settings of every process; see {@link processSettings}. */
 export type ProcessConfig = z.infer<typeof processSettings>;

@@ -17,12 +17,12 @@ const outageCode = new RegExp(
 const outageMessage =
   /^(?:Connection terminated\b|Client has encountered a connection error|timeout exceeded when trying to connect$|Query read timeout$)/;
 
-/** Whether the database said that it can't store a value, which it will say however often it is tried. */
+/** Tells whether the database said that it can't store a value, which it will say however often it is tried. */
 export function isRefusedValue(error: unknown): boolean {
   return someError(error, ({ code, originalCode }) => [code, originalCode].some(fits(refusedValue)));
 }
 
-/** Whether the database could not be reached, broke off, did not answer in time, or had no connection to give. */
+/** Tells whether the database could not be reached, broke off, did not answer in time, or had no connection to give. */
 export function isDatabaseOutage(error: unknown): boolean {
   return someError(
     error,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import * as z from 'zod';
+import { Backoff, pause } from './backoff.ts';
 import { durationMs, urlSetting, wholeNumber } from './config.ts';
 import { messageOf } from './errors.ts';
 import type { HealthRegistry } from './health.ts';
@@ -8,7 +9,7 @@ import { type Closable, closeOnce } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { isPooled, pooledClient } from './pooler.ts';
 
-/** What a process needs to use its PostgreSQL database. */
+/** Settings of a process that uses a PostgreSQL database. */
 export const databaseSettings = z.object({
   DATABASE_URL: urlSetting('postgresql:', 'postgres:').describe("The service's own PostgreSQL database."),
   DATABASE_POOL_SIZE: wholeNumber(10, { min: 1, max: 200 }).describe(
@@ -28,7 +29,7 @@ const connectTimeoutMs = 5_000;
 /** Silence after which a connection is probed, in ms; the system's own default are two hours. */
 const probeAfterMs = 10_000;
 
-/** What every connection has in common: none waits for ever for a database that is cut off. */
+/** Options of every connection: none waits for ever for a database that is cut off. */
 function connectionOptions(config: Pick<DatabaseConfig, 'DATABASE_URL'>) {
   return {
     connectionString: config.DATABASE_URL,
@@ -41,7 +42,7 @@ function connectionOptions(config: Pick<DatabaseConfig, 'DATABASE_URL'>) {
 /** A pool of connections, to be shared by Prisma's adapter and whatever speaks SQL itself. */
 export interface Database extends Closable {
   readonly pool: pg.Pool;
-  /** Whether a pooler stands between, behind which a session may not last. */
+  /** True if a pooler stands between, behind which a session may not last. */
   readonly isPooled: boolean;
 }
 
@@ -84,9 +85,9 @@ interface ListenOptions {
   readonly onListening: () => void;
 }
 
-const firstRetryMs = 100;
-const maxRetryMs = 5_000;
-/** How often a listening connection is tried, and how long it may take to answer, in ms. */
+/** Age of a connection from which its loss counts as the first failure again, in ms. */
+const steadyMs = 5_000;
+/** Time between two probes of a listening connection, and longest time until the answer, in ms. */
 const probeMs = 5_000;
 const goodbyeMs = 1_000;
 
@@ -132,17 +133,17 @@ export function listenToDatabase(options: ListenOptions): Closable {
   }
 
   async function run(): Promise<void> {
-    let retryMs = firstRetryMs;
+    const backoff = new Backoff();
     while (!stop.signal.aborted) {
       const startedAtMs = Date.now();
       try {
         await listenOnce();
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (Date.now() - startedAtMs > maxRetryMs) retryMs = firstRetryMs;
+        if (Date.now() - startedAtMs > steadyMs) backoff.reset();
+        const retryMs = backoff.next();
         log.warn({ channel, retryMs }, `Listening to the database was interrupted: ${messageOf(error)}`);
-        await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
-        retryMs = Math.min(retryMs * 2, maxRetryMs);
+        await pause(retryMs, stop.signal);
       }
     }
   }

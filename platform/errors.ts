@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql';
 interface ErrorKind {
   /** Status when the error answers a plain HTTP request. */
   readonly httpStatus: number;
-  /** Whether the same request may succeed later, unchanged. */
+  /** True if the same request may succeed later, unchanged. */
   readonly retryable: boolean;
 }
 

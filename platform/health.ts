@@ -3,13 +3,13 @@ import { messageOf } from './errors.ts';
 /** Status words of Spring Boot's Actuator. */
 export type HealthStatus = 'UP' | 'DOWN' | 'OUT_OF_SERVICE' | 'UNKNOWN';
 
-/** What one part of the process says of itself. */
+/** Health of one part of the process. */
 export interface ComponentHealth {
   readonly status: HealthStatus;
   readonly details?: Record<string, unknown>;
 }
 
-/** What the whole process says of itself, as `/actuator/health` writes it. */
+/** Health of the whole process, as `/actuator/health` writes it. */
 export interface Health extends ComponentHealth {
   readonly components: Record<string, ComponentHealth>;
 }

@@ -45,7 +45,7 @@ function describeTrace(): object {
   return trace ? { traceId: traceIdOf(trace) } : {};
 }
 
-/** What helps to find an error; drivers hang whole connections on theirs. */
+/** Writes the fields of an error that help to find it; drivers hang whole connections on theirs. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { name, message, stack, cause } = error;

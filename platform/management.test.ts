@@ -4,7 +4,7 @@ import { HealthRegistry } from './health.ts';
 import { silentLog } from './log.ts';
 import { createManagementServer } from './management.ts';
 import { serveBreakers } from './resilience/breaker-endpoints.ts';
-import { BreakerRegistry } from './resilience/circuit-breaker.ts';
+import { BreakerRegistry } from './resilience/breaker-registry.ts';
 
 test('the management server links to every endpoint that the process serves, and to nothing else', async () => {
   const metrics = new Registry();

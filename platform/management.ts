@@ -16,14 +16,14 @@ interface ManagementOptions {
 export const version: string = readVersion();
 
 function readVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
+  for (const path of ['../package.json', '../../package.json'])
     try {
       return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
         .version;
     } catch {
       // The compiled tree is one folder deeper than the sources.
     }
-  }
+
   return 'unknown';
 }
 
@@ -51,7 +51,7 @@ export function createManagementServer({ name, log, health, metrics }: Managemen
     ['/actuator/health', 'all'],
     ['/actuator/health/liveness', 'liveness'],
     ['/actuator/health/readiness', 'readiness'],
-  ] as const satisfies [string, HealthGroup][]) {
+  ] as const satisfies [string, HealthGroup][])
     app.get(path, async (_request, reply) => {
       const answer = await health.check(group);
       const healthy = answer.status === 'UP' || answer.status === 'UNKNOWN';
@@ -59,7 +59,6 @@ export function createManagementServer({ name, log, health, metrics }: Managemen
         .code(healthy ? 200 : 503)
         .send(group === 'all' ? { ...answer, groups: ['liveness', 'readiness'] } : answer);
     });
-  }
 
   app.get('/actuator/info', (_request, reply) =>
     reply.send({

@@ -12,7 +12,7 @@ import { createManagementServer } from './management.ts';
 import { createMetrics } from './metrics.ts';
 import { onTermination } from './termination.ts';
 
-/** What a process hands to the room that it runs. */
+/** Parts that a process hands to the server that it runs. */
 export interface ProcessContext<C extends ProcessConfig = ProcessConfig> {
   readonly name: string;
   readonly config: Readonly<C>;

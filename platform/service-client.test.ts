@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createCallerTokens } from './caller.ts';
 import { PorticoError } from './errors.ts';
 import type { ServiceInstance } from './registry/instance.ts';
-import { BreakerRegistry } from './resilience/circuit-breaker.ts';
+import { BreakerRegistry } from './resilience/breaker-registry.ts';
 import { createServiceClient, isServiceFailure } from './service-client.ts';
 import { runInTrace } from './trace-context.ts';
 
@@ -61,7 +61,7 @@ function clientOf(...instances: ServiceInstance[]) {
       source: 'stream',
       up: () => instances,
       onChange: () => () => {},
-      onDeparture: () => () => {},
+      onRemoval: () => () => {},
       close: async () => {},
     },
     breaker,

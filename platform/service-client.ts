@@ -37,7 +37,7 @@ export function isServiceFailure(error: unknown): boolean {
   return !(error instanceof PorticoError) || error.httpStatus >= 500;
 }
 
-/** How long an instance that did not answer is called only when there is no other, in ms. */
+/** Time that an instance that did not answer is called only when there is no other, in ms. */
 const avoidMs = 10_000;
 
 /** Makes the client of one service. */
@@ -90,7 +90,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   async function send(body: string, signal: AbortSignal): Promise<GraphqlAnswer> {
     const token = await tokenOf();
     const failures: string[] = [];
-    for (const instance of leastBusyFirst()) {
+    for (const instance of leastBusyFirst())
       try {
         return await counted(instance.id, async () => {
           const { statusCode, body: answer } = await request(graphqlUrlOf(instance), {
@@ -107,7 +107,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
         failures.push(`${instance.id}: ${messageOf(cause)}`);
         if (!isConnectError(cause)) break;
       }
-    }
+
     throw new PorticoError(
       'SERVICE_UNAVAILABLE',
       `${service} could not be reached (${failures.join('; ')})`,
@@ -136,7 +136,7 @@ function readServiceAnswer(status: number, text: string): GraphqlAnswer {
     if (isServerFault(status, answer)) throw new Error(answer.errors?.[0]?.message);
     return answer;
   } catch (cause) {
-    throw new Error(`expected a GraphQL result, but got an answer with status ${status}`, { cause });
+    throw new Error(`the answer with status ${status} is no GraphQL result`, { cause });
   }
 }
 
@@ -145,7 +145,7 @@ export function graphqlUrlOf({ secure, host, port, metadata }: ServiceInstance):
   return `${secure ? 'https' : 'http'}://${host}:${port}${metadata[metadataKeys.graphqlPath] || '/graphql'}`;
 }
 
-/** Whether the request surely never reached the other side. */
+/** Tells whether the request surely never reached the other side. */
 export function isConnectError(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return (

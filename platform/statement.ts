@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 
-/** Whatever runs SQL: a pool, or one of its connections in a transaction. */
+/** Runner of SQL: a pool, or one of its connections in a transaction. */
 export type Queryable = Pick<PoolClient, 'query'>;
 
 /**

@@ -7,10 +7,11 @@ import { createEurekaClient } from './registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from './registry/follower.ts';
 import { registrySettings } from './registry/settings.ts';
 import { serveBreakers } from './resilience/breaker-endpoints.ts';
-import { BreakerRegistry, type BreakerSettings } from './resilience/circuit-breaker.ts';
+import { BreakerRegistry } from './resilience/breaker-registry.ts';
+import type { BreakerSettings } from './resilience/circuit-breaker.ts';
 import { createServiceClient, isServiceFailure, type ServiceClient } from './service-client.ts';
 
-/** What a process needs to call other services of the system. */
+/** Settings of a process that calls other services of the system. */
 export const systemSettings = processSettings.extend({ ...registrySettings.shape, ...callerSettings.shape });
 
 /** The rest of the system, as one process sees it. */

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface TraceContext {
   /** `00-<trace id>-<parent id>-<flags>`, lowercase hexadecimal. */
   readonly traceparent: string;
-  /** What tracing systems add, `key=value` pairs, comma-separated. */
+  /** Additions of tracing systems, `key=value` pairs, comma-separated. */
   readonly tracestate?: string;
 }
 

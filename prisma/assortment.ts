@@ -8,7 +8,7 @@ export interface Article {
   available: number;
 }
 
-/** What a small shop for coffee and paper sells. One article is sold out and one nearly so. */
+/** Articles of a small shop for coffee and paper. One is sold out and one nearly so. */
 export const assortment: readonly Article[] = [
   {
     sku: 'MUG-BLACK',

@@ -65,8 +65,10 @@ describe('generateClients', () => {
   test('tells the service and what Prisma says when a schema is wrong, and tries again next time', async () => {
     await writeFile(service.folder.schemaFile, schema.replace('id Int', 'id Number'));
     await expect(generateClients([service.folder])).rejects.toThrow(
-      /^orders expected a Prisma client, but got:\n(.|\n)*Type "Number" is neither a built-in type/,
+      /^The Prisma client of orders could not be generated:\n(.|\n)*Type "Number" is neither a built-in type/,
     );
-    await expect(generateClients([service.folder])).rejects.toThrow('orders expected a Prisma client');
+    await expect(generateClients([service.folder])).rejects.toThrow(
+      'The Prisma client of orders could not be generated',
+    );
   });
 });

@@ -28,11 +28,8 @@ export async function generateClients(
   const waiting = [...folders];
   const generated: ServiceName[] = [];
   const work = async () => {
-    for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift()) {
-      if (await generateClient(folder)) {
-        generated.push(folder.service);
-      }
-    }
+    for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift())
+      if (await generateClient(folder)) generated.push(folder.service);
   };
   await Promise.all(Array.from({ length: maxConcurrentRuns }, work));
   return generated;
@@ -43,9 +40,8 @@ async function generateClient({ service, schemaFile, clientDir }: ServiceFolder)
   // Inside the generated folder, so that it goes when the folder goes.
   const stampFile = join(clientDir, '.stamp');
   const stamp = await describeInput(schemaFile);
-  if ((await readFile(stampFile, 'utf8').catch(() => undefined)) === stamp) {
-    return false;
-  }
+  if ((await readFile(stampFile, 'utf8').catch(() => undefined)) === stamp) return false;
+
   await runPrisma(['generate', '--no-hints', '--schema', schemaFile], service);
   await writeFile(stampFile, stamp);
   return true;
@@ -74,7 +70,9 @@ async function runPrisma(args: string[], service: ServiceName): Promise<void> {
     await run(process.execPath, [cli, ...args], { env, cwd: import.meta.dirname });
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw new Error(`${service} expected a Prisma client, but got:\n${stderr}${stdout}`, { cause: error });
+    throw new Error(`The Prisma client of ${service} could not be generated:\n${stderr}${stdout}`, {
+      cause: error,
+    });
   }
 }
 

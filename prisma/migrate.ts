@@ -23,7 +23,5 @@ export async function deployMigrations(options: {
 
 await runAsScript(import.meta.url, async args => {
   const { runCommandLine } = await import('./migrate/cli.ts');
-  if (!(await runCommandLine(args))) {
-    process.exitCode = 1;
-  }
+  if (!(await runCommandLine(args))) process.exitCode = 1;
 });

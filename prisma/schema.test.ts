@@ -22,7 +22,7 @@ function urlOf(service: ServiceName): string {
   return withDatabase(server.url, service);
 }
 
-/** What the migrations add by hand, because a Prisma schema cannot express it. */
+/** Constraints that the migrations add by hand, because a Prisma schema cannot express them. */
 describe('the database of inventory', () => {
   test('has no negative stock', async () => {
     await runSql(urlOf('inventory'), `INSERT INTO stock (sku, available) VALUES ('MUG', 1)`);

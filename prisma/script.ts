@@ -10,9 +10,8 @@ import { fileURLToPath } from 'node:url';
  */
 export async function runAsScript(moduleUrl: string, main: (args: string[]) => Promise<void>): Promise<void> {
   const [, script = '', ...args] = process.argv;
-  if (!existsSync(script) || realpathSync(script) !== fileURLToPath(moduleUrl)) {
-    return;
-  }
+  if (!existsSync(script) || realpathSync(script) !== fileURLToPath(moduleUrl)) return;
+
   try {
     await main(args);
   } catch (error) {

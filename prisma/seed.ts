@@ -3,7 +3,7 @@ import { runSql } from './migrate/database.ts';
 import { runAsScript } from './script.ts';
 import { databaseUrl } from './service-folder.ts';
 
-/** How many rows a seeding added. */
+/** Numbers of rows that a seeding added. */
 export interface Seeded {
   products: number;
   stock: number;

@@ -31,9 +31,8 @@ export function serviceFolder(service: ServiceName, rootDir: string = repository
 export function databaseUrl(service: ServiceName, env: NodeJS.ProcessEnv = process.env): string {
   const variable = databaseUrlVariable(service);
   const url = env[variable];
-  if (!url) {
-    throw new Error(`${service} expected a PostgreSQL URL in ${variable}, but got none`);
-  }
+  if (!url) throw new Error(`${variable} is not set; set it to the PostgreSQL URL of ${service}`);
+
   return url;
 }
 
@@ -53,8 +52,8 @@ export function parseServices(names: string[]): readonly ServiceName[] {
  */
 export function parseService(name: string | undefined): ServiceName {
   const service = serviceNames.find(known => known === name);
-  if (service === undefined) {
+  if (service === undefined)
     throw new Error(`expected one of ${serviceNames.join(', ')}, but got ${name ?? 'nothing'}`);
-  }
+
   return service;
 }

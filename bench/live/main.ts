@@ -54,7 +54,7 @@ function print(title: string, columns: ReadonlyMap<string, Figures>): void {
   for (const row of rows) console.log(`| ${row.join(' | ')} |`);
 }
 
-/** Whether a part says something about a target. */
+/** Tells whether a part says something about a target. */
 function concerns(part: string, { name }: Target): boolean {
   // A subgraph by itself has no fields of another.
   if (part === 'fetches') return name !== 'direct';

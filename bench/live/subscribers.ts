@@ -7,7 +7,7 @@ import { percentile, sharedNowMs } from './clock.ts';
  * Told to by messages: `open` brings more subscribers, `close` ends all, `forget` and `summarize` are about the results.
  */
 
-/** What came since it was last forgotten. */
+/** Results since the last reset. */
 export interface Summary {
   readonly results: number;
   /** From publishing until a subscriber had the result, over all results, in ms. */

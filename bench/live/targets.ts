@@ -5,7 +5,7 @@ import { type DevKeys, openDevKeys } from '../../cli/keys.ts';
 import { installHive, type ReadyMessage, startPortico, startRegistry, withAddresses } from '../parts.ts';
 import { type BenchProcess, startBenchProcess, startMeasuredServer } from '../process.ts';
 
-/** What subscribers connect to. */
+/** Endpoint that subscribers connect to. */
 export interface Target {
   readonly name: string;
   /** Address for WebSockets. */
@@ -14,7 +14,7 @@ export interface Target {
   readonly server: BenchProcess;
 }
 
-/** What is in front of the subgraphs, with all that it needs. */
+/** The gateway in front of the subgraphs, with all that it needs. */
 export interface Stand {
   readonly keys: DevKeys;
   readonly ticks: BenchProcess;
@@ -23,7 +23,7 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-/** How Hive Gateway is told that subscriptions go to subgraphs over WebSockets. */
+/** Configuration by which Hive Gateway subscribes to subgraphs over WebSockets. */
 const hiveConfig = `export const gatewayConfig = {
   transportEntries: { '*.http': { options: { subscriptions: { kind: 'ws', location: '/graphql' } } } },
 };`;

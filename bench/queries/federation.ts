@@ -117,7 +117,7 @@ export interface LoadRequest {
 export interface Load {
   readonly title: string;
   readonly requests: readonly LoadRequest[];
-  /** Whether each request has another `accept-language`, which goes to subgraphs: nothing may be shared. */
+  /** True if each request has another `accept-language`, which goes to subgraphs: nothing may be shared. */
   readonly distinctHeaders: boolean;
 }
 

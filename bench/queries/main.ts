@@ -37,7 +37,7 @@ interface Target {
   readonly server: BenchProcess;
 }
 
-/** What one run of a load showed. */
+/** Figures of one run of a load. */
 interface Figures {
   readonly perSecond: number;
   readonly p50Ms: number;

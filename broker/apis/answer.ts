@@ -1,6 +1,6 @@
 import { InvalidRequestError, Reader, Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
-import { type Api, type BrokerState, NO_THROTTLE_MS } from './api.ts';
+import { type Api, type BrokerState, noThrottleMs } from './api.ts';
 import { describeConfigs } from './configs.ts';
 import { fetch } from './fetch.ts';
 import { deleteGroups, describeGroups, findCoordinator, listGroups } from './group-admin.ts';
@@ -19,17 +19,17 @@ const apiVersions: Api = {
   versions: [0, 2],
   handle({ version }) {
     const writer = writeApis(ErrorCode.NONE);
-    return version >= 1 ? writer.int32(NO_THROTTLE_MS) : writer;
+    return version >= 1 ? writer.int32(noThrottleMs) : writer;
   },
 };
 
-const TOPIC_APIS = [metadata, createTopics, deleteTopics, describeConfigs];
-const RECORD_APIS = [produce, initProducerId, fetch, listOffsets];
-const MEMBER_APIS = [findCoordinator, joinGroup, syncGroup, heartbeat, leaveGroup, offsetCommit, offsetFetch];
-const GROUP_APIS = [describeGroups, listGroups, deleteGroups];
-const APIS = [apiVersions].concat(TOPIC_APIS, RECORD_APIS, MEMBER_APIS, GROUP_APIS);
+const topicApis = [metadata, createTopics, deleteTopics, describeConfigs];
+const recordApis = [produce, initProducerId, fetch, listOffsets];
+const memberApis = [findCoordinator, joinGroup, syncGroup, heartbeat, leaveGroup, offsetCommit, offsetFetch];
+const groupApis = [describeGroups, listGroups, deleteGroups];
+const apis = [apiVersions].concat(topicApis, recordApis, memberApis, groupApis);
 
-const apiByKey = new Map(APIS.map(api => [api.key, api]));
+const apiByKey = new Map(apis.map(api => [api.key, api]));
 
 /**
  * Answers one request: a frame without its size.
@@ -59,7 +59,7 @@ export async function answer(
 
 function writeApis(error: ErrorCode): Writer {
   const writer = new Writer().int16(error);
-  return writer.array(APIS, ({ key, versions: [oldest, newest] }) =>
+  return writer.array(apis, ({ key, versions: [oldest, newest] }) =>
     writer.int16(key).int16(oldest).int16(newest),
   );
 }

@@ -4,7 +4,7 @@ import type { BrokerSettings } from '../options.ts';
 import type { CommittedOffsets } from '../storage/committed-offsets.ts';
 import type { Topics } from '../storage/topics.ts';
 
-/** What the APIs work on. */
+/** State that the APIs work on. */
 export interface BrokerState {
   readonly settings: BrokerSettings;
   /** Where clients are told to connect to. */
@@ -36,7 +36,7 @@ export interface Api {
 }
 
 /** The id of this broker, the only one of its cluster. */
-export const NODE_ID = 1;
+export const nodeId = 1;
 
 /** This broker lets no client wait because of a quota. */
-export const NO_THROTTLE_MS = 0;
+export const noThrottleMs = 0;

@@ -1,9 +1,9 @@
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
-import { type Api, type BrokerState, NO_THROTTLE_MS, NODE_ID } from './api.ts';
+import { type Api, type BrokerState, nodeId, noThrottleMs } from './api.ts';
 
-const TOPIC_RESOURCE = 2;
-const BROKER_RESOURCE = 4;
+const topicResource = 2;
+const brokerResource = 4;
 
 /** Where a setting comes from, in the protocol's numbers. */
 const Source = { TOPIC: 1, BROKER: 4, DEFAULT: 5 } as const;
@@ -26,7 +26,7 @@ export const describeConfigs: Api = {
       const entries = describe(type, name, broker);
       return { type, name, entries, shown: entries?.filter(entry => wanted?.includes(entry.name) ?? true) };
     });
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writer.array(resources, ({ type, name, shown }) => {
       writer.int16(shown ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION).string(null);
       writer.int8(type).string(name);
@@ -40,14 +40,14 @@ export const describeConfigs: Api = {
 };
 
 function describe(type: number, name: string, { topics, settings }: BrokerState): ConfigEntry[] | undefined {
-  if (type === TOPIC_RESOURCE) {
+  if (type === topicResource) {
     const configs = topics.get(name)?.configs;
     if (!configs) return undefined;
     return toEntries(topics.effectiveConfigs(configs), key =>
       key in configs ? Source.TOPIC : Source.DEFAULT,
     );
   }
-  if (type !== BROKER_RESOURCE || name !== String(NODE_ID)) return undefined;
+  if (type !== brokerResource || name !== String(nodeId)) return undefined;
   const configs = {
     'auto.create.topics.enable': settings.autoCreateTopics,
     'log.retention.bytes': settings.retentionBytes,

@@ -11,8 +11,8 @@ import type { BrokerState } from './api.ts';
 import { fetch } from './fetch.ts';
 import { readTopics } from './topic-partitions.ts';
 
-const VERSION = 11;
-const BATCH_BYTES = makeBatch().length;
+const version = 11;
+const batchBytes = makeBatch().length;
 
 interface Wanted {
   index?: number;
@@ -69,7 +69,7 @@ async function fetchFrom(
     request.int64(-1).int32(partition.maxBytes ?? 10_000);
   });
   const reader = new Reader(request.int32(0).string('').toBuffer());
-  const response = await fetch.handle({ version: VERSION, clientId: '', clientHost: '', reader }, state);
+  const response = await fetch.handle({ version: version, clientId: '', clientHost: '', reader }, state);
   const body = new Reader(response?.toBuffer() ?? Buffer.alloc(0));
   body.int32();
   body.int16();
@@ -100,18 +100,18 @@ describe('a fetch', () => {
     const { state, append } = await openBroker();
     await append(0, 2);
     expect(await fetchFrom(state, [{}, { index: 1 }])).toMatchObject([
-      { index: 0, error: ErrorCode.NONE, highWatermark: 2, startOffset: 0, bytes: 2 * BATCH_BYTES },
+      { index: 0, error: ErrorCode.NONE, highWatermark: 2, startOffset: 0, bytes: 2 * batchBytes },
       { index: 1, error: ErrorCode.NONE, highWatermark: 0, startOffset: 0, bytes: 0 },
     ]);
   });
 
   test('waits for the fewest bytes that are asked for, over all partitions', async () => {
     const { state, append } = await openBroker();
-    const answer = fetchFrom(state, [{}, { index: 1 }], { minBytes: 2 * BATCH_BYTES });
+    const answer = fetchFrom(state, [{}, { index: 1 }], { minBytes: 2 * batchBytes });
     await append(0);
     expect(await isSettled(answer)).toBe(false);
     await append(1);
-    expect(await answer).toMatchObject([{ bytes: BATCH_BYTES }, { bytes: BATCH_BYTES }]);
+    expect(await answer).toMatchObject([{ bytes: batchBytes }, { bytes: batchBytes }]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -122,7 +122,7 @@ describe('a fetch', () => {
     await vi.advanceTimersByTimeAsync(499);
     expect(await isSettled(answer)).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
-    expect(await answer).toMatchObject([{ error: ErrorCode.NONE, bytes: BATCH_BYTES }]);
+    expect(await answer).toMatchObject([{ error: ErrorCode.NONE, bytes: batchBytes }]);
   });
 
   test.each<[string, (broker: Awaited<ReturnType<typeof openBroker>>) => unknown, ErrorCode]>([
@@ -141,10 +141,10 @@ describe('a fetch', () => {
     const { state, append } = await openBroker();
     await append(0, 3);
     await append(1, 3);
-    const partitions = [{ maxBytes: 2 * BATCH_BYTES + 1 }, { index: 1 }];
-    expect(await fetchFrom(state, partitions, { maxBytes: 3 * BATCH_BYTES })).toMatchObject([
-      { bytes: 2 * BATCH_BYTES },
-      { bytes: BATCH_BYTES },
+    const partitions = [{ maxBytes: 2 * batchBytes + 1 }, { index: 1 }];
+    expect(await fetchFrom(state, partitions, { maxBytes: 3 * batchBytes })).toMatchObject([
+      { bytes: 2 * batchBytes },
+      { bytes: batchBytes },
     ]);
   });
 
@@ -153,12 +153,12 @@ describe('a fetch', () => {
     await append(0, 2);
     await append(1, 2);
     expect(await fetchFrom(state, [{ maxBytes: 1 }, { index: 1, maxBytes: 1 }])).toMatchObject([
-      { bytes: BATCH_BYTES },
+      { bytes: batchBytes },
       { bytes: 0 },
     ]);
     expect(await fetchFrom(state, [{ offset: 2 }, { index: 1 }], { maxBytes: 1 })).toMatchObject([
       { bytes: 0 },
-      { bytes: BATCH_BYTES },
+      { bytes: batchBytes },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { type Reader, Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
-import { type Api, type BrokerState, NO_THROTTLE_MS } from './api.ts';
+import { type Api, type BrokerState, noThrottleMs } from './api.ts';
 import { mapPartitions, readTopics, type TopicPartitions, writeTopics } from './topic-partitions.ts';
 
 interface FetchRequest {
@@ -26,13 +26,13 @@ interface FetchedPartition {
 }
 
 /** A client may ask to wait for longer, but its connection could be gone by then. */
-const MAX_WAIT_MS = 60_000;
+const maxWaitMs = 60_000;
 /** Nor is a response ever larger than this; Apache Kafka's default for `fetch.max.bytes`. */
-const MAX_RESPONSE_BYTES = 55 * 1024 ** 2;
+const maxResponseBytes = 55 * 1024 ** 2;
 /** There are no fetch sessions: each request names all its partitions (KIP-227). */
-const NO_SESSION = 0;
-const NO_PREFERRED_REPLICA = -1;
-const NO_RECORDS = Buffer.alloc(0);
+const noSession = 0;
+const noPreferredReplica = -1;
+const noRecords = Buffer.alloc(0);
 
 /** Reads record batches from offsets on, and waits a while where there are none yet. */
 export const fetch: Api = {
@@ -43,15 +43,15 @@ export const fetch: Api = {
     const request = readRequest(reader, version);
     await waitUntilReady(request, broker);
     const fetched = await readPartitions(request, broker);
-    const writer = new Writer().int32(NO_THROTTLE_MS);
-    if (version >= 7) writer.int16(ErrorCode.NONE).int32(NO_SESSION);
+    const writer = new Writer().int32(noThrottleMs);
+    if (version >= 7) writer.int16(ErrorCode.NONE).int32(noSession);
     return writeTopics(writer, fetched, ({ index, error, log, records }) => {
       const highWatermark = log?.endOffset ?? -1;
       writer.int32(index).int16(error).int64(highWatermark);
       writer.int64(highWatermark); // The last stable offset: there are no transactions.
       if (version >= 5) writer.int64(log?.startOffset ?? -1);
       writer.array([], () => {}); // Aborted transactions.
-      if (version >= 11) writer.int32(NO_PREFERRED_REPLICA);
+      if (version >= 11) writer.int32(noPreferredReplica);
       writer.bytes(records);
     });
   },
@@ -98,7 +98,7 @@ async function waitUntilReady(request: FetchRequest, { topics, closing }: Broker
       for (const stop of stopListening) stop?.();
       resolve();
     };
-    const timer = setTimeout(finish, Math.min(request.maxWaitMs, MAX_WAIT_MS));
+    const timer = setTimeout(finish, Math.min(request.maxWaitMs, maxWaitMs));
     closing.addEventListener('abort', finish);
   });
 }
@@ -108,7 +108,7 @@ function readPartitions(
   request: FetchRequest,
   { topics, settings }: BrokerState,
 ): Promise<TopicPartitions<FetchedPartition>[]> {
-  let bytesLeft = Math.min(request.maxBytes, MAX_RESPONSE_BYTES);
+  let bytesLeft = Math.min(request.maxBytes, maxResponseBytes);
   let isFirst = true;
   // What comes before the first `await` runs for one partition after another.
   return mapPartitions(request.topics, async (topic, { index, offset, maxBytes }) => {
@@ -117,14 +117,14 @@ function readPartitions(
     const limit = Math.min(maxBytes, bytesLeft);
     const range = error === ErrorCode.NONE ? log?.find(offset, limit) : undefined;
     // A batch over the limit is sent only as the first, so that no consumer comes to a standstill (KIP-74).
-    if (!range || (range.bytes > limit && !isFirst)) return { index, error, log, records: NO_RECORDS };
+    if (!range || (range.bytes > limit && !isFirst)) return { index, error, log, records: noRecords };
     isFirst = false;
     bytesLeft -= range.bytes;
     try {
       return { index, error, log, records: await range.segment.read(range) };
     } catch (cause) {
       settings.log(`could not read ${topic}/${index}: ${(cause as Error).message}`);
-      return { index, error: ErrorCode.KAFKA_STORAGE_ERROR, log, records: NO_RECORDS };
+      return { index, error: ErrorCode.KAFKA_STORAGE_ERROR, log, records: noRecords };
     }
   });
 }

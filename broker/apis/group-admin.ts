@@ -1,10 +1,10 @@
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
-import { type Api, NO_THROTTLE_MS, NODE_ID } from './api.ts';
+import { type Api, nodeId, noThrottleMs } from './api.ts';
 
-const GROUP_COORDINATOR = 0;
+const groupCoordinator = 0;
 /** Told for a group without members, whose protocol is not known any more. */
-const CONSUMER_PROTOCOL = 'consumer';
+const consumerProtocol = 'consumer';
 
 /** Finds the broker that coordinates a group: this one. For a transaction there is none. */
 export const findCoordinator: Api = {
@@ -14,12 +14,12 @@ export const findCoordinator: Api = {
   versions: [0, 2],
   handle({ reader, version }, { advertised }) {
     reader.string(); // Group id.
-    const isForGroup = version === 0 || reader.int8() === GROUP_COORDINATOR;
+    const isForGroup = version === 0 || reader.int8() === groupCoordinator;
     const writer = new Writer();
-    if (version >= 1) writer.int32(NO_THROTTLE_MS);
+    if (version >= 1) writer.int32(noThrottleMs);
     writer.int16(isForGroup ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST);
     if (version >= 1) writer.string(isForGroup ? null : 'There are no transactions.');
-    return writer.int32(NODE_ID).string(advertised.host).int32(advertised.port);
+    return writer.int32(nodeId).string(advertised.host).int32(advertised.port);
   },
 };
 
@@ -30,7 +30,7 @@ export const describeGroups: Api = {
   versions: [1, 2],
   handle({ reader }, { groups, offsets }) {
     const groupIds = reader.array(() => reader.string());
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writer.array(groupIds, groupId => {
       const group = groups.get(groupId);
       const idleState = offsets.ofGroup(groupId).length > 0 ? 'Empty' : 'Dead';
@@ -53,9 +53,9 @@ export const listGroups: Api = {
   name: 'ListGroups',
   versions: [1, 2],
   handle(_request, { groups }) {
-    const writer = new Writer().int32(NO_THROTTLE_MS).int16(ErrorCode.NONE);
+    const writer = new Writer().int32(noThrottleMs).int16(ErrorCode.NONE);
     return writer.array(groups.list(), groupId =>
-      writer.string(groupId).string(groups.get(groupId)?.protocolType || CONSUMER_PROTOCOL),
+      writer.string(groupId).string(groups.get(groupId)?.protocolType || consumerProtocol),
     );
   },
 };
@@ -73,7 +73,7 @@ export const deleteGroups: Api = {
     });
     const deleted = results.filter(({ error }) => error === ErrorCode.NONE).map(({ groupId }) => groupId);
     await offsets.forget(({ groupId }) => deleted.includes(groupId));
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writer.array(results, ({ groupId, error }) => writer.string(groupId).int16(error));
   },
 };

@@ -1,6 +1,6 @@
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
-import { type Api, NO_THROTTLE_MS } from './api.ts';
+import { type Api, noThrottleMs } from './api.ts';
 
 /** Makes a client a member of a group; answered when the group's next generation begins. */
 export const joinGroup: Api = {
@@ -19,7 +19,7 @@ export const joinGroup: Api = {
     const reply = await groups
       .getOrCreate(groupId)
       .join({ memberId, clientId, clientHost, ...timeouts, protocolType, protocols });
-    const writer = new Writer().int32(NO_THROTTLE_MS).int16(reply.error).int32(reply.generation);
+    const writer = new Writer().int32(noThrottleMs).int16(reply.error).int32(reply.generation);
     writer.string(reply.protocol).string(reply.leaderId).string(reply.memberId);
     return writer.array(reply.members, member =>
       writer.string(member.memberId).string(null).bytes(member.metadata),
@@ -40,7 +40,7 @@ export const syncGroup: Api = {
       error: ErrorCode.UNKNOWN_MEMBER_ID,
       assignment: Buffer.alloc(0),
     };
-    return new Writer().int32(NO_THROTTLE_MS).int16(reply.error).bytes(reply.assignment);
+    return new Writer().int32(noThrottleMs).int16(reply.error).bytes(reply.assignment);
   },
 };
 
@@ -52,7 +52,7 @@ export const heartbeat: Api = {
   handle({ reader }, { groups }) {
     const [groupId, generation, memberId] = [reader.string(), reader.int32(), reader.string()];
     const error = groups.get(groupId)?.heartbeat(memberId, generation) ?? ErrorCode.UNKNOWN_MEMBER_ID;
-    return new Writer().int32(NO_THROTTLE_MS).int16(error);
+    return new Writer().int32(noThrottleMs).int16(error);
   },
 };
 
@@ -64,7 +64,7 @@ export const leaveGroup: Api = {
   handle({ reader, version }, { groups }) {
     const groupId = reader.string();
     const leave = (memberId: string) => groups.get(groupId)?.leave(memberId) ?? ErrorCode.UNKNOWN_MEMBER_ID;
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     if (version < 3) return writer.int16(leave(reader.string()));
     const members = reader.array(() => ({ id: reader.string(), instanceId: reader.nullableString() }));
     return writer

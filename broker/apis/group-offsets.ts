@@ -1,12 +1,12 @@
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
 import type { CommittedOffset } from '../storage/committed-offsets.ts';
-import { type Api, type BrokerState, NO_THROTTLE_MS } from './api.ts';
+import { type Api, type BrokerState, noThrottleMs } from './api.ts';
 import { readTopics, type TopicPartitions, writeTopics } from './topic-partitions.ts';
 
 /** As in Apache Kafka by default. */
-const MAX_METADATA_BYTES = 4096;
-const NO_OFFSET = -1;
+const maxMetadataBytes = 4096;
+const noOffset = -1;
 
 /** Keeps how far a group has read; answered when it is written. */
 export const offsetCommit: Api = {
@@ -30,7 +30,7 @@ export const offsetCommit: Api = {
       }),
     }));
     await broker.offsets.commit(accepted);
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writeTopics(writer, results, ({ index, error }) => writer.int32(index).int16(error));
   },
 };
@@ -46,10 +46,10 @@ export const offsetFetch: Api = {
       const topic = reader.string();
       return { topic, partitions: reader.array(() => ({ topic, partition: reader.int32() })) };
     });
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writeTopics(writer, wanted ?? groupByTopic(offsets.ofGroup(groupId)), ({ topic, partition }) => {
       const committed = offsets.get(groupId, topic, partition);
-      writer.int32(partition).int64(committed?.offset ?? NO_OFFSET);
+      writer.int32(partition).int64(committed?.offset ?? noOffset);
       writer.string(committed?.metadata ?? '').int16(ErrorCode.NONE);
     }).int16(ErrorCode.NONE);
   },
@@ -68,7 +68,7 @@ function checkOffset(
   { topics }: BrokerState,
 ) {
   if (!topics.partition(topic, committed.partition)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-  const isTooLarge = Buffer.byteLength(committed.metadata ?? '') > MAX_METADATA_BYTES;
+  const isTooLarge = Buffer.byteLength(committed.metadata ?? '') > maxMetadataBytes;
   return isTooLarge ? ErrorCode.OFFSET_METADATA_TOO_LARGE : ErrorCode.NONE;
 }
 

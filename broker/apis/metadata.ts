@@ -1,9 +1,9 @@
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
-import { type Api, type BrokerState, NO_THROTTLE_MS, NODE_ID } from './api.ts';
+import { type Api, type BrokerState, nodeId, noThrottleMs } from './api.ts';
 
-const CLUSTER_ID = 'portico-embedded';
+const clusterId = 'portico-embedded';
 
 interface TopicMetadata {
   name: string;
@@ -20,20 +20,20 @@ export const metadata: Api = {
     const names = reader.nullableArray(() => reader.string());
     const mayCreate = reader.boolean() && broker.settings.autoCreateTopics;
     const topics: TopicMetadata[] = [];
-    for (const name of names ?? broker.topics.list().map(topic => topic.name)) {
+    for (const name of names ?? broker.topics.list().map(topic => topic.name))
       topics.push(await describe(name, mayCreate, broker));
-    }
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+
+    const writer = new Writer().int32(noThrottleMs);
     writer.array([broker.advertised], ({ host, port }) =>
-      writer.int32(NODE_ID).string(host).int32(port).string(null),
+      writer.int32(nodeId).string(host).int32(port).string(null),
     );
-    writer.string(CLUSTER_ID).int32(NODE_ID);
+    writer.string(clusterId).int32(nodeId);
     return writer.array(topics, ({ name, error, partitions }) => {
       writer.int16(error).string(name).boolean(false);
       writer.array([...partitions.keys()], index => {
-        writer.int16(ErrorCode.NONE).int32(index).int32(NODE_ID);
-        writer.array([NODE_ID], replica => writer.int32(replica));
-        writer.array([NODE_ID], inSync => writer.int32(inSync));
+        writer.int16(ErrorCode.NONE).int32(index).int32(nodeId);
+        writer.array([nodeId], replica => writer.int32(replica));
+        writer.array([nodeId], inSync => writer.int32(inSync));
         if (version >= 5) writer.array([], () => {}); // Offline replicas.
       });
     });

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
-import { type Api, NO_THROTTLE_MS } from './api.ts';
+import { type Api, noThrottleMs } from './api.ts';
 
 /** So many ids that two producers never draw the same, in this run of the broker or any other. */
-const PRODUCER_IDS = 2 ** 48 - 1;
-const FIRST_EPOCH = 0;
+const producerIds = 2 ** 48 - 1;
+const firstEpoch = 0;
 
 /** Gives an id to an idempotent producer. Transactions are not to be had. */
 export const initProducerId: Api = {
@@ -13,9 +13,9 @@ export const initProducerId: Api = {
   name: 'InitProducerId',
   versions: [0, 1],
   handle({ reader }) {
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     const isTransactional = reader.nullableString() !== null;
     if (isTransactional) return writer.int16(ErrorCode.INVALID_REQUEST).int64(-1).int16(-1);
-    return writer.int16(ErrorCode.NONE).int64(randomInt(PRODUCER_IDS)).int16(FIRST_EPOCH);
+    return writer.int16(ErrorCode.NONE).int64(randomInt(producerIds)).int16(firstEpoch);
   },
 };

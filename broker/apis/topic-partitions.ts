@@ -1,6 +1,6 @@
 import type { Reader, Writer } from '../codec.ts';
 
-/** How many requests and responses group what concerns partitions. */
+/** Grouping of partitions that many requests and responses share. */
 export interface TopicPartitions<P> {
   topic: string;
   partitions: P[];

@@ -1,7 +1,7 @@
 import { type Reader, Writer } from '../codec.ts';
 import { ErrorCode } from '../errors.ts';
 import type { NewTopic } from '../storage/topics.ts';
-import { type Api, NO_THROTTLE_MS } from './api.ts';
+import { type Api, noThrottleMs } from './api.ts';
 
 /** Creates topics, or only tells whether they could be created. */
 export const createTopics: Api = {
@@ -18,12 +18,12 @@ export const createTopics: Api = {
       if (replicationFactor > 1) results.push({ name, error: ErrorCode.INVALID_REPLICATION_FACTOR });
       else results.push({ name, error: isDryRun ? topics.validate(topic) : await topics.create(topic) });
     }
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writer.array(results, ({ name, error }) =>
       writer
         .string(name)
         .int16(error)
-        .string(REASONS[error] ?? null),
+        .string(reasons[error] ?? null),
     );
   },
 };
@@ -40,12 +40,12 @@ export const deleteTopics: Api = {
       results.push({ name, error: await topics.delete(name) });
       await offsets.forget(committed => committed.topic === name);
     }
-    const writer = new Writer().int32(NO_THROTTLE_MS);
+    const writer = new Writer().int32(noThrottleMs);
     return writer.array(results, ({ name, error }) => writer.string(name).int16(error));
   },
 };
 
-const REASONS: Partial<Record<ErrorCode, string>> = {
+const reasons: Partial<Record<ErrorCode, string>> = {
   [ErrorCode.INVALID_TOPIC_EXCEPTION]: 'The name expected 1 to 249 letters, digits, ".", "_" or "-".',
   [ErrorCode.TOPIC_ALREADY_EXISTS]: 'There is a topic of this name.',
   [ErrorCode.INVALID_PARTITIONS]: 'The number of partitions is out of bounds.',

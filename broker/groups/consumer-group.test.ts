@@ -3,9 +3,9 @@ import { ErrorCode } from '../errors.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import type { JoinReply, JoinRequest } from './member.ts';
 
-const INITIAL_DELAY_MS = 50;
-const SESSION_TIMEOUT_MS = 10_000;
-const REBALANCE_TIMEOUT_MS = 60_000;
+const initialDelayMs = 50;
+const sessionTimeoutMs = 10_000;
+const rebalanceTimeoutMs = 60_000;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -18,7 +18,7 @@ afterEach(() => {
 function startGroup() {
   const onEmpty = vi.fn();
   const group = new ConsumerGroup({
-    initialRebalanceDelayMs: INITIAL_DELAY_MS,
+    initialRebalanceDelayMs: initialDelayMs,
     minSessionTimeoutMs: 1000,
     onEmpty,
   });
@@ -29,8 +29,8 @@ const joinRequest = (fields: Partial<JoinRequest> = {}): JoinRequest => ({
   memberId: '',
   clientId: 'client',
   clientHost: '127.0.0.1',
-  sessionTimeoutMs: SESSION_TIMEOUT_MS,
-  rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
+  sessionTimeoutMs: sessionTimeoutMs,
+  rebalanceTimeoutMs: rebalanceTimeoutMs,
   protocolType: 'consumer',
   protocols: [{ name: 'roundrobin', metadata: Buffer.from('topics') }],
   ...fields,
@@ -47,7 +47,7 @@ async function startStableGroup(size: number) {
   const { group, onEmpty } = startGroup();
   const joins: { memberId: string; joined: Promise<JoinReply> }[] = [];
   for (let count = 0; count < size; count++) joins.push(await join(group));
-  await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS);
+  await vi.advanceTimersByTimeAsync(initialDelayMs);
   const ids = joins.map(({ memberId }) => memberId);
   const { generation } = (await Promise.all(joins.map(({ joined }) => joined)))[0] as JoinReply;
   await syncAll(group, ids, generation);
@@ -76,7 +76,7 @@ describe('joining', () => {
   test('begins the first generation after a delay, with all who came meanwhile', async () => {
     const { group } = startGroup();
     const first = await join(group);
-    await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS - 1);
+    await vi.advanceTimersByTimeAsync(initialDelayMs - 1);
     const second = await join(group);
     expect(group.stateName).toBe('PreparingRebalance');
     await vi.advanceTimersByTimeAsync(1);
@@ -88,7 +88,7 @@ describe('joining', () => {
     const { group } = startGroup();
     const first = await join(group);
     const second = await join(group);
-    await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS);
+    await vi.advanceTimersByTimeAsync(initialDelayMs);
     const ids = [first.memberId, second.memberId];
     expect(await first.joined).toMatchObject({ leaderId: ids[0], protocol: 'roundrobin' });
     expect((await first.joined).members.map(({ memberId }) => memberId)).toEqual(ids);
@@ -102,7 +102,7 @@ describe('joining', () => {
     });
     const first = await join(group, offer('sticky', 'range'));
     await join(group, offer('range', 'roundrobin'));
-    await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS);
+    await vi.advanceTimersByTimeAsync(initialDelayMs);
     const reply = await first.joined;
     expect(reply.protocol).toBe('range');
     expect(reply.members.map(({ metadata }) => metadata.toString())).toEqual(['range', 'range']);
@@ -132,7 +132,7 @@ describe('sharing out', () => {
   test('gives each member its part, also one that asks later', async () => {
     const { group } = startGroup();
     const joins = [await join(group), await join(group), await join(group)];
-    await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS);
+    await vi.advanceTimersByTimeAsync(initialDelayMs);
     const [leader = '', early = '', late = ''] = joins.map(({ memberId }) => memberId);
     const waiting = group.sync(early, 1, new Map());
     expect(group.stateName).toBe('CompletingRebalance');
@@ -146,11 +146,11 @@ describe('sharing out', () => {
   test('begins anew when the leader is gone before it decided', async () => {
     const { group } = startGroup();
     const leader = await join(group);
-    const follower = await join(group, { sessionTimeoutMs: 3 * SESSION_TIMEOUT_MS });
-    await vi.advanceTimersByTimeAsync(INITIAL_DELAY_MS);
+    const follower = await join(group, { sessionTimeoutMs: 3 * sessionTimeoutMs });
+    await vi.advanceTimersByTimeAsync(initialDelayMs);
     await leader.joined;
     const waiting = group.sync(follower.memberId, 1, new Map());
-    await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(sessionTimeoutMs);
     expect((await waiting).error).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
     const rejoined = group.join(joinRequest({ memberId: follower.memberId }));
     expect(await rejoined).toMatchObject({ generation: 2, leaderId: follower.memberId });
@@ -170,11 +170,11 @@ describe('a stable group', () => {
 
   test('goes on without those who do not join again within the rebalance timeout', async () => {
     const { group, leaderId, followerId, generation } = await startStableGroup(2);
-    const third = await join(group, { sessionTimeoutMs: 2 * REBALANCE_TIMEOUT_MS });
+    const third = await join(group, { sessionTimeoutMs: 2 * rebalanceTimeoutMs });
     void group.join(joinRequest({ memberId: leaderId }));
-    for (let waitedMs = 0; waitedMs < REBALANCE_TIMEOUT_MS; waitedMs += SESSION_TIMEOUT_MS / 2) {
+    for (let waitedMs = 0; waitedMs < rebalanceTimeoutMs; waitedMs += sessionTimeoutMs / 2) {
       expect(group.heartbeat(followerId, generation)).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
-      await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS / 2);
+      await vi.advanceTimersByTimeAsync(sessionTimeoutMs / 2);
     }
     expect((await third.joined).generation).toBe(generation + 1);
     expect(group.members.map(({ id }) => id)).toEqual([leaderId, third.memberId]);
@@ -186,7 +186,7 @@ describe('a stable group', () => {
     await group.join(joinRequest());
     const changed = { protocols: [{ name: 'roundrobin', metadata: Buffer.from('other topics') }] };
     const rejoined = group.join(joinRequest({ memberId: leaderId, ...changed }));
-    await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS - 1);
+    await vi.advanceTimersByTimeAsync(sessionTimeoutMs - 1);
     expect(group.stateName).toBe('PreparingRebalance');
     await vi.advanceTimersByTimeAsync(1);
     expect((await rejoined).generation).toBe(generation + 1);
@@ -194,7 +194,7 @@ describe('a stable group', () => {
 
   test('takes out a member that is silent for its session timeout, and only that', async () => {
     const { group, leaderId, followerId, generation } = await startStableGroup(2);
-    await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS - 1);
+    await vi.advanceTimersByTimeAsync(sessionTimeoutMs - 1);
     expect(group.heartbeat(leaderId, generation)).toBe(ErrorCode.NONE);
     await vi.advanceTimersByTimeAsync(1);
     expect(group.heartbeat(followerId, generation)).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
@@ -208,7 +208,7 @@ describe('a stable group', () => {
   ])('keeps a member that %s', async (_, showLife) => {
     const { group, leaderId, generation } = await startStableGroup(1);
     for (let round = 0; round < 5; round++) {
-      await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS - 1);
+      await vi.advanceTimersByTimeAsync(sessionTimeoutMs - 1);
       showLife(group, leaderId, generation);
     }
     expect(group.members).toHaveLength(1);
@@ -271,7 +271,7 @@ describe('the end', () => {
     const { group, onEmpty } = startGroup();
     await group.join(joinRequest());
     expect(onEmpty).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(SESSION_TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(sessionTimeoutMs);
     expect(onEmpty).toHaveBeenCalledOnce();
   });
 
@@ -316,7 +316,7 @@ test.each([1, 2, 3, 4, 5])(
         () => group.leave(memberId),
       ];
       actions[random(actions.length)]?.();
-      await vi.advanceTimersByTimeAsync(random(SESSION_TIMEOUT_MS / 10));
+      await vi.advanceTimersByTimeAsync(random(sessionTimeoutMs / 10));
     }
     group.close();
     await vi.advanceTimersByTimeAsync(0);

@@ -28,7 +28,7 @@ export interface GroupOptions {
 }
 
 /** Longest session timeout that a member may ask for, as in Apache Kafka. */
-const MAX_SESSION_TIMEOUT_MS = 1_800_000;
+const maxSessionTimeoutMs = 1_800_000;
 
 /**
  * One consumer group: its members, its generation and its state, for the classic rebalance protocol. Static membership
@@ -139,9 +139,9 @@ export class ConsumerGroup {
   }
 
   #validate({ sessionTimeoutMs, protocolType, protocols }: JoinRequest): ErrorCode {
-    if (sessionTimeoutMs < this.#options.minSessionTimeoutMs || sessionTimeoutMs > MAX_SESSION_TIMEOUT_MS) {
+    if (sessionTimeoutMs < this.#options.minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs)
       return ErrorCode.INVALID_SESSION_TIMEOUT;
-    }
+
     const { members } = this;
     const isOfType = members.length === 0 || protocolType === this.protocolType;
     const hasCommon = protocols.some(({ name }) => members.every(member => member.supports(name)));
@@ -174,7 +174,7 @@ export class ConsumerGroup {
     return ErrorCode.NONE;
   }
 
-  /** Whether a member that offers the same as before starts a rebalance when it joins again. */
+  /** Tells whether a member that offers the same as before starts a rebalance when it joins again. */
   #startsRebalance(member: Member): boolean {
     switch (this.#state.name) {
       case 'Empty':
@@ -216,9 +216,9 @@ export class ConsumerGroup {
   }
 
   #beginGeneration(): void {
-    for (const member of this.members) {
+    for (const member of this.members)
       if (!member.isJoining && this.#members.delete(member.id)) member.dismiss(ErrorCode.UNKNOWN_MEMBER_ID);
-    }
+
     const { members } = this;
     const leader = this.#members.get(this.#leaderId) ?? members[0];
     if (!leader) {
@@ -262,5 +262,5 @@ export class ConsumerGroup {
 }
 
 function assertNever(state: never): never {
-  throw new Error(`a group expected a known state, but got ${JSON.stringify(state)}`);
+  throw new Error(`a group is in a state that is not known: ${JSON.stringify(state)}`);
 }

@@ -6,7 +6,7 @@ export interface Protocol {
   metadata: Buffer;
 }
 
-/** What a client sends to become, or stay, a member of a group. Durations are in ms. */
+/** Request of a client to become, or stay, a member of a group. Durations are in ms. */
 export interface JoinRequest {
   /** Empty for a client that has no id yet. */
   memberId: string;
@@ -37,7 +37,7 @@ export interface SyncReply {
   assignment: Buffer;
 }
 
-/** What a member does: it is on its own, with a session that runs out, or waits for the answer to a join or a sync. */
+/** Activity of a member: it is on its own, with a session that runs out, or waits for the answer to a join or a sync. */
 type Activity =
   | { kind: 'on its own'; sessionTimer: NodeJS.Timeout }
   | { kind: 'joining'; resolve: (reply: JoinReply) => void }
@@ -127,7 +127,7 @@ export class Member {
     return { kind: 'on its own', sessionTimer: setTimeout(this.#onExpired, this.#request.sessionTimeoutMs) };
   }
 
-  /** Whoever still waits for an answer sent the request anew, over another connection, and is not there any more. */
+  /** Switches to another activity. A client that still waits for an answer sent the request anew, over another connection. */
   #switchTo(activity: Activity): void {
     const before = this.#activity;
     this.#activity = activity;

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { readIfPresent, replaceFile, writeFully } from './files.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
-/** How far a group has read a partition. */
+/** Place up to which a group has read a partition. */
 export interface CommittedOffset {
   groupId: string;
   topic: string;
@@ -13,7 +13,7 @@ export interface CommittedOffset {
 }
 
 /** Size past which the file is rewritten with only what is in force. */
-const COMPACT_AT_BYTES = 4 * 1024 ** 2;
+const compactAtBytes = 4 * 1024 ** 2;
 
 /** Committed offsets of every group: in memory, and as a file of one JSON object a line, of which the last counts. */
 export class CommittedOffsets {
@@ -22,7 +22,7 @@ export class CommittedOffsets {
   readonly #byGroup = new Map<string, Map<string, CommittedOffset>>();
   #file: FileHandle | undefined;
   #bytes = 0;
-  #compactAtBytes = COMPACT_AT_BYTES;
+  #compactAtBytes = compactAtBytes;
 
   private constructor(path: string) {
     this.#path = path;
@@ -90,7 +90,7 @@ export class CommittedOffsets {
     await replaceFile(this.#path, text);
     this.#file = await open(this.#path, 'r+');
     this.#bytes = Buffer.byteLength(text);
-    this.#compactAtBytes = Math.max(COMPACT_AT_BYTES, 2 * this.#bytes);
+    this.#compactAtBytes = Math.max(compactAtBytes, 2 * this.#bytes);
   }
 }
 

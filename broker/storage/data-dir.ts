@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-const ANSWER_TIMEOUT_MS = 1000;
+const answerTimeoutMs = 1000;
 /** Longest path of a Unix socket, in bytes, on the systems that have the least. */
-const MAX_SOCKET_PATH_BYTES = 103;
+const maxSocketPathBytes = 103;
 
 const lockName = 'lock.sock';
 
@@ -48,13 +48,11 @@ async function claim(lock: Server, path: string, dataDir: string): Promise<void>
   if (await tryListen(lock, path)) return;
   const owner = await ownerAt(path);
   if (owner !== undefined)
-    throw new DataDirInUseError(
-      `the embedded broker expected ${dataDir} to be free, but got it used by the one on ${owner}`,
-    );
+    throw new DataDirInUseError(`${dataDir} is used by the embedded broker on ${owner}`);
   // A broker that was killed leaves its socket.
   await rm(path, { force: true });
   if (!(await tryListen(lock, path)))
-    throw new DataDirInUseError(`the embedded broker expected ${dataDir} to be free, but another one starts`);
+    throw new DataDirInUseError(`${dataDir} is used by another embedded broker, which is starting`);
 }
 
 interface LockPath {
@@ -72,7 +70,7 @@ async function lockPathOf(dataDir: string): Promise<LockPath> {
   const name = `portico-broker-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
   const leave = async () => {};
   if (process.platform === 'win32') return { path: `\\\\.\\pipe\\${name}`, leave };
-  if (Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES) return { path: inside, leave };
+  if (Buffer.byteLength(inside) <= maxSocketPathBytes) return { path: inside, leave };
   if (process.platform !== 'linux') return { path: join(tmpdir(), `${name}.sock`), leave };
   const directory = await open(dataDir, 'r');
   return { path: `/proc/self/fd/${directory.fd}/${lockName}`, leave: () => directory.close() };
@@ -98,7 +96,7 @@ async function ownerAt(path: string): Promise<string | undefined> {
     return undefined;
   }
   try {
-    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error('no answer')));
     return await text(socket);
   } catch {
     return 'an unknown address';

@@ -5,15 +5,15 @@ import { Producers } from './producers.ts';
 import {
   type BatchHeader,
   isIntact,
-  MAGIC,
+  magic,
   placeAt,
   readBatchHeader,
-  TRANSACTIONAL_BITS,
+  transactionalBits,
 } from './record-batch.ts';
 import { type IndexEntry, isSegmentFile, type Range, Segment } from './segment.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
-/** How a partition's log is kept. Sizes are in bytes. */
+/** Options of a partition's log. Sizes are in bytes. */
 export interface LogOptions {
   dir: string;
   segmentBytes: number;
@@ -24,7 +24,7 @@ export interface LogOptions {
   log: (line: string) => void;
 }
 
-/** What became of a batch: where it lies, or why it was refused and then -1. */
+/** Outcome of an append: the offset of the batch, or the error of one that was refused and then -1. */
 export interface AppendResult {
   error: ErrorCode;
   baseOffset: number;
@@ -116,19 +116,18 @@ export class PartitionLog {
       onBatch: batch => this.#producers.record(batch, batch.baseOffset),
     });
     this.#segments.push(segment);
-    if (lostBytes > 0) {
+    if (lostBytes > 0)
       this.#options.log(
         `cut ${lostBytes} bytes that are no whole record batch off ${path} at ${segment.bytes}`,
       );
-    }
   }
 
   #validate(batch: Buffer, header: BatchHeader | undefined): ErrorCode {
     if (header === undefined) return ErrorCode.CORRUPT_MESSAGE;
-    if (header.magic !== MAGIC) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
+    if (header.magic !== magic) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
     if (header.bytes !== batch.length) return ErrorCode.INVALID_RECORD;
     if (batch.length > this.#options.maxMessageBytes) return ErrorCode.MESSAGE_TOO_LARGE;
-    if (header.attributes & TRANSACTIONAL_BITS) return ErrorCode.INVALID_RECORD;
+    if (header.attributes & transactionalBits) return ErrorCode.INVALID_RECORD;
     if (header.recordCount < 1 || header.recordCount !== header.offsetCount) return ErrorCode.INVALID_RECORD;
     return isIntact(batch) ? ErrorCode.NONE : ErrorCode.CORRUPT_MESSAGE;
   }
@@ -137,9 +136,9 @@ export class PartitionLog {
     const check = this.#producers.check(header);
     if (check.kind === 'duplicate') return { error: ErrorCode.NONE, baseOffset: check.baseOffset };
     if (check.kind === 'refuse') return { error: check.error, baseOffset: -1 };
-    if (this.#active.bytes > 0 && this.#active.bytes + batch.length > this.#options.segmentBytes) {
+    if (this.#active.bytes > 0 && this.#active.bytes + batch.length > this.#options.segmentBytes)
       await this.#beginSegment();
-    }
+
     const baseOffset = this.endOffset;
     placeAt(batch, baseOffset);
     await this.#active.append(batch, header, this.#options.fsyncEachProduce);

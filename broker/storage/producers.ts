@@ -1,7 +1,7 @@
 import { ErrorCode } from '../errors.ts';
 import type { BatchHeader } from './record-batch.ts';
 
-/** What to do with a batch, by its producer's id, epoch and sequence number. */
+/** Verdict on a batch, by its producer's id, epoch and sequence number. */
 export type SequenceCheck =
   | { kind: 'append' }
   | { kind: 'duplicate'; baseOffset: number }
@@ -19,15 +19,15 @@ interface Producer {
   batches: WrittenBatch[];
 }
 
-/** How many batches of a producer may be under way at once, so how far back a retry can reach. */
-const MAX_IN_FLIGHT_BATCHES = 5;
+/** Most batches of a producer that may be under way at once, which is how far back a retry can reach. */
+const maxInFlightBatches = 5;
 /** Producers that a partition remembers; beyond them the one that was silent for longest is forgotten. */
-const MAX_PRODUCERS = 10_000;
+const maxProducers = 10_000;
 /** After 2^31 - 1 a sequence number begins again at 0. */
-const SEQUENCE_NUMBERS = 2 ** 31;
+const sequenceNumbers = 2 ** 31;
 
 /**
- * What a partition knows about its idempotent producers. It is rebuilt from the log's batch headers at start, and so
+ * The idempotent producers of a partition. They are rebuilt from the log's batch headers at start, and so
  * recognises a retry across a restart too.
  *
  * @see https://cwiki.apache.org/confluence/x/YQS9Aw KIP-98
@@ -48,7 +48,7 @@ export class Producers {
     );
     if (written && !isNewEpoch) return { kind: 'duplicate', baseOffset: written.baseOffset };
     const last = known.batches.at(-1)?.lastSequence ?? -1;
-    const expected = isNewEpoch ? 0 : (last + 1) % SEQUENCE_NUMBERS;
+    const expected = isNewEpoch ? 0 : (last + 1) % sequenceNumbers;
     if (batch.baseSequence === expected) return { kind: 'append' };
     return { kind: 'refuse', error: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
   }
@@ -63,13 +63,13 @@ export class Producers {
     this.#byId.delete(batch.producerId);
     this.#byId.set(batch.producerId, {
       epoch: batch.producerEpoch,
-      batches: [...earlier, written].slice(-MAX_IN_FLIGHT_BATCHES),
+      batches: [...earlier, written].slice(-maxInFlightBatches),
     });
     const [oldest] = this.#byId.keys();
-    if (this.#byId.size > MAX_PRODUCERS && oldest !== undefined) this.#byId.delete(oldest);
+    if (this.#byId.size > maxProducers && oldest !== undefined) this.#byId.delete(oldest);
   }
 }
 
 function lastSequenceOf({ baseSequence, offsetCount }: BatchHeader): number {
-  return (baseSequence + offsetCount - 1) % SEQUENCE_NUMBERS;
+  return (baseSequence + offsetCount - 1) % sequenceNumbers;
 }

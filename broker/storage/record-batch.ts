@@ -17,18 +17,18 @@ export interface BatchHeader {
   recordCount: number;
 }
 
-const LENGTH_AT = 8;
-const CRC_AT = 17;
-const ATTRIBUTES_AT = 21;
-const HEADER_BYTES = 61;
+const lengthAt = 8;
+const crcAt = 17;
+const attributesAt = 21;
+const headerBytes = 61;
 /** The base offset and the length itself are not counted in a batch's length. */
-const UNCOUNTED_BYTES = 12;
+const uncountedBytes = 12;
 
 /** The only record format since Kafka 0.11. */
-export const MAGIC = 2;
+export const magic = 2;
 
 /** Attribute bits of a batch that belongs to a transaction, or that marks the end of one. */
-export const TRANSACTIONAL_BITS = 0b11_0000;
+export const transactionalBits = 0b11_0000;
 
 /**
  * Reads the header of the batch at `position`, or nothing when the bytes there cannot be a whole batch.
@@ -36,14 +36,14 @@ export const TRANSACTIONAL_BITS = 0b11_0000;
  * @see https://kafka.apache.org/documentation/#recordbatch
  */
 export function readBatchHeader(buffer: Buffer, position = 0): BatchHeader | undefined {
-  if (buffer.length - position < HEADER_BYTES) return undefined;
-  const bytes = UNCOUNTED_BYTES + buffer.readInt32BE(position + LENGTH_AT);
-  if (bytes < HEADER_BYTES || bytes > buffer.length - position) return undefined;
+  if (buffer.length - position < headerBytes) return undefined;
+  const bytes = uncountedBytes + buffer.readInt32BE(position + lengthAt);
+  if (bytes < headerBytes || bytes > buffer.length - position) return undefined;
   return {
     baseOffset: Number(buffer.readBigInt64BE(position)),
     bytes,
     magic: buffer.readInt8(position + 16),
-    attributes: buffer.readInt16BE(position + ATTRIBUTES_AT),
+    attributes: buffer.readInt16BE(position + attributesAt),
     offsetCount: buffer.readInt32BE(position + 23) + 1,
     maxTimestamp: Number(buffer.readBigInt64BE(position + 35)),
     producerId: Number(buffer.readBigInt64BE(position + 43)),
@@ -53,28 +53,28 @@ export function readBatchHeader(buffer: Buffer, position = 0): BatchHeader | und
   };
 }
 
-/** Whether the batch that fills `batch` is what its producer made: the CRC covers all from the attributes on. */
+/** Tells whether the batch that fills `batch` is what its producer made: the CRC covers all from the attributes on. */
 export function isIntact(batch: Buffer): boolean {
-  return crc32c(batch.subarray(ATTRIBUTES_AT)) === batch.readUInt32BE(CRC_AT);
+  return crc32c(batch.subarray(attributesAt)) === batch.readUInt32BE(crcAt);
 }
 
 /** Gives a batch its place in the log. The base offset and the leader epoch lie outside what the CRC covers. */
 export function placeAt(batch: Buffer, baseOffset: number): void {
   batch.writeBigInt64BE(BigInt(baseOffset), 0);
-  batch.writeInt32BE(0, UNCOUNTED_BYTES);
+  batch.writeInt32BE(0, uncountedBytes);
 }
 
 /** CRC-32C (Castagnoli), which `node:zlib` lacks. @see https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4 */
 export function crc32c(bytes: Buffer): number {
   let crc = 0xffffffff;
   // Counted by hand: iterating a Buffer is several times slower.
-  for (let at = 0; at < bytes.length; at++) {
-    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] as number)) & 0xff] as number);
-  }
+  for (let at = 0; at < bytes.length; at++)
+    crc = (crc >>> 8) ^ (crcTable[(crc ^ (bytes[at] as number)) & 0xff] as number);
+
   return ~crc >>> 0;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
   return crc;

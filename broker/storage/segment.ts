@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFully } from './files.ts';
-import { type BatchHeader, isIntact, MAGIC, readBatchHeader } from './record-batch.ts';
+import { type BatchHeader, isIntact, magic, readBatchHeader } from './record-batch.ts';
 
 /** Where in its segment a batch lies, and which records it holds. */
 export interface IndexEntry {
@@ -20,7 +20,7 @@ export interface Range {
   bytes: number;
 }
 
-const EXTENSION = '.log';
+const extension = '.log';
 
 /** One file of a partition: record batches as they came, one after another, and an index of them in memory. */
 export class Segment {
@@ -40,7 +40,7 @@ export class Segment {
 
   /** Makes an empty segment. */
   static async create(dir: string, baseOffset: number): Promise<Segment> {
-    const path = join(dir, `${String(baseOffset).padStart(20, '0')}${EXTENSION}`);
+    const path = join(dir, `${String(baseOffset).padStart(20, '0')}${extension}`);
     return new Segment(path, await open(path, 'wx+'), baseOffset);
   }
 
@@ -58,7 +58,7 @@ export class Segment {
     const stored = await readFile(path);
     for (;;) {
       const batch = readBatchHeader(stored, segment.#bytes);
-      if (batch?.magic !== MAGIC || batch.offsetCount < 1 || batch.baseOffset < segment.nextOffset) break;
+      if (batch?.magic !== magic || batch.offsetCount < 1 || batch.baseOffset < segment.nextOffset) break;
       if (checkCrc && !isIntact(stored.subarray(segment.#bytes, segment.#bytes + batch.bytes))) break;
       segment.#add(batch, batch.baseOffset);
       onBatch(batch);
@@ -114,7 +114,7 @@ export class Segment {
     const buffer = Buffer.allocUnsafe(bytes);
     const { bytesRead } = await this.#file.read(buffer, 0, bytes, position);
     if (bytesRead === bytes) return buffer;
-    throw new Error(`${this.#path} expected ${bytes} bytes at ${position}, but got ${bytesRead}`);
+    throw new Error(`${this.#path} is too short: of ${bytes} bytes at ${position}, ${bytesRead} are there`);
   }
 
   /** Brings everything to the disk and closes the file, after the reads that are under way. */
@@ -136,13 +136,13 @@ export class Segment {
   }
 }
 
-/** Whether a file's name is that of a segment. */
+/** Tells whether a file's name is that of a segment. */
 export function isSegmentFile(name: string): boolean {
   return /^\d{20}\.log$/.test(name);
 }
 
 function baseOffsetOf(path: string): number {
-  return Number(path.slice(-20 - EXTENSION.length, -EXTENSION.length));
+  return Number(path.slice(-20 - extension.length, -extension.length));
 }
 
 /** Finds by halving, where `isMatch` holds for every item from some one on. */

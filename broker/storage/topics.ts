@@ -16,7 +16,7 @@ export interface Topic {
   readonly partitions: readonly PartitionLog[];
 }
 
-/** What a topic is created with. */
+/** A topic to create. */
 export interface NewTopic {
   name: string;
   /** -1 takes the broker's default. */
@@ -25,7 +25,7 @@ export interface NewTopic {
 }
 
 /** Partitions that all topics may have together: each keeps files open. */
-const MAX_PARTITIONS = 5000;
+const maxPartitions = 5000;
 
 /** The topics of the broker: `topics.json` names them, and each partition's log has a folder of its own. */
 export class Topics {
@@ -44,9 +44,9 @@ export class Topics {
     const stored = await readIfPresent(topics.#file);
     const known: NewTopic[] = stored ? JSON.parse(stored) : [];
     for (const topic of known) topics.#byName.set(topic.name, await topics.#open(topic));
-    for (const name of await readdir(topics.#folder())) {
+    for (const name of await readdir(topics.#folder()))
       if (!topics.#byName.has(name)) await rm(topics.#folder(name), { recursive: true });
-    }
+
     return topics;
   }
 
@@ -69,9 +69,9 @@ export class Topics {
     if (!isAllowed) return ErrorCode.INVALID_TOPIC_EXCEPTION;
     if (this.#byName.has(name)) return ErrorCode.TOPIC_ALREADY_EXISTS;
     const open = this.list().reduce((sum, topic) => sum + topic.partitions.length, 0);
-    if (partitionCount < -1 || partitionCount === 0 || open + partitionCount > MAX_PARTITIONS) {
+    if (partitionCount < -1 || partitionCount === 0 || open + partitionCount > maxPartitions)
       return ErrorCode.INVALID_PARTITIONS;
-    }
+
     const sizes = [configs['retention.bytes'] ?? '-1', configs['max.message.bytes'] ?? '0'];
     return sizes.every(size => /^(-1|\d{1,15})$/.test(size)) ? ErrorCode.NONE : ErrorCode.INVALID_CONFIG;
   }
@@ -105,9 +105,8 @@ export class Topics {
   /** Brings every partition to the disk. */
   close(): Promise<void> {
     return this.#inTurn(async () => {
-      for (const { partitions } of this.#byName.values()) {
+      for (const { partitions } of this.#byName.values())
         for (const partition of partitions) await partition.close();
-      }
     });
   }
 
@@ -127,7 +126,7 @@ export class Topics {
     const { defaultPartitions, segmentBytes, fsyncEachProduce, log } = this.#settings;
     const effective = this.effectiveConfigs(configs);
     const partitions: PartitionLog[] = [];
-    for (let index = 0; index < (partitionCount === -1 ? defaultPartitions : partitionCount); index++) {
+    for (let index = 0; index < (partitionCount === -1 ? defaultPartitions : partitionCount); index++)
       partitions.push(
         await PartitionLog.open({
           dir: this.#folder(name, String(index)),
@@ -138,7 +137,7 @@ export class Topics {
           log,
         }),
       );
-    }
+
     return { name, configs, partitions };
   }
 

@@ -10,12 +10,12 @@ import {
 /** Consumer group whose offsets say how far the dead letters were replayed. */
 export const replayGroup = 'dead-letter-replay';
 
-/** What was asked for cannot be done; the message says why, for whoever typed the command. */
+/** A command that cannot be carried out. The message says why, for the operator. */
 export class DlqError extends Error {
   override readonly name = 'DlqError';
 }
 
-/** What is to be read of one partition: offsets `from` (included) to `end` (not included). */
+/** Offsets to read of one partition, `from` (included) to `end` (not included). */
 export interface Range {
   readonly partition: number;
   readonly from: bigint;
@@ -109,7 +109,7 @@ export async function readLetters({ kafka, groupId, topic, onLetters }: ReadOpti
   const failure = new Promise<never>((_, reject) => (failed = reject));
   failure.catch(() => {});
   const stalled = setTimeout(
-    () => failed(new DlqError(`'${topic.name}' expected more messages, but got none for ${stalledMs} ms`)),
+    () => failed(new DlqError(`'${topic.name}' has more messages, and none came for ${stalledMs} ms`)),
     stalledMs,
   );
   consumer.on(consumer.events.CRASH, ({ payload }) => failed(payload.error));

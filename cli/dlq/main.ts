@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Admin, Kafka } from 'kafkajs';
 import { ConfigError, loadConfig } from '../../platform/config.ts';
+import { withTimeout } from '../../platform/deadline.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { createKafka, createProducer } from '../../platform/kafka/client.ts';
 import { headersAsText } from '../../platform/kafka/events.ts';
 import { type KafkaConfig, kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
-import { withTimeout } from '../../platform/kafka/with-timeout.ts';
 import { silentLog } from '../../platform/log.ts';
 import {
   DlqError,
@@ -42,7 +42,7 @@ async function connect(config: KafkaConfig): Promise<Connection> {
     await withTimeout(admin.connect(), connectTimeoutMs, 'Connecting');
   } catch (error) {
     throw new DlqError(
-      `KAFKA_BROKERS expected a broker that lets this client in at ${config.KAFKA_BROKERS.join(' or ')}, but got: ${messageOf(error)}`,
+      `No broker of KAFKA_BROKERS, ${config.KAFKA_BROKERS.join(' or ')}, lets this client in: ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -10,7 +10,7 @@ import {
   replayGroup,
 } from './dead-letter-topic.ts';
 
-/** What a replay of one dead-letter topic did. */
+/** Result of the replay of one dead-letter topic. */
 export interface ReplayReport {
   /** Messages that were sent to their topic again. */
   readonly sent: number;
@@ -46,7 +46,7 @@ export async function replay({ kafka, admin, producer, topic }: ReplayOptions): 
     const fresh = known.filter(letter => isFirst(letter, seen));
     for (const { topic: origin } of fresh)
       if (!topics.has(origin))
-        throw new DlqError(`'${origin}' expected to exist, because dead letters came from it, but does not`);
+        throw new DlqError(`The topic '${origin}', from which dead letters came, does not exist`);
     for (const origin of new Set(fresh.map(letter => letter.topic))) {
       const ofOrigin = fresh.filter(letter => letter.topic === origin);
       await producer.send({ topic: origin, messages: ofOrigin.map(({ message }) => message) });

@@ -43,7 +43,7 @@ function renderSummary({ countByStatus, peers, followers }) {
 
 function renderNotices({ selfPreservation, complete }) {
   const notices = [];
-  if (selfPreservation.state !== 'off') {
+  if (selfPreservation.state !== 'off')
     notices.push(
       make(
         'div',
@@ -52,8 +52,8 @@ function renderNotices({ selfPreservation, complete }) {
         selfPreservation.explanation,
       ),
     );
-  }
-  if (!complete) {
+
+  if (!complete)
     notices.push(
       make(
         'div',
@@ -61,7 +61,7 @@ function renderNotices({ selfPreservation, complete }) {
         'This registry has just started: instances that have not renewed yet are still missing.',
       ),
     );
-  }
+
   byId('notices').replaceChildren(...notices);
 }
 
@@ -76,11 +76,11 @@ function renderApplications({ applications, nowMs }, { filter, onSubgraph }) {
     .filter(({ instances }) => instances.length > 0);
   const cards = shown.map(app => drawApplication(app, { nowMs, onSubgraph }));
   for (const name of drawnByName.keys()) if (!shown.some(app => app.name === name)) drawnByName.delete(name);
-  if (cards.length === 0) {
+  if (cards.length === 0)
     cards.push(
       make('p', { class: 'card quiet' }, filter ? 'Nothing matches.' : 'Nobody has registered yet.'),
     );
-  }
+
   const same =
     cards.length === container.children.length && cards.every((card, at) => container.children[at] === card);
   if (!same) container.replaceChildren(...cards);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 const body = JSON.stringify(registrationOf('products', 4001));
@@ -12,7 +12,7 @@ async function register(url: string, headers: Record<string, string> = {}) {
 }
 
 describe('With a token', () => {
-  it('writes need it, as a bearer token or as the password of basic auth', async () => {
+  test('writes need it, as a bearer token or as the password of basic auth', async () => {
     const { url } = await startTestDiscovery({ DISCOVERY_TOKEN: 'a-long-secret' });
     expect(await register(url)).toBe(401);
     expect(await register(url, { authorization: 'Bearer another' })).toBe(401);
@@ -22,7 +22,7 @@ describe('With a token', () => {
     expect(await register(url, { authorization: 'bearer a-long-secret' })).toBe(204);
   });
 
-  it('every other write needs it too', async () => {
+  test('every other write needs it too', async () => {
     const { url } = await startTestDiscovery({ DISCOVERY_TOKEN: 'a-long-secret' });
     for (const [method, path] of [
       ['PUT', '/eureka/apps/A/a'],
@@ -33,7 +33,7 @@ describe('With a token', () => {
       expect((await fetch(`${url}${path}`, { method })).status, path).toBe(401);
   });
 
-  it('reads are open unless they are closed, and then a browser is asked for the password', async () => {
+  test('reads are open unless they are closed, and then a browser is asked for the password', async () => {
     const open = await startTestDiscovery({ DISCOVERY_TOKEN: 'a-long-secret' });
     expect((await fetch(`${open.url}/eureka/apps`)).status).toBe(200);
     const closed = await startTestDiscovery({
@@ -57,7 +57,7 @@ describe('With a token', () => {
 });
 
 describe('A web page', () => {
-  it('cannot register anything, whoever looks at it', async () => {
+  test('cannot register anything, whoever looks at it', async () => {
     const { url } = await startTestDiscovery();
     expect(await register(url, { origin: 'https://evil.example' })).toBe(403);
     expect(await register(url)).toBe(204);

@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createSecretCheck } from '../../platform/secret.ts';
 
 interface AccessRules {
-  /** What writers must show; undefined lets everybody write. */
+  /** Token that writers must show; undefined lets everybody write. */
   readonly token: string | undefined;
-  /** Whether readers must show it too. */
+  /** True if readers must show it too. */
   readonly readsNeedToken: boolean;
 }
 
@@ -18,9 +18,9 @@ export function guard(app: FastifyInstance, { token, readsNeedToken }: AccessRul
   const isToken = token === undefined ? undefined : createSecretCheck(token);
   app.addHook('onRequest', async (request, reply) => {
     const reads = readMethods.includes(request.method);
-    if (!reads && request.headers.origin !== undefined) {
-      return reply.code(403).type('text/plain').send('A registration expected a service, but got a web page');
-    }
+    if (!reads && request.headers.origin !== undefined)
+      return reply.code(403).type('text/plain').send('A web page may not register a service');
+
     if (isToken === undefined || (reads && !readsNeedToken)) return;
     const shown = shownToken(request);
     if (shown !== undefined && isToken(shown)) return;
@@ -30,7 +30,7 @@ export function guard(app: FastifyInstance, { token, readsNeedToken }: AccessRul
       .header('www-authenticate', 'Basic realm="discovery", charset="UTF-8"')
       .type('text/plain')
       .send(
-        `Authorization expected the registry's token, but got ${shown === undefined ? 'none' : 'another'}`,
+        `The request shows ${shown === undefined ? 'no token' : "a token that is not the registry's"}; send DISCOVERY_TOKEN in the header Authorization`,
       );
   });
 }

@@ -6,7 +6,7 @@ import { applicationJson, applicationsJson, instanceJson } from '../wire/json.ts
 import type { SharedText } from '../wire/shared-text.ts';
 import { applicationsXml, applicationXml, instanceXml } from '../wire/xml-write.ts';
 
-/** How an answer is written. */
+/** Format of an answer. */
 type WireFormat = 'json' | 'xml';
 
 /** A list that many ask for, in both forms. */

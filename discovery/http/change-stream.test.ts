@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually, registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 interface Follower {
@@ -44,7 +44,7 @@ async function cancelAt(url: string, service: string, port: number): Promise<voi
 }
 
 describe('A follower', () => {
-  it('gets a snapshot, and then each change as it happens; renewals are none', async () => {
+  test('gets a snapshot, and then each change as it happens; renewals are none', async () => {
     const { url } = await startTestDiscovery();
     await registerAt(url, registrationOf('products', 1));
     const follower = await follow(url);
@@ -63,7 +63,7 @@ describe('A follower', () => {
     expect([added?.id, deleted?.id]).toEqual([`${epoch}-2`, `${epoch}-3`]);
   });
 
-  it('that comes back gets exactly what it missed', async () => {
+  test('that comes back gets exactly what it missed', async () => {
     const { url } = await startTestDiscovery();
     await registerAt(url, registrationOf('products', 1));
     const first = await follow(url);
@@ -84,7 +84,7 @@ describe('A follower', () => {
     await eventually(() => expect(changedIds(third)).toEqual(['ADDED 127.0.0.1:products:3']));
   });
 
-  it('that missed more than is kept, or followed another registry, gets a snapshot', async () => {
+  test('that missed more than is kept, or followed another registry, gets a snapshot', async () => {
     const { url } = await startTestDiscovery({ DISCOVERY_REPLAY_EVENTS: '2' });
     const first = await follow(url);
     const lastId = await eventually(() => {
@@ -101,7 +101,7 @@ describe('A follower', () => {
     await eventually(() => expect(kindsOf(nearlyThere)).toEqual(['change', 'change']));
   });
 
-  it('learns that a registry that has just started may not know everybody, and when it does', async () => {
+  test('learns that a registry that has just started may not know everybody, and when it does', async () => {
     const { url } = await startTestDiscovery({ DISCOVERY_WARMUP_MS: '300' });
     const follower = await follow(url);
     await eventually(() =>
@@ -113,7 +113,7 @@ describe('A follower', () => {
     ]);
   });
 
-  it('that does not read is cut off, and the others are not', async () => {
+  test('that does not read is cut off, and the others are not', async () => {
     const { url, port, managementUrl } = await startTestDiscovery({
       DISCOVERY_FOLLOWER_BUFFER_BYTES: '65536',
     });
@@ -123,16 +123,16 @@ describe('A follower', () => {
     const padding = Object.fromEntries(Array.from({ length: 3 }, (_, at) => [`k${at}`, 'x'.repeat(8_000)]));
     let sent = 0;
     const metrics = async () => (await fetch(`${managementUrl}/actuator/prometheus`)).text();
-    while (!(await metrics()).includes('discovery_followers_cut_off_total 1') && sent < 1_000) {
+    while (!(await metrics()).includes('discovery_followers_cut_off_total 1') && sent < 1_000)
       for (let count = 0; count < 50; count++)
         await registerAt(url, registrationOf('products', (sent++ % 10) + 1, { metadata: padding }));
-    }
+
     stuck.resume();
     await closed;
     await eventually(() => expect(changedIds(good)).toHaveLength(sent));
   });
 
-  it('is refused when there are too many', async () => {
+  test('is refused when there are too many', async () => {
     const { url } = await startTestDiscovery({ DISCOVERY_MAX_FOLLOWERS: '1' });
     const first = await follow(url);
     await eventually(() => expect(first.events.length).toBeGreaterThan(0));
@@ -144,7 +144,7 @@ describe('A follower', () => {
     });
   });
 
-  it('sees its stream end when the registry shuts down, and does not hold it up', async () => {
+  test('sees its stream end when the registry shuts down, and does not hold it up', async () => {
     const { url, close } = await startTestDiscovery();
     const follower = await follow(url);
     await eventually(() => expect(follower.events.length).toBeGreaterThan(0));

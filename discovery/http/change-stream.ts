@@ -9,7 +9,7 @@ interface ChangeStreamOptions {
   readonly epoch: string;
   /** The whole registry as one line of JSON. */
   readonly snapshot: () => Buffer;
-  /** Whether the registry has been up long enough to know every instance. */
+  /** Tells whether the registry has been up long enough to know every instance. */
   readonly isComplete: () => boolean;
   readonly maxFollowers: number;
   /** Number of changes that a follower may have missed and still gets one by one. */
@@ -60,7 +60,7 @@ export class ChangeStream implements Closable {
   /** Answers one follower, for as long as it stays. */
   follow(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     if (this.#followers.size >= this.#options.maxFollowers) {
-      const message = `followers expected at most ${this.#options.maxFollowers}, but got one more`;
+      const message = `The change stream has its most followers, ${this.#options.maxFollowers} (DISCOVERY_MAX_FOLLOWERS); poll /eureka/apps/delta, or try again later`;
       return reply.code(503).header('retry-after', '5').type('text/plain').send(message);
     }
     reply.hijack();

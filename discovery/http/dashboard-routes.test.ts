@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually, registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 async function getJson(url: string): Promise<unknown> {
@@ -18,7 +18,7 @@ async function startGatewayStub(status: number, body: string): Promise<number> {
 }
 
 describe('The dashboard', () => {
-  it('is made of files of this process, and may load nothing else', async () => {
+  test('is made of files of this process, and may load nothing else', async () => {
     const { url } = await startTestDiscovery();
     const page = await fetch(`${url}/`);
     const html = await page.text();
@@ -32,7 +32,7 @@ describe('The dashboard', () => {
     expect(html).not.toMatch(/(?:src|href)="https?:/);
   });
 
-  it('shows each instance with the age of its lease, and the last changes', async () => {
+  test('shows each instance with the age of its lease, and the last changes', async () => {
     const { url } = await startTestDiscovery();
     const metadata = {
       version: '1.2.3',
@@ -74,7 +74,7 @@ describe('The dashboard', () => {
     });
   });
 
-  it('shows what a registered gateway says of its graph', async () => {
+  test('shows what a registered gateway says of its graph', async () => {
     const { url } = await startTestDiscovery();
     const port = await startGatewayStub(200, '{"phase":"serving"}');
     await registerAt(url, registrationOf('gateway', 4000, { metadata: { 'management.port': String(port) } }));
@@ -84,7 +84,7 @@ describe('The dashboard', () => {
     });
   });
 
-  it('says why there is nothing to say of the graph', async () => {
+  test('says why there is nothing to say of the graph', async () => {
     const { url } = await startTestDiscovery();
     expect(await getJson(`${url}/dashboard/graph.json`)).toEqual({
       error: 'No instance of GATEWAY with a management port is UP',
@@ -100,7 +100,7 @@ describe('The dashboard', () => {
 });
 
 describe('The health of the registry', () => {
-  it('says whether eviction is paused, and does not depend on it', async () => {
+  test('says whether eviction is paused, and does not depend on it', async () => {
     const { managementUrl } = await startTestDiscovery();
     expect(await getJson(`${managementUrl}/actuator/health`)).toMatchObject({
       status: 'UP',

@@ -3,7 +3,7 @@ import type { Peers } from '../replication/peers.ts';
 import type { SharedListing } from './answer.ts';
 import type { ChangeStream } from './change-stream.ts';
 
-/** What the Eureka endpoints work on. */
+/** State that the Eureka endpoints work on. */
 export interface EurekaContext {
   readonly registry: InstanceRegistry;
   /** Name of this run of the registry. */
@@ -12,9 +12,9 @@ export interface EurekaContext {
   readonly changes: ChangeStream;
   /** Every instance of every application. */
   readonly all: SharedListing;
-  /** What changed of late. */
+  /** Changes of the last minutes. */
   readonly delta: SharedListing;
-  /** Whether the registry has been up long enough to know every instance. */
+  /** Tells whether the registry has been up long enough to know every instance. */
   readonly isComplete: () => boolean;
   readonly now: () => number;
   readonly maxRegistrationBytes: number;

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 const json = { accept: 'application/json' };
@@ -24,7 +24,7 @@ async function instanceNow() {
 }
 
 describe('Registering', () => {
-  it('answers 204 without a body, and 400 with the reason in plain text', async () => {
+  test('answers 204 without a body, and 400 with the reason in plain text', async () => {
     expect(await registerAt(url, products)).toMatchObject({ status: 204 });
     const { dataCenterInfo: _, ...rest } = products.instance;
     const refused = await call('POST', '/eureka/apps/products', { body: JSON.stringify({ instance: rest }) });
@@ -35,7 +35,7 @@ describe('Registering', () => {
     });
   });
 
-  it('takes XML, gzip, and a body without a type', async () => {
+  test('takes XML, gzip, and a body without a type', async () => {
     const xml =
       '<instance><hostName>h</hostName><app>products</app><ipAddr>10.0.0.5</ipAddr><port enabled="true">80</port>' +
       '<dataCenterInfo class="c"><name>MyOwn</name></dataCenterInfo><metadata><my__key>1</my__key></metadata></instance>';
@@ -49,22 +49,22 @@ describe('Registering', () => {
     });
   });
 
-  it('refuses a body that is too large, also when it is only so once unpacked', async () => {
+  test('refuses a body that is too large, also when it is only so once unpacked', async () => {
     const large = JSON.stringify({ instance: { ...products.instance, padding: 'x'.repeat(70_000) } });
     expect((await call('POST', '/eureka/apps/products', { body: large })).status).toBe(413);
     const zipped = { headers: { 'content-encoding': 'gzip' }, body: gzipSync(large) };
     expect(await call('POST', '/eureka/apps/products', zipped)).toMatchObject({
       status: 400,
-      body: 'body expected at most 65536 bytes, but got more',
+      body: 'The body is larger than 65536 bytes (DISCOVERY_MAX_REGISTRATION_BYTES)',
     });
   });
 
-  it('answers 503 when the registry is full, also when an application tries that nobody knows', async () => {
+  test('answers 503 when the registry is full, also when an application tries that nobody knows', async () => {
     for (const port of [1, 2, 3]) await registerAt(url, registrationOf('products', port));
     expect((await registerAt(url, registrationOf('orders', 4))).status).toBe(503);
   });
 
-  it('works for ids far longer than a host name', async () => {
+  test('works for ids far longer than a host name', async () => {
     const id = `h:products:${'x'.repeat(250)}`;
     await registerAt(url, registrationOf('products', 1, { instanceId: id }));
     expect((await call('PUT', `/eureka/apps/PRODUCTS/${id}`)).status).toBe(200);
@@ -79,7 +79,7 @@ describe('An instance that is registered', () => {
     await registerAt(url, products);
   });
 
-  it('is renewed with an empty 200, whatever type and query come along', async () => {
+  test('is renewed with an empty 200, whatever type and query come along', async () => {
     const path = `/eureka/apps/PRODUCTS/${encodeURIComponent(instanceId)}`;
     for (const query of ['', '?status=UP&lastDirtyTimestamp=1700000000000', '?lastDirtyTimestamp=1'])
       expect(
@@ -90,12 +90,12 @@ describe('An instance that is registered', () => {
       });
   });
 
-  it('is asked to register again by an empty 404, when it is unknown or has changed', async () => {
+  test('is asked to register again by an empty 404, when it is unknown or has changed', async () => {
     for (const path of [`/PRODUCTS/${instanceId}?lastDirtyTimestamp=1700000000001`, '/PRODUCTS/x', '/X/x'])
       expect(await call('PUT', `/eureka/apps${path}`)).toMatchObject({ status: 404, body: '' });
   });
 
-  it('is taken out of service and back', async () => {
+  test('is taken out of service and back', async () => {
     const path = `/eureka/apps/PRODUCTS/${instanceId}/status`;
     expect((await call('PUT', `${path}?value=OUT_OF_SERVICE`)).status).toBe(200);
     expect(await instanceNow()).toMatchObject({
@@ -112,7 +112,7 @@ describe('An instance that is registered', () => {
     expect((await call('PUT', '/eureka/apps/PRODUCTS/x/status?value=UP')).status).toBe(404);
   });
 
-  it('gets more metadata, which is validated as at registration', async () => {
+  test('gets more metadata, which is validated as at registration', async () => {
     const path = `/eureka/apps/PRODUCTS/${instanceId}/metadata`;
     expect((await call('PUT', `${path}?zone=a&graphql.path=/graphql`)).status).toBe(200);
     expect(await instanceNow()).toMatchObject({
@@ -122,7 +122,7 @@ describe('An instance that is registered', () => {
     expect((await call('PUT', '/eureka/apps/PRODUCTS/x/metadata?a=b')).status).toBe(404);
   });
 
-  it('is cancelled once', async () => {
+  test('is cancelled once', async () => {
     expect(await call('DELETE', `/eureka/apps/PRODUCTS/${instanceId}`)).toMatchObject({
       status: 200,
       body: '',
@@ -130,7 +130,7 @@ describe('An instance that is registered', () => {
     expect((await call('DELETE', `/eureka/apps/PRODUCTS/${instanceId}`)).status).toBe(404);
   });
 
-  it('is found by application, id and virtual address, on both base paths', async () => {
+  test('is found by application, id and virtual address, on both base paths', async () => {
     for (const base of ['/eureka', '/eureka/v2'])
       for (const path of [
         '/apps',
@@ -160,19 +160,19 @@ describe('An instance that is registered', () => {
       expect((await call('GET', `/eureka${path}`)).status, path).toBe(404);
   });
 
-  it('is listed in XML for who does not ask for JSON, as Prometheus does not', async () => {
+  test('is listed in XML for who does not ask for JSON, as Prometheus does not', async () => {
     const list = await call('GET', '/eureka/apps', { headers: { accept: '*/*' } });
     expect(list.type).toContain('application/xml');
     expect(list.body).toMatch(/^<applications><versions__delta>1<\/versions__delta><apps__hashcode>UP_1_</);
   });
 
-  it('is listed gzipped for who takes that', async () => {
+  test('is listed gzipped for who takes that', async () => {
     const response = await fetch(`${url}/eureka/apps`, { headers: { ...json, 'accept-encoding': 'gzip' } });
     expect(response.headers.get('content-encoding')).toBe('gzip');
     expect(await response.json()).toMatchObject({ applications: { apps__hashcode: 'UP_1_' } });
   });
 
-  it('stays in the delta after it has left, with the hash of who is left', async () => {
+  test('stays in the delta after it has left, with the hash of who is left', async () => {
     await registerAt(url, registrationOf('orders', 4002));
     await call('DELETE', `/eureka/apps/PRODUCTS/${instanceId}`);
     const { body } = await call('GET', '/eureka/apps/delta', { headers: json });
@@ -189,7 +189,7 @@ describe('An instance that is registered', () => {
 });
 
 describe('An empty registry', () => {
-  it('lists nothing, and its hash is empty', async () => {
+  test('lists nothing, and its hash is empty', async () => {
     const { body } = await call('GET', '/eureka/apps', { headers: json });
     expect(JSON.parse(body)).toEqual({
       applications: { versions__delta: '1', apps__hashcode: '', application: [] },

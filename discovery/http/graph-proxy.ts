@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { request } from 'undici';
+import { withDeadline } from '../../platform/deadline.ts';
 import { messageOf } from '../../platform/errors.ts';
-import { withDeadline } from '../../platform/registry/deadline.ts';
 import { metadataKeys } from '../../platform/registry/instance.ts';
 import type { LeaseTable } from '../registry/lease-table.ts';
 
@@ -11,7 +11,7 @@ interface GraphProxyOptions {
   readonly gatewayApp: string;
 }
 
-/** What a gateway says of its graph, or why none does. */
+/** A gateway's description of its graph, or the reason for which there is none. */
 type GraphAnswer = { readonly gateway: string; readonly graph: unknown } | { readonly error: string };
 
 const timeoutMs = 1_500;

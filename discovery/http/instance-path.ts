@@ -3,7 +3,7 @@ export interface InstanceRequest {
   Params: { app: string; '*': string };
 }
 
-/** What a path below `/apps/{APP}/` speaks of. */
+/** Instance that a path below `/apps/{APP}/` names. */
 export interface InstancePath {
   readonly id: string;
   readonly part: 'instance' | 'status' | 'metadata';

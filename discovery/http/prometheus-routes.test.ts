@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
 interface TargetGroup {
@@ -7,7 +7,7 @@ interface TargetGroup {
 }
 
 describe('Prometheus', () => {
-  it('finds the management target of every instance that has one, and of the registry', async () => {
+  test('finds the management target of every instance that has one, and of the registry', async () => {
     const { url, port, managementUrl } = await startTestDiscovery();
     const metadata = { 'management.port': '9001', version: '1.2.3', 'a/b': 'c' };
     await registerAt(url, registrationOf('products', 1, { metadata, status: 'DOWN' }));
@@ -41,7 +41,7 @@ describe('Prometheus', () => {
     expect(six?.targets).toEqual(['[::1]:9003']);
   });
 
-  it('reads the state of the registry from its metrics', async () => {
+  test('reads the state of the registry from its metrics', async () => {
     const { url, managementUrl } = await startTestDiscovery();
     await registerAt(url, registrationOf('products', 1));
     const metrics = await (await fetch(`${managementUrl}/actuator/prometheus`)).text();

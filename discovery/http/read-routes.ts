@@ -22,11 +22,10 @@ export function addReadRoutes(app: FastifyInstance, { registry, changes, all, de
   app.get<InstanceRequest>('/instances/*', (request, reply) =>
     sendInstance(request, reply, leases.findById(request.params['*'])),
   );
-  for (const [path, field] of Object.entries(addressFieldByPath)) {
+  for (const [path, field] of Object.entries(addressFieldByPath))
     app.get<InstanceRequest>(path, (request, reply) => {
       const wanted = request.params['*'];
       const found = [...leases.all()].filter(({ info }) => info[field]?.split(',').includes(wanted));
       return sendLeases(request, reply, found);
     });
-  }
 }

@@ -64,12 +64,12 @@ function passOn(
 
 function register(context: EurekaContext, app: string, request: FastifyRequest): void {
   const info = readRegistration(decodeRequest(request, context.maxRegistrationBytes), app, context.now());
-  if (!context.registry.register(info, { source: renewalSourceOf(request) })) {
+  if (!context.registry.register(info, { source: renewalSourceOf(request) }))
     throw new PorticoError(
       'SERVICE_UNAVAILABLE',
-      `The registry expected at most ${context.registry.leases.size} instances, but got ${info.instanceId} too`,
+      `${info.instanceId} cannot register: the registry has its most instances, ${context.registry.leases.size} (DISCOVERY_MAX_INSTANCES)`,
     );
-  }
+
   passOn(context, request, ['Register', app, info.instanceId]);
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { anInstance, createTestRegistry } from '../testing/instances.ts';
 import { startEvictions } from './evictions.ts';
 
@@ -17,7 +17,7 @@ function startedRegistry() {
 }
 
 describe('Evictions', () => {
-  it('happen when a lease ends, without anybody looking before', async () => {
+  test('happen when a lease ends, without anybody looking before', async () => {
     const { registry, evictions } = startedRegistry();
     const evictExpired = vi.spyOn(registry, 'evictExpired');
     registry.register(anInstance({ durationMs: 20_000 }));
@@ -28,7 +28,7 @@ describe('Evictions', () => {
     await evictions.close();
   });
 
-  it('are on time for a shorter lease that comes later, and for one that was renewed', async () => {
+  test('are on time for a shorter lease that comes later, and for one that was renewed', async () => {
     const { registry, evictions } = startedRegistry();
     registry.register(anInstance({ instanceId: 'long', durationMs: 40_000 }));
     registry.register(anInstance({ instanceId: 'short', durationMs: 10_000 }));
@@ -42,7 +42,7 @@ describe('Evictions', () => {
     await evictions.close();
   });
 
-  it('end with the registry', async () => {
+  test('end with the registry', async () => {
     const { registry, evictions } = startedRegistry();
     registry.register(anInstance());
     await evictions.close();

@@ -1,3 +1,4 @@
+import { EarliestTimer } from '../../platform/earliest-timer.ts';
 import type { Closable } from '../../platform/lifecycle.ts';
 import type { InstanceRegistry } from './registry.ts';
 
@@ -6,21 +7,14 @@ const maxWaitMs = 60_000;
 
 /** Ends leases when their time has come: sleeps until the first can end, and no longer than a new one allows. */
 export function startEvictions(registry: InstanceRegistry, now: () => number): Closable {
-  let timer: NodeJS.Timeout | undefined;
-  let dueAtMs = Number.POSITIVE_INFINITY;
+  const timer = new EarliestTimer(() => {
+    registry.evictExpired();
+    schedule();
+  });
 
   function schedule(): void {
     const nextMs = registry.nextReviewAtMs;
-    if (nextMs === undefined || nextMs >= dueAtMs) return;
-    clearTimeout(timer);
-    dueAtMs = nextMs;
-    timer = setTimeout(review, Math.min(Math.max(0, Math.ceil(nextMs - now())), maxWaitMs));
-  }
-
-  function review(): void {
-    dueAtMs = Number.POSITIVE_INFINITY;
-    registry.evictExpired();
-    schedule();
+    if (nextMs !== undefined) timer.schedule(Math.min(Math.max(0, Math.ceil(nextMs - now())), maxWaitMs));
   }
 
   const stop = registry.onChange(schedule);
@@ -28,7 +22,7 @@ export function startEvictions(registry: InstanceRegistry, now: () => number): C
   return {
     async close() {
       stop();
-      clearTimeout(timer);
+      timer.stop();
     },
   };
 }

@@ -2,7 +2,7 @@ import type { InstanceStatus } from '../../platform/registry/instance.ts';
 
 export { type InstanceStatus, instanceStatuses } from '../../platform/registry/instance.ts';
 
-/** What happened to an instance, in the words of the Eureka protocol. */
+/** Change of an instance, in the words of the Eureka protocol. */
 export type ActionType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** One of an instance's two ports. */
@@ -19,7 +19,7 @@ export interface DataCenter {
   readonly name: (typeof dataCenterNames)[number];
   /** Java class that Netflix's clients read it into. */
   readonly className: string;
-  /** What the cloud says of the machine; only with Amazon. */
+  /** Facts of the cloud about the machine; only with Amazon. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +38,7 @@ export const carriedFields = [
 /** Name of a field that is only carried. */
 export type CarriedField = (typeof carriedFields)[number];
 
-/** What an instance says of itself when it registers. Everything here has been validated. */
+/** Facts that an instance registers. Everything here has been validated. */
 export interface InstanceInfo extends Readonly<Partial<Record<CarriedField, string>>> {
   /** Application, in upper case. */
   readonly app: string;

@@ -1,7 +1,7 @@
 import type { InstanceStatus } from './instance.ts';
 import type { Lease } from './lease.ts';
 
-/** What readers of the registry may do with its leases. */
+/** The leases, for readers of the registry. */
 export type ReadonlyLeaseTable = Omit<LeaseTable, 'put' | 'renew' | 'remove'>;
 
 /** Leases by application and instance, counted by status as they come and go. */

@@ -40,7 +40,7 @@ export function expiresAtMs({ renewedAtMs, info }: Lease): number {
 /** Renewal intervals that may pass before a renewal counts as missed: one, and room for a slow network. */
 const missedAfterIntervals = 1.5;
 
-/** Whether a renewal was due and did not come. An expired lease is late, a late one need not have expired. */
+/** Tells whether a renewal was due and did not come. An expired lease is late, a late one need not have expired. */
 export function isLate({ renewedAtMs, info }: Lease, nowMs: number): boolean {
   return nowMs - renewedAtMs >= Math.min(info.durationMs, info.renewalIntervalMs * missedAfterIntervals);
 }

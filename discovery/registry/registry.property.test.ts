@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { appsHashcode } from '../../platform/registry/hashcode.ts';
-import { parseApplications, parseDelta } from '../../platform/registry/instance.ts';
 import { InstanceSet } from '../../platform/registry/instance-set.ts';
+import { parseApplications, parseDelta } from '../../platform/registry/read-instances.ts';
 import {
   anInstance,
   createFakeClock,
@@ -132,7 +132,7 @@ function shownOf(registry: InstanceRegistry): Record<string, InstanceStatus> {
 }
 
 describe('Whatever clients do, and whenever', () => {
-  it('the registry does what the lease rules say', () => {
+  test('the registry does what the lease rules say', () => {
     fc.assert(
       fc.property(steps, all => {
         const clock = createFakeClock();
@@ -151,7 +151,7 @@ describe('Whatever clients do, and whenever', () => {
     );
   });
 
-  it('a client that applies each delta agrees with the hash of the registry, and with its instances', () => {
+  test('a client that applies each delta agrees with the hash of the registry, and with its instances', () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 6 }), rounds => {
         const clock = createFakeClock();
@@ -169,7 +169,7 @@ describe('Whatever clients do, and whenever', () => {
     );
   });
 
-  it('a lease is never ended early, never kept for longer than allowed, and ends on time when nothing keeps it', () => {
+  test('a lease is never ended early, never kept for longer than allowed, and ends on time when nothing keeps it', () => {
     fc.assert(
       fc.property(steps, all => {
         const clock = createFakeClock();

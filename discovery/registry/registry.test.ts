@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { anInstance, createFakeClock, createTestRegistry, type FakeClock } from '../testing/instances.ts';
 import type { Change, InstanceRegistry } from './registry.ts';
 
@@ -22,7 +22,7 @@ function statusNow() {
 }
 
 describe('A lease', () => {
-  it('ends when its duration has passed since the last renewal, and not later', () => {
+  test('ends when its duration has passed since the last renewal, and not later', () => {
     registry.register(anInstance());
     clock.advance(60_000);
     registry.renew(app, id);
@@ -37,7 +37,7 @@ describe('A lease', () => {
     });
   });
 
-  it('tells when it can end, so that nobody has to look before', () => {
+  test('tells when it can end, so that nobody has to look before', () => {
     expect(registry.nextReviewAtMs).toBeUndefined();
     registry.register(anInstance());
     const first = clock.now() + 90_000;
@@ -49,7 +49,7 @@ describe('A lease', () => {
     expect(registry.nextReviewAtMs).toBe(first + 30_000);
   });
 
-  it('is found in whatever case its application is written', () => {
+  test('is found in whatever case its application is written', () => {
     registry.register(anInstance());
     expect(registry.renew('products', id)).toBe('renewed');
     expect(registry.cancel('Products', id)).toBe(true);
@@ -61,17 +61,17 @@ describe('An instance that registered OUT_OF_SERVICE', () => {
     registry.register(anInstance({ status: 'OUT_OF_SERVICE', lastDirtyTimestampMs: 1_000 }));
   });
 
-  it('is in service when it says so later', () => {
+  test('is in service when it says so later', () => {
     registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: 1_001 }));
     expect(statusNow()).toBe('UP');
   });
 
-  it('stays out of service when it says nothing new', () => {
+  test('stays out of service when it says nothing new', () => {
     registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: 1_000 }));
     expect(statusNow()).toBe('OUT_OF_SERVICE');
   });
 
-  it('stays out of service when an operator wants it so', () => {
+  test('stays out of service when an operator wants it so', () => {
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
     registry.register(anInstance({ status: 'UP', lastDirtyTimestampMs: clock.now() + 1 }));
     expect(statusNow()).toBe('OUT_OF_SERVICE');
@@ -79,22 +79,22 @@ describe('An instance that registered OUT_OF_SERVICE', () => {
 });
 
 describe('A renewal', () => {
-  it('is no change', () => {
+  test('is no change', () => {
     registry.register(anInstance());
     registry.renew(app, id);
     expect(registry.sequence).toBe(1);
   });
 
-  it('of an unknown instance asks it to register', () => {
+  test('of an unknown instance asks it to register', () => {
     expect(registry.renew(app, id)).toBe('unknown');
   });
 
-  it('of an instance whose status is UNKNOWN asks it to register again', () => {
+  test('of an instance whose status is UNKNOWN asks it to register again', () => {
     registry.register(anInstance({ status: 'UNKNOWN' }));
     expect(registry.renew(app, id)).toBe('unknown');
   });
 
-  it('that is newer than what is known asks the instance to register again, and keeps it alive until it has', () => {
+  test('that is newer than what is known asks the instance to register again, and keeps it alive until it has', () => {
     registry.register(anInstance());
     clock.advance(80_000);
     expect(registry.renew(app, id, { lastDirtyTimestampMs: 1_001 })).toBe('outdated');
@@ -102,13 +102,13 @@ describe('A renewal', () => {
     expect(registry.evictExpired()).toBe(0);
   });
 
-  it('that is older than what is known is good from the instance, and corrects a peer', () => {
+  test('that is older than what is known is good from the instance, and corrects a peer', () => {
     registry.register(anInstance());
     expect(registry.renew(app, id, { lastDirtyTimestampMs: 999 })).toBe('renewed');
     expect(registry.renew(app, id, { lastDirtyTimestampMs: 999, source: peer })).toBe('newer');
   });
 
-  it('by a peer that knows the instance better brings its override along', () => {
+  test('by a peer that knows the instance better brings its override along', () => {
     registry.register(anInstance());
     const renewal = { lastDirtyTimestampMs: 1_001, override: 'OUT_OF_SERVICE', source: peer } as const;
     expect(registry.renew(app, id, renewal)).toBe('outdated');
@@ -117,7 +117,7 @@ describe('A renewal', () => {
 });
 
 describe('A registration', () => {
-  it('replaces what the instance said before, keeps the override, and counts as a renewal', () => {
+  test('replaces what the instance said before, keeps the override, and counts as a renewal', () => {
     registry.register(anInstance());
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
     clock.advance(80_000);
@@ -130,7 +130,7 @@ describe('A registration', () => {
     });
   });
 
-  it('that is older than what is known changes nothing but the lease', () => {
+  test('that is older than what is known changes nothing but the lease', () => {
     registry.register(anInstance({ metadata: { version: '2' } }));
     clock.advance(80_000);
     registry.register(anInstance({ lastDirtyTimestampMs: 1, metadata: { version: '1' } }));
@@ -140,13 +140,13 @@ describe('A registration', () => {
     expect(registry.sequence).toBe(1);
   });
 
-  it('is refused when the registry is full, unless the instance is known', () => {
+  test('is refused when the registry is full, unless the instance is known', () => {
     for (const each of ['a', 'b', 'c']) registry.register(anInstance({ instanceId: each }));
     expect(registry.register(anInstance({ instanceId: 'd' }))).toBe(false);
     expect(registry.register(anInstance({ instanceId: 'a' }))).toBe(true);
   });
 
-  it('by a peer may be as old as the peer says', () => {
+  test('by a peer may be as old as the peer says', () => {
     registry.register(anInstance(), { source: peer, renewedAtMs: clock.now() - 50_000 });
     clock.advance(40_000);
     expect(registry.evictExpired()).toBe(1);
@@ -154,7 +154,7 @@ describe('A registration', () => {
 });
 
 describe('An override', () => {
-  it('wins over what the instance says, until it is removed', () => {
+  test('wins over what the instance says, until it is removed', () => {
     registry.register(anInstance());
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
     expect(statusNow()).toBe('OUT_OF_SERVICE');
@@ -164,14 +164,14 @@ describe('An override', () => {
     expect(statusNow()).toBe('UP');
   });
 
-  it('gives way to the status that its removal names', () => {
+  test('gives way to the status that its removal names', () => {
     registry.register(anInstance());
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
     registry.removeOverride(app, id, 'DOWN');
     expect(statusNow()).toBe('DOWN');
   });
 
-  it('that a peer handed over hides what the instance says, so that its removal asks the instance', () => {
+  test('that a peer handed over hides what the instance says, so that its removal asks the instance', () => {
     registry.register(anInstance({ status: 'OUT_OF_SERVICE', overriddenStatus: 'OUT_OF_SERVICE' }), {
       source: peer,
     });
@@ -182,7 +182,7 @@ describe('An override', () => {
     expect(statusNow()).toBe('UP');
   });
 
-  it('ends with the instance', () => {
+  test('ends with the instance', () => {
     registry.register(anInstance());
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
     registry.cancel(app, id);
@@ -190,7 +190,7 @@ describe('An override', () => {
     expect(statusNow()).toBe('UP');
   });
 
-  it('is no sign of life', () => {
+  test('is no sign of life', () => {
     registry.register(anInstance());
     clock.advance(89_000);
     registry.setOverride(app, id, 'OUT_OF_SERVICE');
@@ -198,14 +198,14 @@ describe('An override', () => {
     expect(registry.evictExpired()).toBe(1);
   });
 
-  it('of an unknown instance is refused', () => {
+  test('of an unknown instance is refused', () => {
     expect(registry.setOverride(app, id, 'OUT_OF_SERVICE')).toBe(false);
     expect(registry.removeOverride(app, id)).toBe(false);
   });
 });
 
 describe('What changed of late', () => {
-  it('holds the last change of each instance for three minutes, and the hash of the whole', () => {
+  test('holds the last change of each instance for three minutes, and the hash of the whole', () => {
     registry.register(anInstance());
     registry.register(anInstance({ instanceId: 'b' }));
     registry.cancel(app, id);

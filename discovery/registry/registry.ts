@@ -26,23 +26,23 @@ interface RegistryOptions {
   readonly now: () => number;
   readonly maxInstances: number;
   readonly selfPreservation: SelfPreservationSettings;
-  /** Whether the registry that renewed a lease cannot be reached now. @default never */
+  /** Tells whether the registry that renewed a lease cannot be reached now. @default never */
   readonly isCutOff?: (source: RenewalSource) => boolean;
 }
 
 interface Origin {
-  /** Who sends this. @default the instance itself */
+  /** Sender of this. @default the instance itself */
   readonly source?: RenewalSource;
 }
 
 interface Renewal extends Origin {
-  /** What the sender believes to be the instance's; undefined when it does not say. */
+  /** Timestamp that the sender takes for the instance's; undefined when it does not say. */
   readonly lastDirtyTimestampMs?: number | undefined;
   /** Override that a peer knows of. */
   readonly override?: InstanceStatus | undefined;
 }
 
-/** What became of a renewal: `outdated` asks the sender to register again, `newer` tells a peer to take ours. */
+/** Outcome of a renewal: `outdated` asks the sender to register again, `newer` tells a peer to take ours. */
 export type RenewalOutcome = 'renewed' | 'unknown' | 'outdated' | 'newer';
 
 /**
@@ -64,7 +64,7 @@ export class InstanceRegistry {
     this.#recent = new RecentChanges(options.maxInstances * 2);
   }
 
-  /** What the registry holds. */
+  /** The leases of the registry. */
   get leases(): ReadonlyLeaseTable {
     return this.#table;
   }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { anInstance, createFakeClock, createTestRegistry, type FakeClock } from '../testing/instances.ts';
 import type { RenewalSource } from './lease.ts';
 import type { InstanceRegistry } from './registry.ts';
@@ -36,7 +36,7 @@ function has(ids: readonly string[]): boolean[] {
 }
 
 describe('A crash', () => {
-  it('of one instance of four is evicted when its lease ends', () => {
+  test('of one instance of four is evicted when its lease ends', () => {
     const [dead = '', ...alive] = registerMany(4);
     live(80, alive);
     expect(has([dead])).toEqual([true]);
@@ -45,13 +45,13 @@ describe('A crash', () => {
     expect(registry.selfPreservation.state).toBe('off');
   });
 
-  it('of a quarter of a hundred instances is evicted', () => {
+  test('of a quarter of a hundred instances is evicted', () => {
     const ids = registerMany(100);
     live(90, ids.slice(25));
     expect(registry.leases.size).toBe(75);
   });
 
-  it('of the only two instances is evicted', () => {
+  test('of the only two instances is evicted', () => {
     registerMany(2);
     live(90, []);
     expect(registry.leases.size).toBe(0);
@@ -59,7 +59,7 @@ describe('A crash', () => {
 });
 
 describe('A partition', () => {
-  it('that cuts off most instances at once evicts none of them, and says why', () => {
+  test('that cuts off most instances at once evicts none of them, and says why', () => {
     const ids = registerMany(10);
     live(150, ids.slice(6));
     expect(registry.leases.size).toBe(10);
@@ -72,7 +72,7 @@ describe('A partition', () => {
     });
   });
 
-  it('is recognised from the first lease that ends, though the others end later', () => {
+  test('is recognised from the first lease that ends, though the others end later', () => {
     const first = registerMany(5);
     clock.advance(20_000);
     registry.register(anInstance({ instanceId: 'later' }));
@@ -81,7 +81,7 @@ describe('A partition', () => {
     expect(has([...first, 'later'])).toEqual([true, true, true, true, true, true]);
   });
 
-  it('that heals ends self-preservation by itself, after everybody had the time to come back', () => {
+  test('that heals ends self-preservation by itself, after everybody had the time to come back', () => {
     const ids = registerMany(10);
     const gone = ids.slice(0, 2);
     live(120, []);
@@ -96,7 +96,7 @@ describe('A partition', () => {
     expect(registry.leases.size).toBe(8);
   });
 
-  it('that does not heal ends after the longest hold', () => {
+  test('that does not heal ends after the longest hold', () => {
     registerMany(10);
     live(380, []);
     expect(registry.leases.size).toBe(10);
@@ -105,7 +105,7 @@ describe('A partition', () => {
     expect(registry.selfPreservation.state).toBe('off');
   });
 
-  it('does not keep what leaves properly', () => {
+  test('does not keep what leaves properly', () => {
     const [leaver = ''] = registerMany(10);
     live(120, []);
     expect(registry.cancel(app, leaver)).toBe(true);
@@ -116,7 +116,7 @@ describe('A partition', () => {
 describe('A registry that cannot be reached', () => {
   const peer: RenewalSource = { by: 'peer', name: 'a' };
 
-  it('keeps even a single lease that it renewed, and not those of others', () => {
+  test('keeps even a single lease that it renewed, and not those of others', () => {
     const [local = ''] = registerMany(1);
     const [remote = ''] = registerMany(1, peer);
     cutOff = 'a';
@@ -125,7 +125,7 @@ describe('A registry that cannot be reached', () => {
     expect(registry.selfPreservation).toMatchObject({ state: 'on', reasons: ['peer-unreachable'], held: 1 });
   });
 
-  it('does not make its leases count as late, so that a crash among the others is still one', () => {
+  test('does not make its leases count as late, so that a crash among the others is still one', () => {
     const local = registerMany(4);
     registerMany(20, peer);
     cutOff = 'a';
@@ -134,7 +134,7 @@ describe('A registry that cannot be reached', () => {
     expect(registry.selfPreservation).toMatchObject({ reasons: ['peer-unreachable'], held: 20 });
   });
 
-  it('leaves its instances the time to be renewed when it is back', () => {
+  test('leaves its instances the time to be renewed when it is back', () => {
     const [remote = ''] = registerMany(1, peer);
     cutOff = 'a';
     live(120, []);
@@ -150,7 +150,7 @@ describe('A registry that cannot be reached', () => {
 });
 
 describe('Self-preservation that is switched off', () => {
-  it('lets every lease end on time', () => {
+  test('lets every lease end on time', () => {
     const selfPreservation = { enabled: false, minLateLeases: 3, latePercent: 30, maxHoldMs: 300_000 };
     registry = createTestRegistry({ clock, selfPreservation });
     registerMany(10);

@@ -14,7 +14,7 @@ export interface SelfPreservationSettings {
 /** Why an expired lease is kept. */
 export type PreservationReason = 'many-leases-late' | 'peer-unreachable';
 
-/** Whether expired leases are kept, and why. */
+/** True if expired leases are kept, and why. */
 export type PreservationState =
   | { readonly state: 'off' }
   | {
@@ -106,9 +106,9 @@ export class SelfPreservation {
     if (cutOff) return { kind: 'reason', reason: 'peer-unreachable' };
     if (manyLate) return { kind: 'reason', reason: 'many-leases-late' };
     const before = this.#holdByKey.get(keyOf(lease));
-    if (before?.kind === 'reason') {
+    if (before?.kind === 'reason')
       return { kind: 'grace', untilMs: nowMs + Math.max(lease.info.renewalIntervalMs, minGraceMs) };
-    }
+
     return before && nowMs < before.untilMs ? before : undefined;
   }
 

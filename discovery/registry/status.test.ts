@@ -1,29 +1,29 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { resolveStatus } from './status.ts';
 
 describe('The status that readers see', () => {
-  it('is what the instance says when it cannot work, whatever anybody else says', () => {
+  test('is what the instance says when it cannot work, whatever anybody else says', () => {
     for (const sent of ['DOWN', 'STARTING', 'UNKNOWN'] as const)
       expect(resolveStatus({ sent, override: 'UP', existing: 'UP', replicated: false })).toBe(sent);
   });
 
-  it('is the override when the instance can work', () => {
+  test('is the override when the instance can work', () => {
     expect(resolveStatus({ sent: 'UP', override: 'OUT_OF_SERVICE', existing: 'UP', replicated: false })).toBe(
       'OUT_OF_SERVICE',
     );
   });
 
-  it('stays what the registry has shown when there is no override', () => {
+  test('stays what the registry has shown when there is no override', () => {
     const claims = { sent: 'UP', override: undefined, existing: 'OUT_OF_SERVICE' } as const;
     expect(resolveStatus({ ...claims, replicated: false })).toBe('OUT_OF_SERVICE');
   });
 
-  it('is what a peer sends, which has applied the rules already', () => {
+  test('is what a peer sends, which has applied the rules already', () => {
     const claims = { sent: 'UP', override: undefined, existing: 'OUT_OF_SERVICE' } as const;
     expect(resolveStatus({ ...claims, replicated: true })).toBe('UP');
   });
 
-  it('is what the instance says when nothing else is known, or what is shown is neither UP nor OUT_OF_SERVICE', () => {
+  test('is what the instance says when nothing else is known, or what is shown is neither UP nor OUT_OF_SERVICE', () => {
     for (const existing of [undefined, 'STARTING', 'DOWN'] as const)
       expect(resolveStatus({ sent: 'UP', override: undefined, existing, replicated: false })).toBe('UP');
   });

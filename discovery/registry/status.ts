@@ -1,13 +1,13 @@
 import type { InstanceStatus } from './instance.ts';
 
 interface StatusClaims {
-  /** What the instance says. */
+  /** Status that the instance sent. */
   readonly sent: InstanceStatus;
-  /** What an operator has set. */
+  /** Status that an operator has set. */
   readonly override: InstanceStatus | undefined;
-  /** What the registry shows now; undefined for an instance that it does not know, or that has news of itself. */
+  /** Status that the registry shows now; undefined for an instance that it does not know, or that has changed. */
   readonly existing: InstanceStatus | undefined;
-  /** Whether a peer sends this, which has applied the rules already. */
+  /** True if a peer sends this, which has applied the rules already. */
   readonly replicated: boolean;
 }
 

@@ -1,12 +1,12 @@
 import type { Closable } from '../../platform/lifecycle.ts';
 
-/** Whether the registry has been up long enough to know every instance. */
+/** True if the registry has been up long enough to know every instance. */
 export interface Completeness extends Closable {
   readonly complete: boolean;
 }
 
 interface CompletenessOptions {
-  /** Whether a peer that knows every instance was copied. */
+  /** True if a peer that knows every instance was copied. */
   readonly copied: boolean;
   /** Time in which every instance renews, and registers again when it is not known. */
   readonly warmupMs: number;

@@ -44,7 +44,7 @@ function takeOver(
 ): number {
   const source: RenewalSource = { by: 'peer', name };
   let taken = 0;
-  for (const wire of instances) {
+  for (const wire of instances)
     try {
       const info = readPeerInstance(wire, now());
       if (!info) continue;
@@ -53,14 +53,14 @@ function takeOver(
     } catch (error) {
       log.warn(`A peer's instance was left out: ${messageOf(error)}`);
     }
-  }
+
   return taken;
 }
 
 /** Renewals that a copied lease has time for at the least, as the times in a list may be older than the list. */
 const leastRenewals = 2;
 
-/** How long ago an instance was heard of, by the peer's own clock. */
+/** Time since an instance was heard of, by the peer's own clock, in ms. */
 function ageMs(wire: WireObject, info: InstanceInfo, dateMs: number | undefined): number {
   const lease = wire['leaseInfo'] as { lastRenewalTimestamp?: unknown } | undefined;
   const renewed = Number(lease?.lastRenewalTimestamp);

@@ -1,6 +1,6 @@
 import { request } from 'undici';
+import { withDeadline } from '../../platform/deadline.ts';
 import { registryAddress } from '../../platform/registry/address.ts';
-import { withDeadline } from '../../platform/registry/deadline.ts';
 import { readObject, type WireObject } from '../wire/fields.ts';
 import {
   completeHeader,
@@ -13,7 +13,7 @@ import {
 /** A peer that answered, but not with what the protocol has. */
 export class PeerAnswerError extends Error {
   override readonly name = 'PeerAnswerError';
-  /** Whether the same batch would be refused again. */
+  /** True if the same batch would be refused again. */
   readonly isFinal: boolean;
   constructor(status: number) {
     super(`it answered ${status}`);
@@ -37,7 +37,7 @@ interface BatchAnswer {
 export interface PeerCopy {
   readonly name: string | undefined;
   readonly instances: readonly WireObject[];
-  /** Whether the peer thinks that this is all; undefined when it does not say. */
+  /** True if the peer thinks that this is all; undefined when it does not say. */
   readonly complete: boolean | undefined;
   /** The peer's time of day in ms since 1970, to a second; undefined when it does not say. */
   readonly dateMs: number | undefined;

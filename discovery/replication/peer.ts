@@ -1,13 +1,13 @@
 import { messageOf } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import { Waker } from '../../platform/waker.ts';
 import type { InstanceRegistry } from '../registry/registry.ts';
 import { openLink, PeerAnswerError } from './link.ts';
 import { type ReplicationAction, ReplicationQueue } from './replication-queue.ts';
-import { Waker } from './waker.ts';
 import { readPeerInstance, type TaskAnswer, type WireTask, writeTasks } from './wire.ts';
 
-/** How another registry is doing, as seen from here. */
+/** State of another registry, as seen from here. */
 export type PeerState =
   | { readonly state: 'unknown' }
   | { readonly state: 'reachable'; readonly sinceMs: number }
@@ -27,7 +27,7 @@ export interface Peer extends Closable {
   tell(action: ReplicationAction, app: string, id: string): void;
 }
 
-/** What a peer needs. */
+/** Options of a peer. */
 export interface PeerOptions {
   readonly registry: InstanceRegistry;
   /** Name of this run of this registry. */
@@ -78,9 +78,8 @@ export function startPeer(url: string, options: PeerOptions): Peer {
     name = answeredName;
     if (!isNews) return;
     // It may have missed anything: what it does not know of these, it will ask for.
-    for (const { info, source } of registry.leases.all()) {
+    for (const { info, source } of registry.leases.all())
       if (source.by === 'instance') tell('Heartbeat', info.app, info.instanceId);
-    }
   }
 
   function missed(error: unknown): void {
@@ -112,14 +111,14 @@ export function startPeer(url: string, options: PeerOptions): Peer {
       for (const [index, task] of tasks.entries())
         learn(task, answer.responses[index] ?? { statusCode: 200 });
     } catch (error) {
-      if (error instanceof PeerAnswerError && error.isFinal) {
+      if (error instanceof PeerAnswerError && error.isFinal)
         log.error({ peer: link.base, tasks: tasks.length }, `The peer refused a batch: ${error.message}`);
-      } else pending.putBack(news);
+      else pending.putBack(news);
       missed(error);
     }
   }
 
-  /** What is pending when it ends is told once more, to a peer that answers. */
+  /** Exchanges until it is closed. Changes that are pending then are sent once more, to a peer that answers. */
   async function run(): Promise<void> {
     while (state.state !== 'self') {
       await exchange();

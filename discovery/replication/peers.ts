@@ -8,7 +8,7 @@ export interface Peers extends Closable {
   readonly list: readonly Peer[];
   /** Tells every other registry what a client did here. */
   tell(action: ReplicationAction, app: string, id: string): void;
-  /** Whether the registry that renewed a lease cannot be reached now. */
+  /** Tells whether the registry that renewed a lease cannot be reached now. */
   isCutOff(source: RenewalSource): boolean;
 }
 

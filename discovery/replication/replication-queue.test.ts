@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { ReplicationQueue } from './replication-queue.ts';
 
 let pending: ReplicationQueue;
@@ -12,7 +12,7 @@ function told() {
 }
 
 describe('What a peer is still to be told', () => {
-  it('is one entry an instance, however much happened', () => {
+  test('is one entry an instance, however much happened', () => {
     pending.add('A', '1', 'Register');
     for (let count = 0; count < 1_000; count++) pending.add('A', '1', 'Heartbeat');
     pending.add('A', '1', 'StatusUpdate');
@@ -20,7 +20,7 @@ describe('What a peer is still to be told', () => {
     expect(told()).toEqual([['1', 'Register', 'StatusUpdate']]);
   });
 
-  it('is the news of so many instances at most, the latest', () => {
+  test('is the news of so many instances at most, the latest', () => {
     const few = new ReplicationQueue(3);
     for (let count = 0; count < 10; count++) few.add('A', String(count), 'Cancel');
     const taken = few.take(2);
@@ -31,32 +31,32 @@ describe('What a peer is still to be told', () => {
     expect(few.size).toBe(3);
   });
 
-  it('is only that an instance has left, once it has', () => {
+  test('is only that an instance has left, once it has', () => {
     pending.add('A', '1', 'Register');
     pending.add('A', '1', 'StatusUpdate');
     pending.add('A', '1', 'Cancel');
     expect(told()).toEqual([['1', 'Cancel', undefined]]);
   });
 
-  it('is that an instance registered, when it came back after it had left', () => {
+  test('is that an instance registered, when it came back after it had left', () => {
     pending.add('A', '1', 'Cancel');
     pending.add('A', '1', 'Register');
     expect(told()).toEqual([['1', 'Register', undefined]]);
   });
 
-  it('is the last of several overrides', () => {
+  test('is the last of several overrides', () => {
     pending.add('A', '1', 'StatusUpdate');
     pending.add('A', '1', 'DeleteStatusOverride');
     expect(told()).toEqual([['1', undefined, 'DeleteStatusOverride']]);
   });
 
-  it('is told oldest first, in parts', () => {
+  test('is told oldest first, in parts', () => {
     for (const id of ['1', '2', '3']) pending.add('A', id, 'Heartbeat');
     expect(pending.take(2).map(({ id }) => id)).toEqual(['1', '2']);
     expect(pending.take(2).map(({ id }) => id)).toEqual(['3']);
   });
 
-  it('that could not be told is put back before what happened since', () => {
+  test('that could not be told is put back before what happened since', () => {
     pending.add('A', '1', 'Register');
     pending.add('A', '2', 'Heartbeat');
     const taken = pending.take(2);

@@ -1,4 +1,4 @@
-/** What one registry tells another, in the words of the peer protocol. */
+/** Actions that one registry replicates to another, in the words of the peer protocol. */
 export const replicationActions = [
   'Register',
   'Heartbeat',
@@ -8,7 +8,7 @@ export const replicationActions = [
 ] as const;
 export type ReplicationAction = (typeof replicationActions)[number];
 
-/** What a peer has not yet heard of one instance. */
+/** Actions on one instance that a peer has not heard of yet. */
 export interface News {
   readonly app: string;
   readonly id: string;

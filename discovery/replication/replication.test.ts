@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { eventually, listedAt, registerAt, registrationOf, startTestDiscovery } from '../testing/server.ts';
 
@@ -29,7 +29,7 @@ async function post(url: string, replicationList: unknown[], headers: Record<str
 }
 
 describe('Registries that know of one another', () => {
-  it('all show what a client tells one of them', async () => {
+  test('all show what a client tells one of them', async () => {
     const { started } = await startPeers(3);
     const [a, b, c] = started.map(({ url }) => url) as [string, string, string];
     const { instanceId } = registrationOf('products', 1).instance;
@@ -54,7 +54,7 @@ describe('Registries that know of one another', () => {
     for (const url of [a, b]) await eventually(async () => expect(await listedAt(url)).toEqual([]));
   });
 
-  it('find their own address among the others’ and leave it out', async () => {
+  test('find their own address among the others’ and leave it out', async () => {
     const { started } = await startPeers(2);
     await eventually(async () => {
       const response = await fetch(`${started[0]?.url}/dashboard/registry.json`);
@@ -63,7 +63,7 @@ describe('Registries that know of one another', () => {
     });
   });
 
-  it('pass on what they know before they end', async () => {
+  test('pass on what they know before they end', async () => {
     const { started } = await startPeers(2);
     const [a, b] = started as [(typeof started)[0], (typeof started)[0]];
     await registerAt(a.url, registrationOf('products', 1));
@@ -71,7 +71,7 @@ describe('Registries that know of one another', () => {
     expect(await listedAt(b.url)).toEqual(['127.0.0.1:products:1']);
   });
 
-  it('hand all they know to one that starts, before it serves anybody', async () => {
+  test('hand all they know to one that starts, before it serves anybody', async () => {
     const { started, start, ports } = await startPeers(2);
     const [a, b] = started as [(typeof started)[0], (typeof started)[0]];
     await b.close();
@@ -87,7 +87,7 @@ describe('Registries that know of one another', () => {
     });
   });
 
-  it('tell one that was away what it has missed', async () => {
+  test('tell one that was away what it has missed', async () => {
     const { started, start, ports } = await startPeers(2, { DISCOVERY_PEER_TIMEOUT_MS: '500' });
     const [a, b] = started as [(typeof started)[0], (typeof started)[0]];
     await registerAt(a.url, registrationOf('products', 1));
@@ -99,7 +99,7 @@ describe('Registries that know of one another', () => {
     await eventually(async () => expect(await listedAt(again.url)).toEqual(['127.0.0.1:products:2']));
   });
 
-  it('keep nothing for one that is away of instances that nobody has registered', async () => {
+  test('keep nothing for one that is away of instances that nobody has registered', async () => {
     const { url, managementUrl } = await startTestDiscovery({
       DISCOVERY_PEERS: `http://127.0.0.1:${await freePort()}/eureka`,
       DISCOVERY_PEER_TIMEOUT_MS: '200',
@@ -117,7 +117,7 @@ describe('Registries that know of one another', () => {
     expect(await pending()).toBe('1');
   });
 
-  it('show the token to one another', async () => {
+  test('show the token to one another', async () => {
     const { started } = await startPeers(2, {
       DISCOVERY_TOKEN: 'a-long-secret',
       DISCOVERY_READS_NEED_TOKEN: 'true',
@@ -139,7 +139,7 @@ describe('A batch from a peer', () => {
   const { instance } = registrationOf('products', 1);
   const named = { appName: 'PRODUCTS', id: instance.instanceId };
 
-  it('is answered entry by entry', async () => {
+  test('is answered entry by entry', async () => {
     const { url } = await startTestDiscovery();
     const heartbeat = { ...named, action: 'Heartbeat', lastDirtyTimestamp: 1_700_000_000_000, status: 'UP' };
     const { responseList } = await post(url, [
@@ -161,7 +161,7 @@ describe('A batch from a peer', () => {
     expect(responseList[4]?.responseEntity).toMatchObject({ instanceId: instance.instanceId });
   });
 
-  it('is not passed on again', async () => {
+  test('is not passed on again', async () => {
     const { started } = await startPeers(2);
     const [a, b] = started.map(({ url }) => url) as [string, string];
     await post(a, [{ ...named, action: 'Register', instanceInfo: instance }]);
@@ -170,7 +170,7 @@ describe('A batch from a peer', () => {
     expect(await listedAt(b)).toEqual(['127.0.0.1:orders:2']);
   });
 
-  it('that is no batch is refused', async () => {
+  test('that is no batch is refused', async () => {
     const { url } = await startTestDiscovery();
     const response = await fetch(`${url}/eureka/peerreplication/batch/`, { method: 'POST', body: '{}' });
     expect([response.status, await response.text()]).toEqual([

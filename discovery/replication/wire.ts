@@ -35,7 +35,7 @@ export interface ReplicationTask {
   readonly info: InstanceInfo | undefined;
 }
 
-/** What became of one entry. */
+/** Answer to one entry of a batch. */
 export interface TaskAnswer {
   readonly statusCode: number;
   /** The instance as the answering registry knows it, where that is newer. */

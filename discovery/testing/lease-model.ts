@@ -1,6 +1,6 @@
 import type { InstanceStatus } from '../registry/instance.ts';
 
-/** What the rules of the protocol say of one lease. */
+/** A lease, as the rules of the protocol have it. */
 interface ModelLease {
   shown: InstanceStatus;
   override: InstanceStatus | undefined;
@@ -37,11 +37,11 @@ export class LeaseModel {
       return;
     }
     let shown = own;
-    if (own === 'UP' || own === 'OUT_OF_SERVICE') {
+    if (own === 'UP' || own === 'OUT_OF_SERVICE')
       if (known?.override) shown = known.override;
       else if (known?.dirty === dirty && (known.shown === 'UP' || known.shown === 'OUT_OF_SERVICE'))
         shown = known.shown;
-    }
+
     this.leases.set(key, {
       own,
       shown,

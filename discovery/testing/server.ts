@@ -70,14 +70,13 @@ export async function registerAt(
 /** Asks again and again until the answer is right. @throws the last failure of `check` after 5 s */
 export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 5_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  for (;;) {
+  for (;;)
     try {
       return await check();
     } catch (error) {
       if (performance.now() > deadline) throw error;
       await new Promise(resolve => setTimeout(resolve, 20));
     }
-  }
 }
 
 /** Ids of the instances that a registry lists. */

@@ -22,30 +22,30 @@ export function decodeBody({ body, contentType = '', contentEncoding, maxBytes }
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new PorticoError(
-      'BAD_USER_INPUT',
-      `body expected JSON, but got something else: ${messageOf(error)}`,
-    );
+    throw new PorticoError('BAD_USER_INPUT', `The body is not JSON: ${messageOf(error)}`);
   }
 }
 
 function unpack(body: Buffer, contentEncoding: string | undefined, maxBytes: number): Buffer {
   if (body.length > maxBytes) throw tooLarge(maxBytes);
   if (!contentEncoding || contentEncoding === 'identity') return body;
-  if (contentEncoding !== 'gzip') {
-    throw new PorticoError('BAD_USER_INPUT', `content-encoding expected gzip, but got ${contentEncoding}`);
-  }
+  if (contentEncoding !== 'gzip')
+    throw new PorticoError(
+      'BAD_USER_INPUT',
+      `The content-encoding ${contentEncoding} is not supported; send gzip or none`,
+    );
+
   try {
     return gunzipSync(body, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
-    throw new PorticoError(
-      'BAD_USER_INPUT',
-      `body expected gzip, but got something else: ${messageOf(error)}`,
-    );
+    throw new PorticoError('BAD_USER_INPUT', `The body cannot be unzipped: ${messageOf(error)}`);
   }
 }
 
 function tooLarge(maxBytes: number): PorticoError {
-  return new PorticoError('BAD_USER_INPUT', `body expected at most ${maxBytes} bytes, but got more`);
+  return new PorticoError(
+    'BAD_USER_INPUT',
+    `The body is larger than ${maxBytes} bytes (DISCOVERY_MAX_REGISTRATION_BYTES)`,
+  );
 }

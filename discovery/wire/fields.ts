@@ -23,7 +23,7 @@ interface TextRule {
   /** Largest number of UTF-16 units. */
   readonly maxLength: number;
   readonly pattern?: RegExp;
-  /** What the pattern wants, in words. */
+  /** The pattern in words. */
   readonly expected?: string;
 }
 

@@ -38,7 +38,7 @@ export function writeInstance(lease: Lease) {
 /** An instance in the shape of Eureka's JSON. */
 export type WireInstance = ReturnType<typeof writeInstance>;
 
-/** How Netflix's server writes metadata without entries. */
+/** Metadata without entries, as Netflix's server writes it. */
 export const emptyMetadata: Readonly<Record<string, string>> = { '@class': 'java.util.Collections$EmptyMap' };
 
 /** The times of a lease, as every form of an instance has them. */

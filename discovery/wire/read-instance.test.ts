@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readMetadata, readRegistration } from './read-instance.ts';
 
 const least = { hostName: 'h', ipAddr: '10.0.0.5', app: 'products', dataCenterInfo: { name: 'MyOwn' } };
@@ -17,7 +17,7 @@ function refusalOf(facts: Record<string, unknown>): string {
 }
 
 describe('A registration', () => {
-  it('needs little, and gets the defaults of Netflix’s clients for the rest', () => {
+  test('needs little, and gets the defaults of Netflix’s clients for the rest', () => {
     expect(read({})).toMatchObject({
       app: 'PRODUCTS',
       instanceId: 'h',
@@ -30,7 +30,7 @@ describe('A registration', () => {
     });
   });
 
-  it('takes numbers and flags as texts too, and the override under both its names', () => {
+  test('takes numbers and flags as texts too, and the override under both its names', () => {
     const info = read({
       port: { $: '8080', '@enabled': true },
       securePort: { $: 443, '@enabled': 'TRUE' },
@@ -49,7 +49,7 @@ describe('A registration', () => {
     expect(read({ overriddenStatus: 'UP' }).overriddenStatus).toBe('UP');
   });
 
-  it.each([
+  test.each([
     [{ hostName: '' }, 'Missing instanceId'],
     [{ hostName: null, instanceId: 'i' }, 'Missing hostname'],
     [{ ipAddr: ' ' }, 'Missing ip address'],
@@ -61,7 +61,7 @@ describe('A registration', () => {
     expect(refusalOf(facts)).toBe(expected);
   });
 
-  it.each([
+  test.each([
     ['a@evil.example'],
     ['evil.example/path'],
     ['evil.example#'],
@@ -84,14 +84,19 @@ describe('A registration', () => {
     expect(refusalOf({ hostName, instanceId: 'i' })).toMatch(/^hostName expected .*, but got "/);
   });
 
-  it.each([['h'], ['my_service-1.internal'], ['10.1.2.3'], ['::1'], ['2001:db8::1'], ['localhost'], ['h.']])(
-    'from the host %j is taken',
-    hostName => {
-      expect(read({ hostName }).hostName).toBe(hostName);
-    },
-  );
+  test.each([
+    ['h'],
+    ['my_service-1.internal'],
+    ['10.1.2.3'],
+    ['::1'],
+    ['2001:db8::1'],
+    ['localhost'],
+    ['h.'],
+  ])('from the host %j is taken', hostName => {
+    expect(read({ hostName }).hostName).toBe(hostName);
+  });
 
-  it.each([
+  test.each([
     ['file:///etc/passwd', 'an http or https URL, but got "file:///etc/passwd"'],
     ['javascript:alert(1)', 'an http or https URL, but got "javascript:alert(1)"'],
     ['/info', 'an http or https URL, but got "/info"'],
@@ -101,7 +106,7 @@ describe('A registration', () => {
     expect(refusalOf({ healthCheckUrl })).toBe(`healthCheckUrl expected ${expected}`);
   });
 
-  it.each([
+  test.each([
     [{ renewalIntervalInSecs: 0, durationInSecs: 0 }],
     [{ renewalIntervalInSecs: '0', durationInSecs: -1 }],
     [{ renewalIntervalInSecs: null }],
@@ -111,7 +116,7 @@ describe('A registration', () => {
     expect(read({ leaseInfo })).toMatchObject({ renewalIntervalMs: 30_000, durationMs: 90_000 });
   });
 
-  it.each([
+  test.each([
     [{ port: { $: 65_536 } }, 'port.$ expected a whole number from 0 to 65535, but got 65536'],
     [{ port: { $: '80x' } }, 'port.$ expected a whole number from 0 to 65535, but got "80x"'],
     [{ status: 'FINE' }, 'status expected UP, DOWN, STARTING, OUT_OF_SERVICE, UNKNOWN, but got "FINE"'],
@@ -142,14 +147,14 @@ describe('A registration', () => {
     expect(refusalOf(facts)).toBe(expected);
   });
 
-  it('that is no object at all is refused', () => {
+  test('that is no object at all is refused', () => {
     for (const body of [null, 1, 'x', [], {}, { instance: [] }])
       expect(() => readRegistration(body, 'PRODUCTS', 0)).toThrow(/expected/);
   });
 });
 
 describe('Metadata', () => {
-  it('from which callers build URLs is held to what belongs there', () => {
+  test('from which callers build URLs is held to what belongs there', () => {
     expect(readMetadata({ 'graphql.path': '/graphql', 'management.port': 8080 })).toEqual({
       'graphql.path': '/graphql',
       'management.port': '8080',
@@ -161,7 +166,7 @@ describe('Metadata', () => {
       expect(() => readMetadata({ 'management.port': port })).toThrow(/metadata.management.port/);
   });
 
-  it('is bounded in entries, in names and in size', () => {
+  test('is bounded in entries, in names and in size', () => {
     const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, '']));
     expect(() => readMetadata(many)).toThrow('metadata expected at most 100 entries, but got 101');
     expect(() => readMetadata({ [`k${'x'.repeat(128)}`]: '' })).toThrow(/metadata key expected at most 128/);
@@ -171,7 +176,7 @@ describe('Metadata', () => {
     expect(() => readMetadata(large)).toThrow(/metadata expected at most 32768 characters, but got 40010/);
   });
 
-  it('cannot be named so that it becomes something else', () => {
+  test('cannot be named so that it becomes something else', () => {
     const hostile: unknown = JSON.parse('{"__proto__":"x"}');
     expect(() => readMetadata(hostile)).toThrow(/metadata key expected a name/);
   });

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from '../testing/instances.ts';
 import { SharedText } from './shared-text.ts';
 
@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 
 describe('A text that many ask for', () => {
-  it('is made when somebody wants it, and once a version', async () => {
+  test('is made when somebody wants it, and once a version', async () => {
     expect(made).toBe(0);
     const first = text.plain();
     expect(text.plain()).toBe(first);
@@ -25,14 +25,14 @@ describe('A text that many ask for', () => {
     expect(made).toBe(1);
   });
 
-  it('is made anew when something has changed, gzipped too', async () => {
+  test('is made anew when something has changed, gzipped too', async () => {
     await text.zipped();
     version++;
     expect(gunzipSync(await text.zipped()).toString()).toBe('made 2');
     expect(text.plain().toString()).toBe('made 2');
   });
 
-  it('is made anew after half a minute, for the times in it', () => {
+  test('is made anew after half a minute, for the times in it', () => {
     text.plain();
     clock.advance(29_999);
     expect(text.plain().toString()).toBe('made 1');

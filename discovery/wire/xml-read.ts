@@ -45,7 +45,7 @@ export function parseXml(text: string): unknown {
   try {
     parser.write(text).close();
   } catch (error) {
-    throw new PorticoError('BAD_USER_INPUT', `body expected well-formed XML, but got ${messageOf(error)}`);
+    throw new PorticoError('BAD_USER_INPUT', `The body is not well-formed XML: ${messageOf(error)}`);
   }
   return Object.fromEntries(root.children);
 }

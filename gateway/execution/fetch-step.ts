@@ -24,7 +24,7 @@ interface CompiledFetch {
   readonly path: ResponsePath;
   /** Fields that it adds to each object. */
   readonly fields: () => FieldTree;
-  /** Whether each object gets a copy of the answer, because another fetch changes it below. */
+  /** True if each object gets a copy of the answer, because another fetch changes it below. */
   readonly isCopied: boolean;
   readonly isMutation: boolean;
   /** The request's body as far as all its runs have the same: up to the first variable. */
@@ -60,10 +60,10 @@ async function fetchFields(fetch: CompiledFetch, run: Run, objects: readonly Dat
     fill(fetch, objects, data);
   }
   const failures: Failure[] = [];
-  for (const error of errors) {
+  for (const error of errors)
     if (error.path?.length) addAtPlaces(fetch, run, { error, objects, below: error.path });
     else failures.push(run.failures.fail(fetch.node.serviceName, error));
-  }
+
   addGaps(fetch, run, objects, failures);
   if (!data && failures.length === 0) addGap(fetch, run, objects, 'told');
 }
@@ -79,9 +79,9 @@ async function fetchEntities(fetch: EntityFetch, run: Run, objects: readonly Dat
   const { data, errors } = await ask(fetch, run, representations.texts);
   const failed = addEntityErrors(fetch, run, representations, errors);
   const entities = data?.['_entities'];
-  if (Array.isArray(entities) && entities.length === representations.texts.length) {
+  if (Array.isArray(entities) && entities.length === representations.texts.length)
     fillEntities(fetch, run, { representations, entities, failed });
-  } else if (errors.length === 0) {
+  else if (errors.length === 0) {
     const failure = run.failures.fail(node.serviceName, wrongEntities(entities, representations));
     addGap(fetch, run, representations.objects.flat(), failure);
   } else addGap(fetch, run, representations.objects.flat(), 'told');

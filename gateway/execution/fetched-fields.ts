@@ -29,7 +29,7 @@ function grow(
   { selections }: SelectionSetNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): void {
-  for (const selection of selections) {
+  for (const selection of selections)
     if (selection.kind === Kind.FIELD) {
       const name = (selection.alias ?? selection.name).value;
       const below = tree.get(name) ?? new Map();
@@ -40,7 +40,6 @@ function grow(
       const fragment = fragments.get(selection.name.value);
       if (fragment) grow(tree, fragment.selectionSet, fragments);
     }
-  }
 }
 
 /** Adds the new name beside the old one: another type may still have the old one. */

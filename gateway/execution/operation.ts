@@ -11,7 +11,7 @@ import {
   type OperationDefinitionNode,
   type OperationTypeNode,
 } from 'graphql';
-import { BoundedMap } from '../../platform/bounded-map.ts';
+import { LRUCache } from 'lru-cache';
 import { Completion } from './complete.ts';
 import { conditionsOf, decideConditions } from './conditions.ts';
 import type { DataObject } from './data.ts';
@@ -38,7 +38,7 @@ export interface ExecutableOperation {
   planFor(variables: OperationRequest['variables']): QueryPlan | undefined;
 }
 
-/** What differs between the runs of an operation. */
+/** Input of one run of an operation. */
 export interface OperationRequest {
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
@@ -150,7 +150,7 @@ function createVariants(options: CompileOptions) {
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   const conditions = conditionsOf(document);
-  const variants = new BoundedMap<string, Variant>(maxVariants);
+  const variants = new LRUCache<string, Variant>({ max: maxVariants });
 
   function compile(values: Readonly<Record<string, unknown>>): Variant {
     const plan = planOf(

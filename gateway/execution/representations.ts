@@ -28,17 +28,17 @@ interface RepresentationOptions {
 /** A field of a representation. */
 interface KeyField {
   readonly name: string;
-  /** What stands before its value: a brace or a comma, the type's name where that is selected, and its own. */
+  /** Text before its value: a brace or a comma, the type's name where that is selected, and its own. */
   readonly prefix: string;
   /** Undefined for a leaf. */
   readonly selection: KeySelection | undefined;
 }
 
-/** What is selected of the objects of one type. */
+/** Fields that are selected of the objects of one type. */
 interface KeyFields {
   readonly hasType: boolean;
   readonly fields: readonly KeyField[];
-  /** What stands behind the last value. */
+  /** Text behind the last value. */
   readonly end: string;
   /** Name of the leaf that tells the objects of the type apart, if it is the only one. */
   readonly onlyLeaf: string | undefined;
@@ -88,7 +88,7 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
   };
 }
 
-/** What is selected of an object for a representation: for each type the fields that apply. */
+/** Fields that are selected of an object for a representation: for each type those that apply. */
 class KeySelection {
   readonly #schema: GraphQLSchema;
   readonly #selections: readonly QueryPlanSelectionNode[];
@@ -111,7 +111,7 @@ class KeySelection {
     return text + end;
   }
 
-  /** What is selected of objects of this type. */
+  /** Fields that are selected of an object, by its type. */
   fieldsOf(object: DataObject): KeyFields {
     const type = object['__typename'];
     const known = this.#fieldsByType.get(type);

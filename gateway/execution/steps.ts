@@ -38,7 +38,7 @@ export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
   return compileStep(plan, { schema, path: [], overlaps: overlapsOf(plan) });
 }
 
-/** What a step of a plan is compiled with. */
+/** Input of the compilation of a step. */
 export interface StepContext {
   /** The supergraph's schema. */
   readonly schema: GraphQLSchema;

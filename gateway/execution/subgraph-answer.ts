@@ -15,7 +15,7 @@ export interface SubgraphRequest {
 export interface SubgraphAnswer {
   readonly data?: Record<string, unknown> | null | undefined;
   readonly errors?: readonly GraphQLFormattedError[] | null | undefined;
-  /** What is to reach the client, under the subgraph's name. */
+  /** Extensions that reach the client, under the subgraph's name. */
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -101,10 +101,10 @@ function writeLeaves(type: GraphQLLeafType): Write {
 }
 
 interface WrittenField {
-  /** What stands before its value: a brace or a comma, and its name. */
+  /** Text before its value: a brace or a comma, and its name. */
   readonly prefix: string;
   readonly treeName: string;
-  /** Whether every object inherits something of this name. */
+  /** True if every object inherits something of this name. */
   readonly isInherited: boolean;
   readonly write: Write;
 }

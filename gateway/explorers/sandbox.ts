@@ -1,4 +1,4 @@
-/** What an explorer is told of the graph that it explores. */
+/** Settings of an explorer. */
 export interface ExplorerSettings {
   /** Operations to begin with. */
   readonly document: string;

@@ -12,7 +12,7 @@ export interface Waiter {
   onGone(callback: () => void): void;
 }
 
-/** What was executed, and whether others may have it. */
+/** An answer, and whether others may have it. */
 export interface Executed<Answer> {
   readonly answer: Answer;
   readonly isShareable: boolean;

@@ -1,7 +1,7 @@
-import { BoundedMap } from '../../platform/bounded-map.ts';
+import { LRUCache } from 'lru-cache';
 import type { ExecutableOperation } from '../execution/operation.ts';
-import type { Graph } from '../supergraph/graph.ts';
-import type { SeenOperation } from '../supergraph/hot-operations.ts';
+import type { Graph } from '../supergraph/graph/graph.ts';
+import type { SeenOperation } from '../supergraph/graph/hot-operations.ts';
 
 /** An operation that Apollo Server has parsed and validated, and that the graph has compiled. */
 export interface KnownOperation {
@@ -29,7 +29,7 @@ const maxQueryLength = 65_536;
 
 /** Makes the memory of operations. */
 export function createKnownOperations(maxDocuments: number): KnownOperations {
-  const byQuery = new BoundedMap<string, Map<string | undefined, KnownOperation>>(maxDocuments);
+  const byQuery = new LRUCache<string, Map<string | undefined, KnownOperation>>({ max: maxDocuments });
   let served: Graph | undefined;
   return {
     serve(graph) {

@@ -5,7 +5,7 @@ import { type FormatError, formatResult } from '../format.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../header-rules.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
-import type { HotOperations } from '../supergraph/hot-operations.ts';
+import type { HotOperations } from '../supergraph/graph/hot-operations.ts';
 import { Deduplication, type Executed, type Waiter } from './deduplication.ts';
 import type { KnownOperation, KnownOperations } from './known-operations.ts';
 
@@ -19,7 +19,7 @@ export interface RunnerRequest extends Waiter {
   readonly caller: OperationCaller;
 }
 
-/** What the client gets. */
+/** Answer for the client. */
 export interface WrittenAnswer {
   readonly body: Buffer;
   readonly headers: ReturnType<PassedHeaders['response']>;
@@ -36,12 +36,12 @@ interface RunnerOptions {
   readonly hotOperations: Pick<HotOperations, 'see'>;
   readonly formatError: FormatError;
   readonly rules: HeaderRules;
-  /** Whether equal queries share an answer. */
+  /** True if equal queries share an answer. */
   readonly deduplicates: boolean;
   readonly metrics: Registry;
 }
 
-/** How long requests for an operation share nothing after an answer that was for one of them only, in ms. */
+/** Time that requests for an operation share nothing after an answer that was for one of them only, in ms. */
 const unsharedMs = 60_000;
 
 /** Makes the runner. Equal queries of equal callers that are under way at the same time are executed once. */

@@ -3,7 +3,7 @@ import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Consecutive failures that take an instance out of use. */
 const failuresToEject = 3;
-/** How long the first ejection lasts, in ms; each further one lasts twice as long. */
+/** Length of the first ejection, in ms; each further one lasts twice as long. */
 const firstEjectionMs = 1_000;
 const maxEjectionMs = 60_000;
 
@@ -64,7 +64,7 @@ export class Endpoint {
     this.#address = address;
   }
 
-  /** Whether it is out of use for its failures. */
+  /** True if it is out of use for its failures. */
   get ejected(): boolean {
     return this.#state.kind === 'ejected' && this.#state.untilMs > this.#now();
   }

@@ -12,7 +12,7 @@ export interface ExchangeRequest {
   readonly body: string;
 }
 
-/** What came back. */
+/** Response of an exchange. */
 export interface ExchangeResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

@@ -3,7 +3,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import { type ServiceInstance, takesRequests } from '../../platform/registry/instance.ts';
-import { offeredInstances, subgraphNameOf } from '../supergraph/offers.ts';
+import { instancesBySubgraph, subgraphNameOf } from '../supergraph/sdl/subgraph-instances.ts';
 import { Endpoint } from './endpoint.ts';
 
 /** Which instances may get a request. */
@@ -47,7 +47,7 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     const before = new Map([...knownBySubgraph.values()].flat().map(known => [keyOf(known.instance), known]));
     const arrivals = new Set<string>();
     knownBySubgraph = new Map(
-      [...offeredInstances(registry)].map(([subgraph, instances]) => [
+      [...instancesBySubgraph(registry)].map(([subgraph, instances]) => [
         subgraph,
         instances.map(instance => {
           const known = before.get(keyOf(instance));

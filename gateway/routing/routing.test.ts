@@ -39,12 +39,12 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
     management,
   } as unknown as ProcessContext<GatewayConfig>;
   const registry = fillRegistry(...instances);
-  const routing = createRouting(context, registry.view, () => ({
+  const routing = createRouting(context, registry.view, {
     versionOf: () => 'v1',
     isStrict: false,
     following: undefined,
     graph: undefined,
-  }));
+  });
   const client = routing.clientOf({ name: 'stock', hash: 'v1', sdl: '' });
   return {
     registry,

@@ -5,18 +5,19 @@ import { latencyBucketsSeconds } from '../../platform/metrics.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import { serveBreakers } from '../../platform/resilience/breaker-endpoints.ts';
-import { type Breaker, BreakerRegistry } from '../../platform/resilience/circuit-breaker.ts';
+import { BreakerRegistry } from '../../platform/resilience/breaker-registry.ts';
+import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
 import { createRetryBudget } from '../../platform/resilience/retry-budget.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Subgraph } from '../supergraph/compose.ts';
-import type { SubgraphClient } from '../supergraph/graph.ts';
-import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Subgraph } from '../supergraph/composition/compose.ts';
+import type { SubgraphClient } from '../supergraph/graph/graph.ts';
+import type { ServedGraph } from '../supergraph/served-graph.ts';
 import { createInstances, type Instances } from './instances.ts';
 import { type ShowAnswer, showAnswers } from './shown-answer.ts';
 import { createSubgraphClient } from './subgraph-client.ts';
 import { createSubgraphFetcher } from './subgraph-fetcher.ts';
 
-/** How requests get to subgraphs. */
+/** Routing of requests to subgraphs. */
 export interface Routing {
   readonly instances: Instances;
   /** Makes a subgraph's answer what clients may see of it. */
@@ -25,14 +26,11 @@ export interface Routing {
   clientOf(subgraph: Subgraph): SubgraphClient;
 }
 
-/** What the routing asks the supergraph, which is made after it. */
-type Versions = Pick<Supergraph, 'versionOf' | 'isStrict' | 'following' | 'graph'>;
-
 /** Sets the routing up: instances from the registry, one breaker a subgraph, one budget of retries for all. */
 export function createRouting(
   context: ProcessContext<GatewayConfig>,
   registry: RegistryView,
-  versions: () => Versions,
+  served: Pick<ServedGraph, 'versionOf' | 'isStrict' | 'following' | 'graph'>,
 ): Routing {
   const { config, log, metrics, scope, management } = context;
   const agents = new Map<string, Agent>();
@@ -94,12 +92,12 @@ export function createRouting(
         target: {
           subgraph: name,
           agent: agentOf(name),
-          serves: instance => versions().versionOf(instance) === hash,
+          serves: instance => served.versionOf(instance) === hash,
           // A graph that was replaced, and still runs operations that began on it, takes what there is.
           isStrict: () =>
-            versions().isStrict &&
-            (versions().graph?.subgraphs.some(each => each.name === name && each.hash === hash) ?? false),
-          graphFollows: () => versions().following,
+            served.isStrict &&
+            (served.graph?.subgraphs.some(each => each.name === name && each.hash === hash) ?? false),
+          graphFollows: () => served.following,
           maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
           maxResponseBytes: config.SUBGRAPH_MAX_RESPONSE_BYTES,
           acceptEncoding: config.SUBGRAPH_ACCEPT_ENCODING,
@@ -109,7 +107,7 @@ export function createRouting(
   };
 }
 
-/** Whether an error says that the subgraph is unwell: not that nobody is registered, nor that we ask too much. */
+/** Tells whether an error says that the subgraph is unwell: not that nobody is registered, nor that we ask too much. */
 function isSubgraphFailure(error: unknown): boolean {
   if (!(error instanceof PorticoError)) return true;
   if (error.code === 'SUBGRAPH_UNAVAILABLE') return error.cause !== undefined;

@@ -3,9 +3,10 @@ import type { GraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
 import type { SubgraphAnswer } from '../execution/subgraph-answer.ts';
-import type { SubgraphClient } from '../supergraph/graph.ts';
+import type { SubgraphClient } from '../supergraph/graph/graph.ts';
+import { type FetchTarget, UnwellSubgraphError } from './ask-instance.ts';
 import type { ShowAnswer } from './shown-answer.ts';
-import { type FetchTarget, type SubgraphFetcher, UnwellSubgraphError } from './subgraph-fetcher.ts';
+import type { SubgraphFetcher } from './subgraph-fetcher.ts';
 
 interface ClientOptions {
   readonly target: FetchTarget;

@@ -7,8 +7,8 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { BoundedMap } from '../../platform/bounded-map.ts';
 import type { CallerTokens } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -40,7 +40,7 @@ export async function createAuthenticator(
   callers: CallerTokens,
 ): Promise<Authenticator> {
   const keys = config.JWT_JWKS_URL ? await openKeys(new URL(config.JWT_JWKS_URL)) : undefined;
-  const remembered = new BoundedMap<string, OperationCaller>(maxRememberedTokens);
+  const remembered = new LRUCache<string, OperationCaller>({ max: maxRememberedTokens });
 
   async function verify(token: string): Promise<OperationCaller> {
     if (!keys) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
@@ -61,8 +61,7 @@ export async function createAuthenticator(
     async authenticate(authorization) {
       if (!authorization) return anonymous;
       const [, token] = /^bearer\s+(\S+)$/i.exec(authorization.trim()) ?? [];
-      if (!token)
-        throw unauthenticated('Authorization expected "Bearer" and a token, but got something else');
+      if (!token) throw unauthenticated('The header Authorization must be "Bearer" and a token');
       const known = remembered.get(token);
       if (known?.expiresAtMs !== undefined && known.expiresAtMs > Date.now()) return known;
       remembered.delete(token);
@@ -102,7 +101,7 @@ function openRemoteKeys(url: URL): JWTVerifyGetKey {
   };
 }
 
-/** Whether the keys are there, but none of them is the token's. */
+/** Tells whether the keys are there, but none of them is the token's. */
 function isFaultOfToken(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||

@@ -1,6 +1,6 @@
 import { type Caller, type CallerTokens, createTokenSource } from '../../platform/caller.ts';
 
-/** Who an operation is run for, with the token by which subgraphs know. */
+/** Caller of an operation, with the token by which subgraphs know the caller. */
 export interface OperationCaller {
   readonly caller: Caller | undefined;
   /** The same for equal callers, and for no others. */

@@ -11,7 +11,7 @@ import {
 import { Counter, type Registry } from 'prom-client';
 import type { GatewayConfig } from '../config.ts';
 
-/** How large an operation is, with its fragments as often as they are spread. */
+/** Size of an operation, with its fragments as often as they are spread. */
 interface Size {
   /** Fields in each other. */
   readonly depth: number;
@@ -23,7 +23,7 @@ interface Size {
   readonly directives: number;
 }
 
-/** What is limited: its code, as Apollo Router has it, and the words and the setting of the message. */
+/** Limits: the code, as Apollo Router has it, and the words and the setting of the message. */
 const limits = [
   { code: 'MAX_DEPTH_LIMIT', setting: 'OPERATION_MAX_DEPTH', of: 'fields within each other' },
   { code: 'MAX_HEIGHT_LIMIT', setting: 'OPERATION_MAX_HEIGHT', of: 'fields' },

@@ -8,16 +8,16 @@ import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import type { Apollo } from '../operation-context.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
-import type { Graph } from '../supergraph/graph.ts';
-import type { Supergraph } from '../supergraph/supergraph.ts';
-import { type LiveOperation, LiveStream, type StreamHost, type StreamObserver } from './live-stream.ts';
+import type { Graph } from '../supergraph/graph/graph.ts';
+import type { ServedGraph } from '../supergraph/served-graph.ts';
+import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
 import { LiveResults } from './results.ts';
-import type { Upstreams } from './upstream.ts';
-import type { UpstreamSink } from './upstream-sink.ts';
+import type { UpstreamSink } from './upstream/sink.ts';
+import type { Upstreams } from './upstream/upstreams.ts';
 
-/** Who runs an operation, and how its results go there. */
+/** Client of an operation, with the transport of its results. */
 export interface LiveClient {
   readonly caller: OperationCaller;
   /** Headers of the client's request that go to subgraphs for as long as it listens. */
@@ -25,17 +25,9 @@ export interface LiveClient {
   readonly transport: Transport;
 }
 
-/** What a client's transport is told of a subscription. */
-export interface ClientEvents {
-  /** The client was too slow; nothing more comes. */
-  readonly onOverflow: (error: GraphQLError) => void;
-  /** Nothing more is taken, or nothing more comes. */
-  readonly onEnded?: () => void;
-}
-
 /** Operations that run for as long as their client listens; every transport brings them here. */
 export interface LiveOperations extends Closable {
-  /** Whether there is a graph. */
+  /** True if there is a graph. */
   readonly isReady: boolean;
   /**
    * Checks an operation against the graph that is served now.
@@ -45,14 +37,20 @@ export interface LiveOperations extends Closable {
   /**
    * Runs a subscription. Clients that ask for the same, on behalf of the same caller and with the same headers, share
    * one subscription of the subgraph and one run of the plan for each event.
+   *
+   * @param onEnded is called once, when nothing more is taken or comes; with the error of a client that was too slow
    */
-  subscribe(operation: LiveOperation, client: LiveClient, events: ClientEvents): LiveResults;
+  subscribe(
+    operation: LiveOperation,
+    client: LiveClient,
+    onEnded: (overflow?: GraphQLError) => void,
+  ): LiveResults;
   /** Runs a query or mutation the way it goes over plain HTTP. */
   execute(operation: Operation, client: Omit<LiveClient, 'transport'>): Promise<ExecutionResult>;
 }
 
 interface LiveOperationsOptions {
-  readonly supergraph: Pick<Supergraph, 'graph' | 'onGraph' | 'versionOf' | 'isStrict'>;
+  readonly served: Pick<ServedGraph, 'graph' | 'onGraph' | 'versionOf' | 'isStrict'>;
   readonly upstreams: Upstreams;
   /** Rules of validation beside those of the specification. */
   readonly rules: readonly ValidationRule[];
@@ -65,19 +63,19 @@ interface LiveOperationsOptions {
   readonly log: Logger;
 }
 
-/** Whether an operation is a subscription. */
+/** Tells whether an operation is a subscription. */
 export function isLive(operation: Operation): operation is LiveOperation {
   return operation.subscription !== undefined;
 }
 
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
-  const { supergraph, upstreams, apollo, limit, rules, config, metrics, log } = options;
+  const { served, upstreams, apollo, limit, rules, config, metrics, log } = options;
   const reader = createOperationReader({ metrics, rules });
   const streamsByKey = new Map<string, readonly LiveStream[]>();
 
-  const observer: StreamObserver = {
-    ...metrics,
+  const host: StreamHost = {
+    open: (operation, given, sink) => openUpstream({ served, upstreams }, operation, given, sink),
     moved(stream) {
       for (const other of streamsByKey.get(stream.key) ?? []) {
         if (other === stream || other.position !== stream.position) continue;
@@ -90,11 +88,8 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       if (others.length > 0) streamsByKey.set(stream.key, others);
       else streamsByKey.delete(stream.key);
     },
-  };
-  const host: StreamHost = {
-    open: (operation, given, sink) => openUpstream({ supergraph, upstreams }, operation, given, sink),
     resumeTimeoutMs: config.LIVE_RESUME_TIMEOUT_MS,
-    observer,
+    metrics,
     log,
   };
 
@@ -112,33 +107,30 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     return stream;
   }
 
-  const unfollow = supergraph.onGraph(graph => {
+  const unfollow = served.onGraph(graph => {
     for (const streams of streamsByKey.values())
       for (const stream of streams) followGraph(reader.read, stream, graph);
   });
 
   return {
     get isReady() {
-      return supergraph.graph !== undefined && apollo() !== undefined;
+      return served.graph !== undefined && apollo() !== undefined;
     },
     read(request) {
-      const { graph } = supergraph;
+      const { graph } = served;
       if (!graph) throw graphNotReady();
       return reader.read(graph, request);
     },
-    subscribe(operation, client, { onOverflow, onEnded }) {
+    subscribe(operation, client, onEnded) {
       const { transport } = client;
       const stream = joinOrBegin(operation, client);
       const results = new LiveResults({
         maxWaiting: config.LIVE_BUFFER_EVENTS,
-        onOverflow(error) {
-          metrics.slowClient();
-          onOverflow(error);
-        },
-        onEnded() {
+        onEnded(overflow) {
           metrics.operationEnded(transport);
+          if (overflow) metrics.slowClient();
           stream.remove(results);
-          onEnded?.();
+          onEnded(overflow);
         },
       });
       metrics.operationBegan(transport);
@@ -176,12 +168,13 @@ async function executeOnce(
     },
     { contextValue: { caller, headers: passOneWay(headers) } },
   );
-  if (body.kind !== 'single') throw new Error('Incremental delivery expected not to be asked for, but was');
+  if (body.kind !== 'single')
+    throw new Error('Apollo Server answered with incremental delivery, which no client here asked for');
   return body.singleResult as ExecutionResult;
 }
 
 function openUpstream(
-  { supergraph, upstreams }: Pick<LiveOperationsOptions, 'supergraph' | 'upstreams'>,
+  { served, upstreams }: Pick<LiveOperationsOptions, 'served' | 'upstreams'>,
   { graph, subscription: { plan, resumption } }: LiveOperation,
   { variables, caller }: Parameters<StreamHost['open']>[1],
   sink: UpstreamSink,
@@ -190,8 +183,8 @@ function openUpstream(
   return upstreams.subscribe(
     {
       subgraph: plan.subgraph,
-      serves: instance => supergraph.versionOf(instance) === hash,
-      strict: supergraph.isStrict,
+      serves: instance => served.versionOf(instance) === hash,
+      strict: served.isStrict,
       query: plan.query,
       operationName: plan.operationName,
       variables: Object.fromEntries(

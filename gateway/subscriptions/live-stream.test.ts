@@ -6,7 +6,7 @@ import { anonymous } from '../security/operation-caller.ts';
 import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { StreamListener } from './results.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { UpstreamSink } from './upstream-sink.ts';
+import type { UpstreamSink } from './upstream/sink.ts';
 
 /** One opening of the subgraph's subscription. */
 interface Opening {
@@ -80,8 +80,10 @@ function open({
         },
       };
     },
+    moved: observer.moved,
+    ended: observer.ended,
     resumeTimeoutMs: 10_000,
-    observer,
+    metrics: observer,
     log: silentLog,
   };
   const stream = new LiveStream(

@@ -1,19 +1,22 @@
 import type { ExecutionResult } from 'graphql';
 import { GraphQLError } from 'graphql';
+import { Backoff } from '../../platform/backoff.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
+import { Deliveries } from './deliveries.ts';
+import type { LiveMetrics } from './metrics.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
 import { afterVariable } from './resumption.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
-import type { Upstream, UpstreamSink } from './upstream-sink.ts';
+import type { Upstream, UpstreamSink } from './upstream/sink.ts';
 
 /** A subscription in one graph. */
 export type LiveOperation = Operation & { readonly subscription: PlannedSubscription };
 
-/** What a stream brings, and to whom. */
+/** The events of a stream, and the client on whose behalf they are read. */
 export interface LiveStreamOptions {
   /** Streams with the same key bring the same, but may stand at different positions. */
   readonly key: string;
@@ -25,7 +28,7 @@ export interface LiveStreamOptions {
   readonly after: string | undefined;
 }
 
-/** What all streams need of the gateway. */
+/** The part of the gateway that runs streams. */
 export interface StreamHost {
   /** Opens the operation at an instance of its subgraph. @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none */
   open(
@@ -33,32 +36,32 @@ export interface StreamHost {
     options: { readonly variables: Readonly<Record<string, unknown>>; readonly caller: OperationCaller },
     sink: UpstreamSink,
   ): Upstream;
-  /** How long a subgraph that was lost is looked for, in ms. */
-  readonly resumeTimeoutMs: number;
-  readonly observer: StreamObserver;
-  readonly log: Logger;
-}
-
-/** Who counts what a stream does. */
-export interface StreamObserver {
-  eventReceived(subgraph: string): void;
-  eventCompleted(subgraph: string, seconds: number): void;
-  resumed(subgraph: string): void;
-  /** The subgraph was lost, and the stream ends. */
-  abandoned(subgraph: string): void;
   /** The stream stands after another cursor. */
   moved(stream: LiveStream): void;
   ended(stream: LiveStream): void;
+  /** Longest time that a lost subgraph is looked for, in ms. */
+  readonly resumeTimeoutMs: number;
+  readonly metrics: Pick<LiveMetrics, 'eventReceived' | 'eventCompleted' | 'resumed' | 'abandoned'>;
+  readonly log: Logger;
 }
 
-/** Events whose other fields are fetched at once, or wait for one before them. */
-const maxUnderWay = 256;
-/** How long a subgraph is looked for that a subscription has never reached, in ms. */
+type StreamState =
+  /** An instance is asked; from `openedAtMs` on, it has taken the connection. */
+  | { readonly phase: 'open'; upstream?: Upstream; openedAtMs?: number }
+  /** The subgraph was lost, and is asked again in a moment. */
+  | { readonly phase: 'lost'; readonly retry: NodeJS.Timeout }
+  /** Events came faster than they could be completed; the subgraph is asked again when those are delivered. */
+  | { readonly phase: 'paused' }
+  /** Another stream has the listeners. */
+  | { readonly phase: 'merged'; readonly into: LiveStream }
+  | { readonly phase: 'ended' };
+
+/** Most events of a stream that are completed at once, or wait for one before them. */
+const maxPending = 256;
+/** Longest time that a subgraph is looked for that a subscription has never reached, in ms. */
 const openTimeoutMs = 2_000;
-/** How long a subscription must have been open for its loss to be a new one, in ms. */
+/** Time that a subscription must have been open for its loss to be a new one, in ms. */
 const steadyMs = 10_000;
-const firstRetryMs = 50;
-const maxRetryMs = 2_000;
 
 /**
  * One subscription of a subgraph, for all the clients that asked for the same on behalf of the same caller. Its events
@@ -68,29 +71,23 @@ const maxRetryMs = 2_000;
 export class LiveStream implements UpstreamSink {
   /** Cursor of the last result that was delivered, or of where the events begin. */
   position: string | undefined;
-  /** Whether it brings what comes from now on, so that a client which asks for that may join. */
+  /** True if it brings what comes from now on, so that a client which asks for that may join. */
   readonly isCurrent: boolean;
   readonly key: string;
   readonly #caller: OperationCaller;
   readonly #headers: PassedHeaders['request'];
   readonly #host: StreamHost;
   readonly #listeners = new Set<StreamListener>();
+  readonly #deliveries = new Deliveries();
+  readonly #backoff = new Backoff({ firstMs: 50, maxMs: 2_000 });
+  #state: StreamState = { phase: 'open' };
   #operation: LiveOperation;
-  #upstream: Upstream | undefined;
   /** Cursor of the last event that came. */
   #received: string | undefined;
-  #deliveries: Promise<void> = Promise.resolve();
-  #underWay = 0;
-  /** Whether any event has come. */
+  /** True if any event has come. */
   #hasBrought = false;
-  /** Counts up with each opening. */
-  #openings = 0;
-  #openedAtMs: number | undefined;
+  /** Time of the first loss since the subgraph was last heard. */
   #lostAtMs: number | undefined;
-  #attempts = 0;
-  #retry: NodeJS.Timeout | undefined;
-  #ended = false;
-  #mergedInto: LiveStream | undefined;
 
   constructor({ key, operation, caller, headers, after }: LiveStreamOptions, host: StreamHost) {
     this.key = key;
@@ -107,17 +104,19 @@ export class LiveStream implements UpstreamSink {
     return this.#operation;
   }
 
+  get #hasEnded(): boolean {
+    return this.#state.phase === 'merged' || this.#state.phase === 'ended';
+  }
+
   /** Opens the subscription, or opens it again. */
   begin(): void {
-    this.#upstream?.close();
-    clearTimeout(this.#retry);
-    this.#openings += 1;
-    this.#openedAtMs = undefined;
     const { subscription, variables } = this.#operation;
     const own = subscription.resumption ? { [afterVariable]: this.#received ?? null } : {};
+    const options = { variables: { ...variables, ...own }, caller: this.#caller };
+    const opening: StreamState = { phase: 'open' };
+    this.#enter(opening);
     try {
-      const options = { variables: { ...variables, ...own }, caller: this.#caller };
-      this.#upstream = this.#host.open(this.#operation, options, this);
+      opening.upstream = this.#host.open(this.#operation, options, this);
     } catch (cause) {
       this.lost({ begun: false, cause });
     }
@@ -130,16 +129,15 @@ export class LiveStream implements UpstreamSink {
 
   /** Without a listener, the stream ends. */
   remove(listener: StreamListener): void {
-    if (this.#mergedInto) this.#mergedInto.remove(listener);
-    else if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#stop();
+    if (this.#state.phase === 'merged') this.#state.into.remove(listener);
+    else if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#stop({ phase: 'ended' });
   }
 
   /** Gives all listeners to a stream that stands at the same position, and ends. */
   mergeInto(other: LiveStream): void {
-    if (this.#ended || other.#ended) return;
+    if (this.#hasEnded || other.#hasEnded) return;
     for (const listener of this.#listeners) other.#listeners.add(listener);
-    this.#mergedInto = other;
-    this.#stop();
+    this.#stop({ phase: 'merged', into: other });
   }
 
   /** Goes on in another graph. */
@@ -153,23 +151,14 @@ export class LiveStream implements UpstreamSink {
 
   /** Ends the stream for all listeners. */
   end(error?: GraphQLError): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     const listeners = [...this.#listeners];
-    this.#stop();
+    this.#stop({ phase: 'ended' });
     for (const listener of listeners) listener.end(error);
   }
 
-  #stop(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearTimeout(this.#retry);
-    this.#upstream?.close();
-    this.#listeners.clear();
-    this.#host.observer.ended(this);
-  }
-
   opened(): void {
-    this.#openedAtMs = performance.now();
+    if (this.#state.phase === 'open') this.#state.openedAtMs = performance.now();
   }
 
   start(cursor: string): void {
@@ -179,71 +168,88 @@ export class LiveStream implements UpstreamSink {
     this.#received = cursor;
     this.position = cursor;
     for (const listener of this.#listeners) listener.start(cursor);
-    this.#host.observer.moved(this);
+    this.#host.moved(this);
   }
 
   event(event: SubgraphEvent): void {
     this.#found();
-    if (this.#underWay >= maxUnderWay) this.#pause();
+    if (this.#deliveries.pending >= maxPending) this.#pause();
     else this.#complete(event);
   }
 
   completed(): void {
-    void this.#deliveries.then(() => this.end());
+    this.#endAfterDeliveries();
   }
 
   refused(error: GraphQLError): void {
     if (error.extensions['code'] === 'SERVICE_UNAVAILABLE') this.lost({ begun: false, cause: error });
-    else void this.#deliveries.then(() => this.end(error));
+    else this.#endAfterDeliveries(() => error);
   }
 
   lost({ begun, cause }: { readonly begun: boolean; readonly cause: unknown }): void {
-    if (this.#ended) return;
-    const { observer, resumeTimeoutMs, log } = this.#host;
+    if (this.#hasEnded) return;
+    const { metrics, resumeTimeoutMs, log } = this.#host;
     const { subgraph } = this.#operation.subscription.plan;
     const now = performance.now();
-    const openMs = this.#openedAtMs === undefined ? 0 : now - this.#openedAtMs;
+    const openedAtMs = this.#state.phase === 'open' ? this.#state.openedAtMs : undefined;
+    const openMs = openedAtMs === undefined ? 0 : now - openedAtMs;
     if (openMs > steadyMs) this.#found();
+    const isFirstLoss = this.#lostAtMs === undefined;
     this.#lostAtMs ??= now;
     const patienceMs = this.#received === undefined ? openTimeoutMs : resumeTimeoutMs;
-    // Who asked for what comes from now on, and has got nothing yet, has missed nothing.
+    // A client that asked for what comes from now on, and has got nothing yet, has missed nothing.
     const hasJustBegun = !this.#hasBrought && openMs < openTimeoutMs;
     const mayGoOn = this.#received !== undefined || !begun || hasJustBegun;
     if (!mayGoOn || now - this.#lostAtMs > patienceMs) {
-      observer.abandoned(subgraph);
+      metrics.abandoned(subgraph);
       log.debug({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
-      void this.#deliveries.then(() => this.end(lostError(subgraph, cause, this.position)));
+      this.#endAfterDeliveries(() => lostError(subgraph, cause, this.position));
       return;
     }
-    if (this.#attempts === 0 && begun) observer.resumed(subgraph);
-    const longestMs = Math.min(firstRetryMs * 2 ** this.#attempts, maxRetryMs);
-    this.#attempts += 1;
-    this.#retry = setTimeout(() => this.begin(), longestMs * Math.random());
+    if (isFirstLoss && begun) metrics.resumed(subgraph);
+    // Each stream at its own time, since all lost the subgraph at the same.
+    const retry = setTimeout(() => this.begin(), this.#backoff.next() * Math.random());
+    this.#enter({ phase: 'lost', retry });
+  }
+
+  /** Leaves one state for another, with what belongs to it. */
+  #enter(next: StreamState): void {
+    if (this.#state.phase === 'open') this.#state.upstream?.close();
+    if (this.#state.phase === 'lost') clearTimeout(this.#state.retry);
+    this.#state = next;
+  }
+
+  #stop(last: Extract<StreamState, { phase: 'merged' | 'ended' }>): void {
+    if (this.#hasEnded) return;
+    this.#enter(last);
+    this.#listeners.clear();
+    this.#host.ended(this);
+  }
+
+  #endAfterDeliveries(reason?: () => GraphQLError): void {
+    void this.#deliveries.done.then(() => this.end(reason?.()));
   }
 
   #found(): void {
     this.#lostAtMs = undefined;
-    this.#attempts = 0;
+    this.#backoff.reset();
   }
 
   #complete(event: SubgraphEvent): void {
     const { subscription, variables } = this.#operation;
-    const { subgraph } = subscription.plan;
-    const { observer } = this.#host;
+    const { plan } = subscription;
+    const { metrics } = this.#host;
     const cursor = subscription.resumption?.cursorOf(event);
     const beganAtMs = performance.now();
     this.#received = cursor ?? this.#received;
     this.#hasBrought = true;
-    this.#underWay += 1;
-    observer.eventReceived(subgraph);
-    const result = subscription.plan
+    metrics.eventReceived(plan.subgraph);
+    const result = plan
       .runEvent(event, { variables, caller: this.#caller, headers: this.#headers })
       .catch(error => failed(error));
-    this.#deliveries = this.#deliveries.then(async () => {
-      const completed = await result;
-      this.#underWay -= 1;
-      if (this.#ended) return;
-      observer.eventCompleted(subgraph, (performance.now() - beganAtMs) / 1_000);
+    this.#deliveries.add(result, completed => {
+      if (this.#hasEnded) return;
+      metrics.eventCompleted(plan.subgraph, (performance.now() - beganAtMs) / 1_000);
       this.#deliver(completed, cursor);
     });
   }
@@ -251,21 +257,21 @@ export class LiveStream implements UpstreamSink {
   #deliver(result: ExecutionResult, cursor: string | undefined): void {
     this.position = cursor ?? this.position;
     for (const listener of this.#listeners) listener.put(result, cursor);
-    if (cursor !== undefined && !this.#ended) this.#host.observer.moved(this);
+    if (cursor !== undefined && !this.#hasEnded) this.#host.moved(this);
   }
 
-  /** Events come faster than they can be completed: the subscription is closed until those that came are delivered. */
+  /** Closes the subscription until the events that came are delivered. */
   #pause(): void {
-    this.#upstream?.close();
     if (this.#received === undefined) {
       const message = 'The events of this subscription come faster than the other subgraphs answer';
       this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
       return;
     }
-    const paused = this.#openings;
-    void this.#deliveries.then(() => {
+    const paused: StreamState = { phase: 'paused' };
+    this.#enter(paused);
+    void this.#deliveries.done.then(() => {
       // Another graph may have opened it again meanwhile.
-      if (!this.#ended && this.#openings === paused) this.begin();
+      if (this.#state === paused) this.begin();
     });
   }
 }
@@ -280,7 +286,7 @@ function lostError(subgraph: string, cause: unknown, cursor: string | undefined)
   return new PorticoError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
 }
 
-/** What one event that could not be completed tells the client. */
+/** Result of an event that could not be completed. */
 function failed(cause: unknown): ExecutionResult {
   const error = cause instanceof GraphQLError ? cause : undefined;
   return {

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { latencyBucketsSeconds } from '../../platform/metrics.ts';
 
-/** What carries a client's live operations. */
+/** Transport of a client's live operations. */
 export type Transport = 'websocket' | 'sse' | 'multipart';
 
 /** Counts what live operations do. */

@@ -11,12 +11,12 @@ import {
   validate,
 } from 'graphql';
 import { limitOf } from '../security/operation-limits.ts';
-import type { Graph } from '../supergraph/graph.ts';
+import type { Graph } from '../supergraph/graph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
 import { beginsAfter, type Resumption, resumptionOf } from './resumption.ts';
 import { planSubscription, type SubscriptionPlan } from './subscription-plan.ts';
 
-/** What a client asks for, as every transport brings it. */
+/** Request of a client, as every transport brings it. */
 export interface OperationRequest {
   readonly query: string;
   readonly operationName?: string | null | undefined;
@@ -41,7 +41,7 @@ export interface PlannedSubscription {
   readonly id: string;
   readonly plan: SubscriptionPlan;
   readonly resumption: Resumption | undefined;
-  /** Whether whoever asks for the same may get what is there already. */
+  /** True if whoever asks for the same may get what is there already. */
   readonly isShareable: boolean;
 }
 
@@ -156,7 +156,7 @@ function parseAndPlan(
   return { document, definition, subscription: { id, plan, resumption, isShareable } };
 }
 
-/** What tells one operation from another, whatever its variables. */
+/** Text that tells one operation from another, whatever its variables. */
 function textOf({ operationName, query }: OperationRequest): string {
   return `${operationName ?? ''}\n${query}`;
 }

@@ -3,10 +3,9 @@ import { describe, expect, test, vi } from 'vitest';
 import { LiveResults } from './results.ts';
 
 function start(maxWaiting = 2) {
-  const onOverflow = vi.fn<(error: GraphQLError) => void>();
-  const onEnded = vi.fn<() => void>();
-  const results = new LiveResults({ maxWaiting, onOverflow, onEnded });
-  return { results, listener: results, onOverflow, onEnded };
+  const onEnded = vi.fn<(overflow?: GraphQLError) => void>();
+  const results = new LiveResults({ maxWaiting, onEnded });
+  return { results, listener: results, onEnded };
 }
 const result = (amount: number) => ({ data: { amount } });
 const done = { done: true, value: undefined };
@@ -41,7 +40,7 @@ describe('the results of one client', () => {
   });
 
   test('end for a client that leaves one too many, with the cursor of the last that it took', async () => {
-    const { listener, results, onOverflow, onEnded } = start(2);
+    const { listener, results, onEnded } = start(2);
     listener.start('0');
     for (const [amount, cursor] of [
       [1, 'a'],
@@ -50,10 +49,10 @@ describe('the results of one client', () => {
       listener.put(result(amount), cursor);
     await results.next();
     listener.put(result(3), 'c');
-    expect(onOverflow).not.toHaveBeenCalled();
+    expect(onEnded).not.toHaveBeenCalled();
     listener.put(result(4), 'd');
     expect(onEnded).toHaveBeenCalledOnce();
-    expect(onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT', cursor: 'a' });
+    expect(onEnded.mock.lastCall?.[0]?.extensions).toEqual({ code: 'SLOW_CLIENT', cursor: 'a' });
     await expect(results.next()).rejects.toThrow('more than 2 events were waiting');
   });
 
@@ -61,10 +60,10 @@ describe('the results of one client', () => {
     const resumable = start(0);
     resumable.listener.start('7');
     resumable.listener.put(result(1), 'a');
-    expect(resumable.onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT', cursor: '7' });
+    expect(resumable.onEnded.mock.lastCall?.[0]?.extensions).toEqual({ code: 'SLOW_CLIENT', cursor: '7' });
     const other = start(0);
     other.listener.put(result(1), undefined);
-    expect(other.onOverflow.mock.lastCall?.[0].extensions).toEqual({ code: 'SLOW_CLIENT' });
+    expect(other.onEnded.mock.lastCall?.[0]?.extensions).toEqual({ code: 'SLOW_CLIENT' });
   });
 
   test('free who waits when they are returned', async () => {

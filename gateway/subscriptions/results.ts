@@ -13,10 +13,11 @@ export interface StreamListener {
 interface ResultsOptions {
   /** Results that may wait for the client; with one more, the client counts as too slow. */
   readonly maxWaiting: number;
-  /** The client was too slow; `cursor` is where it may go on. What waited for it is dropped. */
-  readonly onOverflow: (error: GraphQLError) => void;
-  /** Nothing more is taken, or nothing more comes. Called once. */
-  readonly onEnded: () => void;
+  /**
+   * Called once, when nothing more is taken, or nothing more comes. With the error when the client was too slow: what
+   * waited for it is dropped, and `cursor` in its extensions is where it may go on.
+   */
+  readonly onEnded: (overflow?: GraphQLError) => void;
 }
 
 interface Waiting {
@@ -27,7 +28,7 @@ interface Waiting {
 type Step = IteratorResult<ExecutionResult>;
 
 /**
- * What a client's subscription brings, in order: a bounded buffer between a stream, which puts, and the client's
+ * Results of a client's subscription, in order: a bounded buffer between a stream, which puts, and the client's
  * transport, which takes one after another as fast as the client reads. The iterator throws the error that the stream
  * ends with. Every subscriber has one, so it holds little while nothing comes.
  */
@@ -59,12 +60,7 @@ export class LiveResults implements StreamListener, AsyncIterableIterator<Execut
   }
 
   end(error?: GraphQLError): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#error = error;
-    this.#options.onEnded();
-    this.#handOver?.(this.#last());
-    this.#handOver = undefined;
+    this.#end(error, undefined);
   }
 
   next(): Promise<Step> {
@@ -86,6 +82,15 @@ export class LiveResults implements StreamListener, AsyncIterableIterator<Execut
     return this;
   }
 
+  #end(error: GraphQLError | undefined, overflow: GraphQLError | undefined): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#error = error;
+    this.#options.onEnded(overflow);
+    this.#handOver?.(this.#last());
+    this.#handOver = undefined;
+  }
+
   #take({ result, cursor }: Waiting): Step {
     this.#taken = cursor ?? this.#taken;
     return { done: false, value: result };
@@ -101,14 +106,13 @@ export class LiveResults implements StreamListener, AsyncIterableIterator<Execut
 
   #overflow(): void {
     this.#waiting = [];
-    const { maxWaiting, onOverflow } = this.#options;
+    const { maxWaiting } = this.#options;
     const error = new PorticoError(
       'SLOW_CLIENT',
       `This client reads too slowly: more than ${maxWaiting} events were waiting for it. ` +
         'Subscribe again, after the cursor of the last event, and nothing is missed.',
       { details: this.#taken === undefined ? {} : { cursor: this.#taken } },
     ).toGraphQLError();
-    this.end(error);
-    onOverflow(error);
+    this.#end(error, error);
   }
 }

@@ -29,7 +29,7 @@ export const afterVariable = 'portico_after';
 const cursorField = 'cursor';
 const cursorAlias = 'portico_cursor';
 
-/** How a subscription can be taken up again where it was left. */
+/** Resumption of a subscription where it was left. */
 export interface Resumption {
   /** The client's document, with each event's cursor asked for, and where to begin as a variable of ours. */
   readonly document: DocumentNode;
@@ -42,7 +42,7 @@ export interface Resumption {
 }
 
 /**
- * Whether, and how, a subscription can be resumed: its field has an argument `after: String`, and its event a field
+ * Finds how a subscription can be resumed; undefined when it cannot: its field has an argument `after: String`, and its event a field
  * `cursor: String!`, as pages of Relay connections have; of a union each member. Undefined for any other subscription.
  */
 export function resumptionOf(
@@ -84,14 +84,14 @@ export function resumptionOf(
   };
 }
 
-/** Whether the subscription says where it begins. */
+/** Tells whether the subscription says where it begins. */
 export function beginsAfter(document: DocumentNode, operation: OperationDefinitionNode): boolean {
   return rootFields(document, operation, { evenConditional: true }).some(field =>
     field.arguments?.some(({ name }) => name.value === afterArgument),
   );
 }
 
-/** What selects the cursor of each event of a subscription; undefined when it can't be resumed. */
+/** Finds the selections of the cursor of each event of a subscription; undefined when it can't be resumed. */
 function cursorsOf(schema: GraphQLSchema, fieldName: string): readonly SelectionNode[] | undefined {
   const field = schema.getSubscriptionType()?.getFields()[fieldName];
   if (!field?.args.some(({ name, type }) => name === afterArgument && type === GraphQLString))

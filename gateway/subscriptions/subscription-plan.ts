@@ -5,13 +5,13 @@ import { separateArguments } from '../execution/required-arguments.ts';
 import type { FetchFromSubgraph } from '../execution/subgraph-answer.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
-import type { Graph } from '../supergraph/graph.ts';
+import type { Graph } from '../supergraph/graph/graph.ts';
 
 /** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
 export interface SubscriptionPlan {
   /** Name of the subgraph that has the subscription. */
   readonly subgraph: string;
-  /** What that subgraph is asked to run. */
+  /** Document that the subgraph runs. */
   readonly query: string;
   readonly operationName: string | undefined;
   readonly variableNames: readonly string[];
@@ -37,10 +37,10 @@ export interface EventRun {
 
 interface PlanOptions {
   readonly graph: Graph;
-  /** What the client sent; it decides the shape of the results. */
+  /** Document that the client sent; it decides the shape of the results. */
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  /** What is planned: the same, with what the gateway wants to know beside it. */
+  /** Document that is planned: the same, with the fields that the gateway needs besides. */
   readonly planned: DocumentNode;
 }
 
@@ -56,7 +56,7 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
   const { schema, supergraphSchema, separated } = graph;
   const { node } = graph.plan(separateArguments(planned, separated), operation.name?.value);
   if (node?.kind !== 'Subscription')
-    throw new Error(`The plan expected a Subscription node, but has ${node?.kind}`);
+    throw new Error(`The plan of a subscription begins with a node ${node?.kind}`);
   const { primary } = node;
   const plan = planOfEvent(node);
   const planOf = () => plan;

@@ -6,12 +6,13 @@ import {
   parse,
 } from 'graphql';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import type { Subgraph } from './compose.ts';
-import { offeredInstances } from './offers.ts';
+import type { Subgraph } from './composition/compose.ts';
+import type { Graph } from './graph/graph.ts';
+import { instancesBySubgraph } from './sdl/subgraph-instances.ts';
+import type { ServedGraph } from './served-graph.ts';
 import { describeFaults, servedOf } from './state.ts';
-import type { Supergraph } from './supergraph.ts';
 
-/** What `/actuator/supergraph` says of one subgraph. */
+/** Description of one subgraph in `/actuator/supergraph`. */
 interface SubgraphDescription {
   readonly name: string;
   readonly hash: string;
@@ -24,9 +25,9 @@ interface SubgraphDescription {
   readonly sdl: string;
 }
 
-/** What `/actuator/supergraph` says. */
+/** Answer of `/actuator/supergraph`. */
 export interface SupergraphDescription {
-  readonly phase: Supergraph['state']['phase'];
+  readonly phase: ServedGraph['state']['phase'];
   readonly launch?: number;
   readonly since?: string;
   readonly subgraphs: readonly SubgraphDescription[];
@@ -38,30 +39,30 @@ export interface SupergraphDescription {
 }
 
 /** Describes the graph for operators. */
-export function describeSupergraph(supergraph: Supergraph, registry: RegistryView): SupergraphDescription {
-  const { state, faults } = supergraph;
-  const served = servedOf(state);
-  const offered = offeredInstances(registry);
-  const subgraphs = served?.graph.subgraphs ?? [];
+export function describeSupergraph(served: ServedGraph, registry: RegistryView): SupergraphDescription {
+  const { state, faults, graph } = served;
+  const launch = servedOf(state)?.launch;
+  const instancesByName = instancesBySubgraph(registry);
+  const subgraphs = graph?.subgraphs ?? [];
   return {
     phase: state.phase,
-    ...(served ? { launch: served.launch.id, since: served.launch.at } : {}),
+    ...(launch ? { launch: launch.id, since: launch.at } : {}),
     subgraphs: subgraphs.map(subgraph => {
       const { name, hash, sdl } = subgraph;
-      const instances = offered.get(name) ?? [];
+      const instances = instancesByName.get(name) ?? [];
       return {
         name,
         hash,
         instances: {
           up: instances.length,
-          serving: instances.filter(instance => supergraph.versionOf(instance) === hash).length,
+          serving: instances.filter(instance => served.versionOf(instance) === hash).length,
         },
         heldBack: faults.heldBack.filter(held => held.subgraph === name).map(held => held.hash),
-        contributes: contributionsOf(subgraph, supergraph),
+        contributes: contributionsOf(subgraph, graph),
         sdl,
       };
     }),
-    absent: subgraphs.map(({ name }) => name).filter(name => !offered.has(name)),
+    absent: subgraphs.map(({ name }) => name).filter(name => !instancesByName.has(name)),
     faults: describeFaults(faults),
     ignored: faults.ignored,
   };
@@ -70,7 +71,7 @@ export function describeSupergraph(supergraph: Supergraph, registry: RegistryVie
 const contributionsBySdl = new WeakMap<Subgraph, readonly string[]>();
 
 /** The fields in a subgraph's SDL that clients see. */
-function contributionsOf(subgraph: Subgraph, { graph }: Supergraph): readonly string[] {
+function contributionsOf(subgraph: Subgraph, graph: Graph | undefined): readonly string[] {
   const known = contributionsBySdl.get(subgraph);
   if (known || !graph) return known ?? [];
   const fields = parse(subgraph.sdl).definitions.flatMap(definition => {
@@ -84,7 +85,7 @@ function contributionsOf(subgraph: Subgraph, { graph }: Supergraph): readonly st
 
 function visibleFields(
   { name, fields = [] }: ObjectTypeDefinitionNode | ObjectTypeExtensionNode,
-  schema: NonNullable<Supergraph['graph']>['schema'],
+  schema: Graph['schema'],
 ): string[] {
   const type = schema.getType(name.value);
   if (!isObjectType(type)) return [];

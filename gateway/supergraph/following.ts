@@ -3,7 +3,7 @@ interface Round {
   end(): void;
 }
 
-/** Whether the graph has followed what the registry said last. */
+/** Rounds in which the graph follows changes of the registry. */
 export class Following {
   /** For changes that nobody has begun to follow. */
   #next: Round | undefined;

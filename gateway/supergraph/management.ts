@@ -3,12 +3,14 @@ import * as z from 'zod';
 import { PorticoError } from '../../platform/errors.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import { describeSupergraph } from './describe.ts';
-import type { LaunchHistory } from './launch-history.ts';
-import type { Supergraph } from './supergraph.ts';
+import type { LaunchHistory } from './launches/launch-history.ts';
+import type { Operator } from './operator.ts';
+import type { ServedGraph } from './served-graph.ts';
 
 interface ManagementOptions {
   readonly management: FastifyInstance;
-  readonly supergraph: Supergraph;
+  readonly served: ServedGraph;
+  readonly operator: Operator;
   readonly registry: RegistryView;
   readonly history: LaunchHistory;
 }
@@ -27,13 +29,19 @@ const command = z.union(
  * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph; not of one that
  *   an operator has gone back to
  */
-export function serveSupergraph({ management, supergraph, registry, history }: ManagementOptions): void {
-  const describe = () => describeSupergraph(supergraph, registry);
+export function serveSupergraph({
+  management,
+  served,
+  operator,
+  registry,
+  history,
+}: ManagementOptions): void {
+  const describe = () => describeSupergraph(served, registry);
 
   management.get('/actuator/supergraph', (_request, reply) => reply.send(describe()));
   management.get('/actuator/supergraph/sdl', (_request, reply) => {
-    if (!supergraph.graph) throw new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
-    return reply.type('text/plain').send(supergraph.graph.supergraphSdl);
+    if (!served.graph) throw new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
+    return reply.type('text/plain').send(served.graph.supergraphSdl);
   });
   management.get('/actuator/supergraph/history', (_request, reply) =>
     reply.send({ launches: [...history.launches].reverse() }),
@@ -41,14 +49,14 @@ export function serveSupergraph({ management, supergraph, registry, history }: M
   management.post('/actuator/supergraph', async (request, reply) => {
     const parsed = command.safeParse(request.body);
     if (!parsed.success) throw new PorticoError('BAD_USER_INPUT', z.prettifyError(parsed.error));
-    if ('rollBackTo' in parsed.data) await supergraph.rollBack(parsed.data.rollBackTo);
-    else await supergraph.follow();
+    if ('rollBackTo' in parsed.data) await operator.rollBack(parsed.data.rollBackTo);
+    else await operator.follow();
     return reply.send(describe());
   });
   management.delete<{ Params: { name: string } }>(
     '/actuator/supergraph/subgraphs/:name',
     async (request, reply) => {
-      await supergraph.remove(request.params.name);
+      await operator.remove(request.params.name);
       return reply.send(describe());
     },
   );

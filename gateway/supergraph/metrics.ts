@@ -1,11 +1,11 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { LaunchHistory } from './launch-history.ts';
-import type { Supergraph } from './supergraph.ts';
+import type { LaunchHistory } from './launches/launch-history.ts';
+import type { ServedGraph } from './served-graph.ts';
 
-const phases: readonly Supergraph['state']['phase'][] = ['waiting', 'serving', 'stale', 'pinned'];
+const phases: readonly ServedGraph['state']['phase'][] = ['waiting', 'serving', 'stale', 'pinned'];
 
 /** Tells of the graph as metrics. */
-export function observeSupergraph(metrics: Registry, supergraph: Supergraph, history: LaunchHistory): void {
+export function observeSupergraph(metrics: Registry, served: ServedGraph, history: LaunchHistory): void {
   const registers = [metrics];
   new Gauge({
     name: 'gateway_supergraph_phase',
@@ -13,7 +13,7 @@ export function observeSupergraph(metrics: Registry, supergraph: Supergraph, his
     labelNames: ['phase'],
     registers,
     collect() {
-      for (const phase of phases) this.set({ phase }, phase === supergraph.state.phase ? 1 : 0);
+      for (const phase of phases) this.set({ phase }, phase === served.state.phase ? 1 : 0);
     },
   });
   new Gauge({
@@ -22,9 +22,9 @@ export function observeSupergraph(metrics: Registry, supergraph: Supergraph, his
     labelNames: ['kind'],
     registers,
     collect() {
-      this.set({ kind: 'unreadable' }, supergraph.faults.unreadable.length);
-      this.set({ kind: 'held_back' }, supergraph.faults.heldBack.length);
-      this.set({ kind: 'load' }, supergraph.faults.load === undefined ? 0 : 1);
+      this.set({ kind: 'unreadable' }, served.faults.unreadable.length);
+      this.set({ kind: 'held_back' }, served.faults.heldBack.length);
+      this.set({ kind: 'load' }, served.faults.load === undefined ? 0 : 1);
     },
   });
   new Gauge({
@@ -32,7 +32,7 @@ export function observeSupergraph(metrics: Registry, supergraph: Supergraph, his
     help: 'Number of the launch that is served.',
     registers,
     collect() {
-      if (supergraph.state.phase !== 'waiting') this.set(supergraph.state.served.launch.id);
+      if (served.state.phase !== 'waiting') this.set(served.state.served.launch.id);
     },
   });
   new Gauge({

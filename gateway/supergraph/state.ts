@@ -1,7 +1,7 @@
-import type { HeldBack } from './adoption.ts';
-import type { CompositionFault } from './compose.ts';
-import type { Graph } from './graph.ts';
-import type { Launch } from './launch-history.ts';
+import type { HeldBack } from './composition/adoption.ts';
+import type { CompositionFault } from './composition/compose.ts';
+import type { Graph } from './graph/graph.ts';
+import type { Launch } from './launches/launch-history.ts';
 
 /** A graph that is served. */
 export interface Served {
@@ -14,14 +14,14 @@ export interface Served {
 export type SupergraphState =
   /** Nothing has been composed yet. */
   | { readonly phase: 'waiting' }
-  /** What is served is what the registry asks for. */
+  /** The graph is as the registry asks for. */
   | { readonly phase: 'serving'; readonly served: Served }
   /** The last good graph goes on, because something that the registry asks for can't be had: see the faults. */
   | { readonly phase: 'stale'; readonly served: Served }
   /** An operator has gone back to an earlier launch; the registry is not followed. */
   | { readonly phase: 'pinned'; readonly served: Served };
 
-/** What the registry asks for and the graph does not have. */
+/** Differences between the registry and the graph. */
 export interface SupergraphFaults {
   /** Subgraphs of which a version's SDL could not be read from any of its instances. */
   readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
@@ -34,7 +34,7 @@ export interface SupergraphFaults {
 
 export const noFaults: SupergraphFaults = { unreadable: [], heldBack: [], load: undefined, ignored: [] };
 
-/** What is served; undefined while waiting. */
+/** Finds the graph of a state; undefined while waiting. */
 export function servedOf(state: SupergraphState): Served | undefined {
   return state.phase === 'waiting' ? undefined : state.served;
 }
@@ -51,7 +51,7 @@ export function describeFaults({ unreadable, heldBack, load }: SupergraphFaults)
   ];
 }
 
-/** What is wrong, and where in which subgraph's SDL: `… (stock 3:14, items 2:5)`. */
+/** Describes a fault with its places in the SDLs: `… (stock 3:14, items 2:5)`. */
 export function describeCompositionFault({ message, locations }: CompositionFault): string {
   const places = locations.map(({ subgraph, line, column }) => `${subgraph} ${line}:${column}`);
   return places.length === 0 ? message : `${message} (${[...new Set(places)].join(', ')})`;

@@ -2,11 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { describeInstance, fillRegistry } from '../testing/instances.ts';
-import { federation, makeFolder, serveSdl, startSupergraph } from '../testing/supergraph.ts';
-import { compose } from './compose.ts';
-import type { Composition } from './composer.ts';
+import {
+  federation,
+  makeFolder,
+  serveSdl,
+  startSupergraph,
+  type TestSupergraph,
+} from '../testing/supergraph.ts';
+import { compose } from './composition/compose.ts';
+import type { Composition } from './composition/composer.ts';
 import { describeFaults } from './state.ts';
-import type { Supergraph } from './supergraph.ts';
 
 // Graphs are composed and loaded for real, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
@@ -14,9 +19,10 @@ vi.setConfig({ testTimeout: 30_000 });
 const items = `${federation} type Query { items: [Item!]! } type Item @key(fields: "id") { id: ID! name: String }`;
 const stock = (fields: string) => `${federation} type Item @key(fields: "id") { id: ID! ${fields} }`;
 const labelled = (hash: string) => ({ subgraph: 'stock', 'schema.hash': hash });
-const served = ({ graph }: Supergraph) => graph?.subgraphs.map(({ name, hash }) => `${name}@${hash}`) ?? [];
+const served = ({ graph }: TestSupergraph) =>
+  graph?.subgraphs.map(({ name, hash }) => `${name}@${hash}`) ?? [];
 const patiently = { timeout: 10_000 };
-const becomes = (supergraph: Supergraph, timeout = patiently.timeout) =>
+const becomes = (supergraph: TestSupergraph, timeout = patiently.timeout) =>
   expect.poll(() => served(supergraph), { timeout });
 const composed = (sdls: Parameters<typeof compose>[0]): Promise<Composition> =>
   Promise.resolve({ outcome: compose(sdls), changes: [] });
@@ -91,13 +97,13 @@ describe('of two versions of a subgraph', () => {
 
   test('the newer one stays when the gateway starts again', async () => {
     const { base, v1, v2, supergraph, options } = await upgrade();
-    await supergraph.close();
+    await supergraph.stop();
     const registry = fillRegistry(base, v1('b', 3), v2('a', 2), await another('more'));
     const again = await startSupergraph(registry.view, options);
     await becomes(again).toEqual(['items@i1', 'more@1', 'stock@v2']);
   });
 
-  test('the older one is served when nobody offers the newer one any more', async () => {
+  test('the older one is served when nobody found the newer one any more', async () => {
     const { base, v1, registry, supergraph } = await upgrade();
     registry.change(base, v1('b', 1));
     await becomes(supergraph).toEqual(['items@i1', 'stock@v1']);

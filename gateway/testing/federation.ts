@@ -11,13 +11,13 @@ import type { OperationContext } from '../operation-context.ts';
 import { createKnownOperations } from '../operations/known-operations.ts';
 import { createOperationRunner } from '../operations/operation-runner.ts';
 import { anonymous } from '../security/operation-caller.ts';
-import { createSwappingGateway } from '../supergraph/apollo-gateway.ts';
-import { compose } from '../supergraph/compose.ts';
-import { createGraph, type Graph } from '../supergraph/graph.ts';
+import { compose } from '../supergraph/composition/compose.ts';
+import { createSwappingGateway } from '../supergraph/graph/apollo-gateway.ts';
+import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** What all subgraphs of a federation know together, as one object graph. An Error stands for a resolver that throws. */
+/** Data of all subgraphs of a federation, as one object graph. An Error stands for a resolver that throws. */
 export interface World {
   /** Values and functions of the fields of Query and Mutation. */
   readonly root: Row;

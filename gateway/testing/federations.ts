@@ -426,7 +426,7 @@ const chains: FeatureFederation = {
   },
 };
 
-/** What is required is an object, or a union whose members have fields of their own. */
+/** Objects are required, or a union whose members have fields of their own. */
 const requiredObjects: FeatureFederation = {
   subgraphs: {
     a: `type Query { parcels: [Parcel] } type Parcel @key(fields: "id") { id: ID! size: Size from: Party weights: [Int!] }

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { RegistryView } from '../../platform/registry/follower.ts';
-import type { Departure, ServiceInstance } from '../../platform/registry/instance.ts';
+import type { RemovalReason, ServiceInstance } from '../../platform/registry/instance.ts';
 
 /** Describes an instance as the registry tells of it; `app` is `STOCK`, `id` its port, unless said otherwise. */
 export function describeInstance(
@@ -35,7 +35,7 @@ export async function serveInstance(listener: RequestListener): Promise<number> 
 /** A registry that a test fills by hand. */
 export function fillRegistry(...first: ServiceInstance[]) {
   const listeners = new Set<() => void>();
-  const departureListeners = new Set<(instance: ServiceInstance, departure: Departure) => void>();
+  const removalListeners = new Set<(instance: ServiceInstance, reason: RemovalReason) => void>();
   let instances: readonly ServiceInstance[] = first;
   let reads = 0;
   const view: RegistryView = {
@@ -50,15 +50,15 @@ export function fillRegistry(...first: ServiceInstance[]) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    onDeparture(listener) {
-      departureListeners.add(listener);
-      return () => void departureListeners.delete(listener);
+    onRemoval(listener) {
+      removalListeners.add(listener);
+      return () => void removalListeners.delete(listener);
     },
     close: () => Promise.resolve(),
   };
   return {
     view,
-    /** How often its instances were looked at. */
+    /** Number of times that its instances were looked at. */
     get reads() {
       return reads;
     },
@@ -67,7 +67,7 @@ export function fillRegistry(...first: ServiceInstance[]) {
       const gone = instances.filter(({ id }) => !now.some(each => each.id === id));
       instances = now;
       for (const instance of gone)
-        for (const listener of departureListeners) listener(instance, 'deregistered');
+        for (const listener of removalListeners) listener(instance, 'deregistered');
       for (const listener of listeners) listener();
     },
   };

@@ -5,13 +5,16 @@ import { onTestFinished } from 'vitest';
 import { silentLog } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
-import { compose } from '../supergraph/compose.ts';
-import type { Composer } from '../supergraph/composer.ts';
-import type { Graph } from '../supergraph/graph.ts';
-import { rememberHotOperations } from '../supergraph/hot-operations.ts';
-import { openLaunchHistory } from '../supergraph/launch-history.ts';
-import { createLauncher } from '../supergraph/launcher.ts';
-import { followSupergraph, type Supergraph } from '../supergraph/supergraph.ts';
+import { compose } from '../supergraph/composition/compose.ts';
+import type { Composer } from '../supergraph/composition/composer.ts';
+import type { Graph } from '../supergraph/graph/graph.ts';
+import { rememberHotOperations } from '../supergraph/graph/hot-operations.ts';
+import { openLaunchHistory } from '../supergraph/launches/launch-history.ts';
+import { createLauncher } from '../supergraph/launches/launcher.ts';
+import type { Operator } from '../supergraph/operator.ts';
+import { createSdlReader } from '../supergraph/sdl/sdl-reader.ts';
+import { ServedGraph } from '../supergraph/served-graph.ts';
+import { followSupergraph } from '../supergraph/supergraph.ts';
 import { describeInstance, serveInstance } from './instances.ts';
 
 /** Imports that the SDLs of tests need. */
@@ -22,7 +25,7 @@ export const federation =
 export interface SdlServer {
   /** Undefined lets whoever asks wait. */
   answer: string | undefined;
-  /** How often it was asked. */
+  /** Number of requests. */
   readonly asked: number;
   describe(given?: Partial<ServiceInstance>): ServiceInstance;
 }
@@ -53,11 +56,14 @@ interface SupergraphOptions {
   readonly compose?: Composer['compose'];
 }
 
+/** A graph that is served, with the commands of an operator. */
+export type TestSupergraph = ServedGraph & Operator & { readonly stop: () => Promise<void> };
+
 /** Follows a registry as the gateway does, but composes in this thread, until the test ends. */
 export async function startSupergraph(
   registry: RegistryView,
   options: SupergraphOptions = {},
-): Promise<Supergraph> {
+): Promise<TestSupergraph> {
   const folder = options.folder ?? (await makeFolder());
   const history = await openLaunchHistory(folder, silentLog);
   const composer: Composer = {
@@ -72,17 +78,30 @@ export async function startSupergraph(
     maxPlans: 10,
     log: silentLog,
   });
-  const supergraph = followSupergraph({
-    registry,
-    launcher,
-    history,
-    removalGraceMs: options.removalGraceMs ?? 5_000,
-    sdlPollIntervalMs: options.sdlPollIntervalMs ?? 60_000,
+  const sdlPollIntervalMs = options.sdlPollIntervalMs ?? 60_000;
+  const sdls = createSdlReader({ pollIntervalMs: sdlPollIntervalMs, servedSdlOf: history.servedSdlOf });
+  const served = new ServedGraph({
+    versionOf: sdls.versionOf,
     ...(options.beforeFirst ? { beforeFirst: options.beforeFirst } : {}),
     log: silentLog,
   });
+  const supergraph = followSupergraph({
+    registry,
+    sdls,
+    served,
+    launcher,
+    history,
+    removalGraceMs: options.removalGraceMs ?? 5_000,
+    sdlPollIntervalMs,
+    log: silentLog,
+  });
   onTestFinished(() => supergraph.close());
-  return supergraph;
+  return Object.assign(served, {
+    rollBack: supergraph.rollBack,
+    follow: supergraph.follow,
+    remove: supergraph.remove,
+    stop: supergraph.close,
+  });
 }
 
 /** Makes a folder that goes with the test. */

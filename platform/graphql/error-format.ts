@@ -24,7 +24,7 @@ export function createErrorFormatter(log: Logger) {
   };
 }
 
-/** What a client is told of an error that says nothing to it. */
+/** Error that a client gets in the place of one that says nothing to it. */
 function masked(cause: unknown): GraphQLFormattedError {
   return isDatabaseOutage(cause)
     ? {

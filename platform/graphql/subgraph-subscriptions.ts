@@ -13,8 +13,8 @@ import {
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
+import { LRUCache } from 'lru-cache';
 import { WebSocketServer } from 'ws';
-import { BoundedMap } from '../bounded-map.ts';
 import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
 import { PorticoError } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
@@ -101,7 +101,7 @@ export function serveSubscriptions<C extends SubgraphOperationContext>(
 
 /** Parses and validates each document once. */
 function rememberDocuments(schema: GraphQLSchema): (query: string) => DocumentNode | readonly GraphQLError[] {
-  const documents = new BoundedMap<string, DocumentNode>(maxRememberedDocuments);
+  const documents = new LRUCache<string, DocumentNode>({ max: maxRememberedDocuments });
   return query => {
     const known = documents.get(query);
     if (known) return known;

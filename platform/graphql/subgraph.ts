@@ -20,7 +20,7 @@ import { createErrorFormatter } from './error-format.ts';
 import { hashOfSdl } from './sdl.ts';
 import { serveSubscriptions } from './subgraph-subscriptions.ts';
 
-/** What a subgraph's process needs; each subgraph's own settings extend these. */
+/** Settings of a subgraph's process; each subgraph's own settings extend these. */
 export const subgraphSettings = processSettings.extend({
   ...registrySettings.shape,
   ...callerSettings.shape,
@@ -32,9 +32,9 @@ export const subgraphSettings = processSettings.extend({
 
 type SubgraphConfig = z.infer<typeof subgraphSettings>;
 
-/** What every operation in a subgraph knows. */
+/** Context of every operation in a subgraph. */
 export interface SubgraphOperationContext {
-  /** Who asks; undefined for nobody. */
+  /** Caller of the operation; undefined for nobody. */
   readonly caller: Caller | undefined;
   /** Set by a subscription that can be resumed: the cursor after which its events begin. */
   startCursor?: Promise<string>;

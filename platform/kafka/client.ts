@@ -1,17 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Kafka, type Producer, type ProducerRecord, type RecordMetadata } from 'kafkajs';
+import { pause } from '../backoff.ts';
+import { withTimeout } from '../deadline.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { stopIdlePolling } from './kafkajs-idle-timer.ts';
 import { severityOf } from './kafkajs-log.ts';
 import { connectionOf, type KafkaConfig } from './settings.ts';
-import { withTimeout } from './with-timeout.ts';
 
 stopIdlePolling();
 
 interface KafkaOptions {
-  /** How often a request or connection is tried again before it fails. @default 8 */
+  /** Number of times that a request or connection is tried again before it fails. @default 8 */
   readonly retries?: number;
 }
 
@@ -96,16 +96,15 @@ export function createProducer({ kafka, topics, config, log }: ProducerOptions):
   let producer = createIdempotentProducer(kafka);
 
   async function connect(): Promise<void> {
-    while (!stop.signal.aborted) {
+    while (!stop.signal.aborted)
       try {
         await ensureTopics(kafka, topics, config);
         await producer.connect();
         return;
       } catch (error) {
         log.warn(`Connecting to Kafka failed and will be tried again: ${messageOf(error)}`);
-        await delay(reconnectMs, undefined, { signal: stop.signal }).catch(() => {});
+        await pause(reconnectMs, stop.signal);
       }
-    }
   }
 
   const connected = connect();

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { Gauge, type Registry } from 'prom-client';
+import { pause } from '../backoff.ts';
+import { withTimeout } from '../deadline.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
-import { withTimeout } from './with-timeout.ts';
 
 interface LagOptions {
   readonly kafka: Kafka;
@@ -52,8 +52,6 @@ export function measureLag({
   const stopped = once(stop.signal, 'abort');
   let admin = createAdmin(kafka);
 
-  const pause = () => delay(intervalMs, undefined, { signal: stop.signal }).catch(() => {});
-
   async function look(): Promise<void> {
     await admin.connect();
     for (const { partition, messages } of await readLag(admin, groupId, topic))
@@ -61,7 +59,7 @@ export function measureLag({
   }
 
   async function run(): Promise<void> {
-    await Promise.race([ready, stopped, pause()]);
+    await Promise.race([ready, pause(intervalMs, stop.signal)]);
     while (!stop.signal.aborted) {
       try {
         const looking = withTimeout(look(), intervalMs, `Asking for the offsets of '${topic}'`);
@@ -75,7 +73,7 @@ export function measureLag({
         onLook(messageOf(error));
         log.debug({ topic, groupId }, `The lag cannot be told: ${messageOf(error)}`);
       }
-      await pause();
+      await pause(intervalMs, stop.signal);
     }
   }
 

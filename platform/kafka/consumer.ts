@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, Kafka } from 'kafkajs';
 import { Counter, type Registry } from 'prom-client';
+import { Backoff, pause } from '../backoff.ts';
+import { withTimeout } from '../deadline.ts';
 import { messageOf } from '../errors.ts';
 import type { HealthRegistry } from '../health.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
@@ -13,7 +14,6 @@ import { createBatchHandler } from './handle-batch.ts';
 import type { HandleOptions } from './handle-message.ts';
 import { followProgress, type Progress } from './progress.ts';
 import type { KafkaConfig } from './settings.ts';
-import { withTimeout } from './with-timeout.ts';
 
 interface ConsumeOptions {
   readonly kafka: Kafka;
@@ -31,7 +31,8 @@ interface ConsumeOptions {
 /** Partitions whose messages are handled at the same time; fewer than a service's connections to its database. */
 const concurrentPartitions = 4;
 const firstRestartMs = 200;
-const maxRestartMs = 5_000;
+/** Age of a consumer from which its crash counts as the first again, in ms. */
+const steadyMs = 5_000;
 /** Longest wait at the close for handlers and the broker, in ms; what was not committed then comes again. */
 const leaveTimeoutMs = 3_000;
 /** Longest time between two looks at the lag, in ms. */
@@ -102,7 +103,7 @@ export function consume(options: ConsumeOptions): Closable {
 
   async function run(): Promise<void> {
     await Promise.race([deadLetters.connected, stopped]);
-    let restartMs = firstRestartMs;
+    const backoff = new Backoff({ firstMs: firstRestartMs });
     while (!stop.signal.aborted) {
       const startedAtMs = performance.now();
       try {
@@ -110,10 +111,10 @@ export function consume(options: ConsumeOptions): Closable {
       } catch (error) {
         if (stop.signal.aborted) return;
         restarts.inc({ topic, group: groupId });
-        if (performance.now() - startedAtMs > maxRestartMs) restartMs = firstRestartMs;
+        if (performance.now() - startedAtMs > steadyMs) backoff.reset();
+        const restartMs = backoff.next();
         log.warn({ topic, groupId, restartMs }, `The consumer ended and is replaced: ${messageOf(error)}`);
-        await delay(restartMs, undefined, { signal: stop.signal }).catch(() => {});
-        restartMs = Math.min(restartMs * 2, maxRestartMs);
+        await pause(restartMs, stop.signal);
       }
     }
   }

@@ -19,7 +19,7 @@ export const deadLetterHeaders = {
   failedAt: 'dlq-failed-at',
 } as const;
 
-/** What is known of a message that could not be handled. */
+/** A message that could not be handled. */
 export interface DeadLetter {
   readonly reason: string;
   /** Where the message was: topic, partition, offset. */

@@ -2,7 +2,7 @@ import type { KafkaMessage } from 'kafkajs';
 import * as z from 'zod';
 import { type DomainEvent, fromMessage, MalformedEventError } from './events.ts';
 
-/** What a consumer does with one type of event. It must be idempotent on the event's id. */
+/** Handler of one type of event. It must be idempotent on the event's id. */
 export interface EventHandler<T> {
   /** The data that the handler needs; unknown fields are let through. */
   readonly data: z.ZodType<T>;

@@ -13,7 +13,7 @@ export interface DomainEvent<T = unknown> {
   readonly type: string;
   /** Service that says so: `/orders`. */
   readonly source: string;
-  /** What it happened to: the order's id. Also the message key, so that events of one subject keep their order. */
+  /** Subject of the event: the order's id. Also the message key, so that events of one subject keep their order. */
   readonly subject: string;
   /** When, RFC 3339. */
   readonly time: string;

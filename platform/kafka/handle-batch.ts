@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EachBatchHandler } from 'kafkajs';
+import { Backoff } from '../backoff.ts';
 import { type HandleOptions, handleMessage } from './handle-message.ts';
-
-const firstRetryMs = 100;
-const maxRetryMs = 5_000;
 
 /**
  * Makes the handler of what was fetched of one topic, to be run without `eachBatchAutoResolve`. A partition whose next
@@ -11,14 +9,14 @@ const maxRetryMs = 5_000;
  * it has fetched is dealt with.
  */
 export function createBatchHandler(options: HandleOptions): EachBatchHandler {
-  const retryByPartition = new Map<number, { readonly offset: string; readonly retryMs: number }>();
+  const retryByPartition = new Map<number, { readonly offset: string; readonly backoff: Backoff }>();
 
   /** Twice as long each time that the same message fails. */
   function nextRetryMs(partition: number, offset: string): number {
     const last = retryByPartition.get(partition);
-    const retryMs = last?.offset === offset ? Math.min(last.retryMs * 2, maxRetryMs) : firstRetryMs;
-    retryByPartition.set(partition, { offset, retryMs });
-    return retryMs;
+    const backoff = last?.offset === offset ? last.backoff : new Backoff();
+    retryByPartition.set(partition, { offset, backoff });
+    return backoff.next();
   }
 
   return async ({ batch, isRunning, isStale, pause, resolveOffset, heartbeat, commitOffsetsIfNecessary }) => {

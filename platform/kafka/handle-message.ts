@@ -8,7 +8,7 @@ import { deadLetterTopicOf, toDeadLetter } from './dead-letters.ts';
 import { type EventHandlers, type ReadEvent, readEvent } from './event-handlers.ts';
 import { isRetryable } from './retryable-errors.ts';
 
-/** What handling messages needs. */
+/** Options of handling messages. */
 export interface HandleOptions {
   readonly handlers: EventHandlers;
   readonly groupId: string;

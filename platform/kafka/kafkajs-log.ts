@@ -1,7 +1,7 @@
 import kafkajs, { type LogEntry } from 'kafkajs';
 
 /**
- * How much a line of kafkajs matters. It calls what it tries again an error, and what a broker answers while another one
+ * Severity of a line of kafkajs. It calls what it tries again an error, and what a broker answers while another one
  * takes its place.
  */
 export function severityOf({ namespace, level, log }: Pick<LogEntry, 'namespace' | 'level' | 'log'>) {

@@ -13,7 +13,7 @@ import { outboxRow, startOutboxRelay } from './outbox.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
-/** How long a test waits for what has to happen, in ms. */
+/** Longest time that a test waits for what has to happen, in ms. */
 const wait = { timeout: 4_000, interval: 10 };
 const topic = 'orders.events';
 
@@ -45,7 +45,7 @@ function openPool(): pg.Pool {
   return opened;
 }
 
-/** What a broker has acknowledged. */
+/** A message that the broker has acknowledged. */
 interface Sent {
   readonly key: string;
   readonly n: number;

@@ -1,12 +1,13 @@
 import type { Pool, QueryResult } from 'pg';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { withTimeout } from '../deadline.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { onConnection } from '../statement.ts';
+import { Waker } from '../waker.ts';
 import type { EventProducer } from './client.ts';
 import { type DomainEvent, toMessage } from './events.ts';
-import { withTimeout } from './with-timeout.ts';
 
 /** Most events in one transaction of the relay. */
 const batchSize = 100;
@@ -34,7 +35,7 @@ interface OutboxRow {
   readonly key: string;
   readonly headers: Record<string, string>;
   readonly value: string;
-  /** Whether an event of the same key waits for this one. */
+  /** True if an event of the same key waits for this one. */
   readonly hasNext: boolean;
 }
 
@@ -88,12 +89,11 @@ export function startOutboxRelay(options: RelayOptions): OutboxRelay {
     },
   });
 
-  const wakeUp = createAlarm();
+  const waker = new Waker();
   let stopped = false;
 
   async function run(): Promise<void> {
     while (!stopped) {
-      const rung = wakeUp.next(lookAgainMs);
       try {
         const rows = await publishBatch(pool, producer);
         published.inc(rows.length);
@@ -101,18 +101,17 @@ export function startOutboxRelay(options: RelayOptions): OutboxRelay {
       } catch (error) {
         log.warn(`Publishing from the outbox failed and will be tried again: ${messageOf(error)}`);
       }
-      await rung;
+      await waker.sleep(lookAgainMs);
     }
   }
 
   const running = run();
   return {
-    wake: wakeUp.ring,
+    wake: () => waker.wake(),
     close: closeOnce(async () => {
       stopped = true;
-      wakeUp.ring();
+      waker.wake();
       await running;
-      wakeUp.cancel();
     }),
   };
 }
@@ -146,23 +145,6 @@ async function sendRows(rows: readonly OutboxRow[], producer: EventProducer): Pr
       topic,
       messages: messages.map(({ key, headers, value }) => ({ key, headers, value })),
     });
-}
-
-/** Something to wait on: rings when rung, or by itself after a while. A ring between two waits is not lost. */
-function createAlarm() {
-  let resolve = () => {};
-  let timer: NodeJS.Timeout | undefined;
-  return {
-    next(afterMs: number): Promise<void> {
-      return new Promise(done => {
-        clearTimeout(timer);
-        timer = setTimeout(done, afterMs);
-        resolve = done;
-      });
-    },
-    ring: () => resolve(),
-    cancel: () => clearTimeout(timer),
-  };
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -1,6 +1,6 @@
 import type { ComponentHealth } from '../health.ts';
 
-/** What a consumer is doing. */
+/** Phase that a consumer is in. */
 type Phase = 'starting' | 'rebalancing' | 'consuming';
 
 interface ProgressOptions {
@@ -66,7 +66,7 @@ export function followProgress({
           status: 'DOWN',
           details: {
             ...details,
-            error: `The consumer expected to get on within ${stuckAfterMs} ms, but has not for ${idleMs} ms`,
+            error: `The consumer has made no progress for ${idleMs} ms, longer than KAFKA_STUCK_AFTER_MS, ${stuckAfterMs}`,
           },
         };
       return { status: phase === 'consuming' && connectFailure === undefined ? 'UP' : 'UNKNOWN', details };

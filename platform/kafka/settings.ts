@@ -21,7 +21,7 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** What a process needs to use Kafka. What has to fit together is checked by {@link kafkaSettingsFit}. */
+/** Settings of a process that uses Kafka. {@link kafkaSettingsFit} checks that they fit together. */
 export const kafkaSettings = z.object({
   KAFKA_BROKERS: commaSeparated(['127.0.0.1:9092'])
     .refine(brokers => brokers.length > 0 && brokers.every(broker => address.test(broker)), {
@@ -61,7 +61,7 @@ export type KafkaConfig = z.infer<typeof kafkaSettings>;
 
 type Settings = { readonly [name in keyof KafkaConfig]: KafkaConfig[name] };
 
-/** What a setting needs beside itself. */
+/** Settings that need another one. */
 const needs: readonly (readonly [keyof KafkaConfig, keyof KafkaConfig])[] = [
   ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS'],
   ['KAFKA_TLS_CERT_FILE', 'KAFKA_TLS'],

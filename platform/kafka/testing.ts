@@ -42,12 +42,12 @@ export function receivedMessage(type: string, data: unknown, headers: Record<str
 }
 
 /**
- * What a reader expects of an event's data beyond what its schema promises: paths of fields that may be missing, or may
+ * Finds what a reader expects of an event's data beyond what its schema promises: paths of fields that may be missing, or may
  * have values that the reader refuses.
  */
 export function unmetExpectations(handlers: EventHandlers, type: string, promised: JsonSchema): string[] {
   const handler = handlers[type];
-  if (!handler) throw new Error(`A handler of '${type}' expected to be there, but is not`);
+  if (!handler) throw new Error(`There is no handler of '${type}'`);
   return compare(eventSchemaOf(type, handler.data), promised, type);
 }
 

@@ -15,8 +15,7 @@ export function registryAddress(url: string, token: string | undefined): Registr
   if (username || password) {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     headers['authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  } else if (token) {
-    headers['authorization'] = `Bearer ${token}`;
-  }
+  } else if (token) headers['authorization'] = `Bearer ${token}`;
+
   return { base: parsed.href.replace(/\/+$/, ''), headers };
 }

@@ -1,8 +1,9 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { type InstanceChange, parseApplications, parseChange, type ServiceInstance } from './instance.ts';
+import type { InstanceChange, ServiceInstance } from './instance.ts';
+import { parseApplications, parseChange } from './read-instances.ts';
 import type { EventStream } from './registry-calls.ts';
 
-/** What a registry's change stream tells. */
+/** Event of a registry's change stream. */
 export type RegistryEvent =
   | {
       readonly kind: 'snapshot';

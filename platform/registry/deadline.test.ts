@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
-import { withDeadline } from './deadline.ts';
+import { describe, expect, test } from 'vitest';
+import { withDeadline } from '../deadline.ts';
 
 /** A call that ends only when it is told to. */
 function untilAborted(signal: AbortSignal): Promise<never> {
@@ -10,15 +10,15 @@ function untilAborted(signal: AbortSignal): Promise<never> {
 }
 
 describe('A call with a deadline', () => {
-  it('gives back what the call gives', async () => {
+  test('gives back what the call gives', async () => {
     expect(await withDeadline({ timeoutMs: 1_000 }, async () => 'answer')).toBe('answer');
   });
 
-  it('ends when its time is over, saying so', async () => {
+  test('ends when its time is over, saying so', async () => {
     await expect(withDeadline({ timeoutMs: 5 }, untilAborted)).rejects.toThrow('no answer within 5 ms');
   });
 
-  it('ends when its caller gives up, and does not begin when the caller has done so before', async () => {
+  test('ends when its caller gives up, and does not begin when the caller has done so before', async () => {
     const caller = new AbortController();
     const call = withDeadline({ timeoutMs: 1_000, signal: caller.signal }, untilAborted);
     caller.abort(new Error('enough'));
@@ -31,7 +31,7 @@ describe('A call with a deadline', () => {
     expect(began).toBe(false);
   });
 
-  it('leaves nothing on the caller’s signal', async () => {
+  test('leaves nothing on the caller’s signal', async () => {
     const { signal } = new AbortController();
     await withDeadline({ timeoutMs: 1_000, signal }, async () => {});
     await withDeadline({ timeoutMs: 5, signal }, untilAborted).catch(() => {});

@@ -1,4 +1,5 @@
-import { parseApplications, parseDelta, type RegistryDelta, type ServiceInstance } from './instance.ts';
+import type { RegistryDelta, ServiceInstance } from './instance.ts';
+import { parseApplications, parseDelta } from './read-instances.ts';
 import { type CallOptions, type EventStream, type RegistryAnswer, RegistryCalls } from './registry-calls.ts';
 
 /** A server that answered with something other than a registry does. The message is one line, without the page. */
@@ -36,7 +37,7 @@ export interface EurekaClient {
   cancel(app: string, id: string, options?: CallOptions): Promise<void>;
   /** Every instance of every application. */
   fetchAll(options?: CallOptions): Promise<ServiceInstance[]>;
-  /** What changed in the last minutes; undefined when this registry does not tell. */
+  /** Fetches the changes of the last minutes; undefined when this registry does not tell. */
   fetchDelta(options?: CallOptions): Promise<RegistryDelta | undefined>;
   /** Opens the registry's change stream; undefined when this registry has none. */
   openChanges(lastEventId: string | undefined, signal: AbortSignal): Promise<EventStream | undefined>;

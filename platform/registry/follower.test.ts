@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../log.ts';
 import type { EurekaClient } from './eureka-client.ts';
 import { followRegistry, type RegistryView } from './follower.ts';
-import { parseInstance, type RegistryDelta } from './instance.ts';
+import type { RegistryDelta } from './instance.ts';
+import { parseInstance } from './read-instances.ts';
 
 function wire(id: string, status = 'UP', actionType = 'ADDED') {
   return { instanceId: id, hostName: 'h', app: 'PRODUCTS', status, port: { $: 1 }, actionType };
@@ -72,7 +73,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('A follower of a change stream', () => {
-  it('takes over a snapshot and each change', async () => {
+  test('takes over a snapshot and each change', async () => {
     const { client, streams } = createFakeRegistry();
     const { view } = follow(client);
     await until(() => streams.length === 1);
@@ -83,7 +84,7 @@ describe('A follower of a change stream', () => {
     expect([view.loaded, view.source]).toEqual([true, 'stream']);
   });
 
-  it('comes back with the id of the last event when the stream breaks, and keeps what it knows meanwhile', async () => {
+  test('comes back with the id of the last event when the stream breaks, and keeps what it knows meanwhile', async () => {
     const { client, streams } = createFakeRegistry();
     const { view, changed } = follow(client);
     await until(() => streams.length === 1);
@@ -96,7 +97,7 @@ describe('A follower of a change stream', () => {
     expect(ids(view)).toEqual(['a']);
   });
 
-  it('keeps whom a registry that has just started does not name yet, until it says that it is complete', async () => {
+  test('keeps whom a registry that has just started does not name yet, until it says that it is complete', async () => {
     const { client, streams } = createFakeRegistry();
     const { view, changed } = follow(client);
     await until(() => streams.length === 1);
@@ -116,7 +117,7 @@ describe('A follower of a change stream', () => {
     await until(() => ids(view).join() === 'a');
   });
 
-  it('gives up whom a registry that has just started does not name for too long', async () => {
+  test('gives up whom a registry that has just started does not name for too long', async () => {
     const { client, streams } = createFakeRegistry();
     const { view } = follow(client);
     await until(() => streams.length === 1);
@@ -127,7 +128,7 @@ describe('A follower of a change stream', () => {
     await until(() => view.loaded && ids(view).length === 0);
   });
 
-  it('ends at once, also in the middle of a stream', async () => {
+  test('ends at once, also in the middle of a stream', async () => {
     const { client, streams } = createFakeRegistry();
     const { view } = follow(client);
     await until(() => streams.length === 1);
@@ -137,7 +138,7 @@ describe('A follower of a change stream', () => {
 });
 
 describe('A follower of a registry without a change stream', () => {
-  it('reads everything once, and then what changed', async () => {
+  test('reads everything once, and then what changed', async () => {
     const { client, polled, state } = createFakeRegistry();
     Object.assign(state, { hasStream: false, all: ['a'], delta: { changes: [], hashcode: 'UP_1_' } });
     const { view, changed } = follow(client);
@@ -150,7 +151,7 @@ describe('A follower of a registry without a change stream', () => {
     expect([ids(view), view.source]).toEqual([['a', 'b'], 'polling']);
   });
 
-  it('reads everything again when its hash differs, and keeps for a while whom nobody announced as gone', async () => {
+  test('reads everything again when its hash differs, and keeps for a while whom nobody announced as gone', async () => {
     const { client, polled, state } = createFakeRegistry();
     Object.assign(state, { hasStream: false, all: ['a', 'b'], delta: { changes: [], hashcode: 'UP_2_' } });
     const { view } = follow(client);
@@ -161,7 +162,7 @@ describe('A follower of a registry without a change stream', () => {
     await until(() => ids(view).join() === 'b');
   });
 
-  it('reads everything each time when the registry tells no changes', async () => {
+  test('reads everything each time when the registry tells no changes', async () => {
     const { client, polled, state } = createFakeRegistry();
     Object.assign(state, { hasStream: false, all: ['a'] });
     follow(client);
@@ -169,7 +170,7 @@ describe('A follower of a registry without a change stream', () => {
     expect(polled.slice(0, 5)).toEqual(['all', 'delta', 'all', 'delta', 'all']);
   });
 
-  it('follows the stream once there is one', async () => {
+  test('follows the stream once there is one', async () => {
     const { client, streams, polled, state } = createFakeRegistry();
     Object.assign(state, { hasStream: false, all: ['a'] });
     const { view } = follow(client);

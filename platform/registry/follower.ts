@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Backoff, pause } from '../backoff.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { readChangeStream } from './change-stream.ts';
 import type { EurekaClient } from './eureka-client.ts';
-import type { Departure, ServiceInstance } from './instance.ts';
+import type { RemovalReason, ServiceInstance } from './instance.ts';
 import { InstanceSet } from './instance-set.ts';
 import { Poller } from './poller.ts';
 import { createRepeatedWarning } from './repeated-warning.ts';
@@ -13,16 +14,16 @@ import { createRepeatedWarning } from './repeated-warning.ts';
 export interface RegistryView extends Closable {
   /** Every instance, of every status. */
   readonly instances: readonly ServiceInstance[];
-  /** Whether the registry has been read at least once. */
+  /** True if the registry has been read at least once. */
   readonly loaded: boolean;
-  /** How changes arrive now. */
+  /** Source of the changes now. */
   readonly source: 'stream' | 'polling' | 'none';
   /** Instances of one service that take requests; the service's name in any case. */
   up(service: string): readonly ServiceInstance[];
   /** Calls back after every change; returns what ends that. */
   onChange(listener: () => void): () => void;
   /** Calls back with each instance that goes, and how; returns what ends that. */
-  onDeparture(listener: (instance: ServiceInstance, departure: Departure) => void): () => void;
+  onRemoval(listener: (instance: ServiceInstance, reason: RemovalReason) => void): () => void;
 }
 
 interface FollowOptions {
@@ -31,14 +32,12 @@ interface FollowOptions {
   /** Time between two reads of a registry that has no change stream. @default 5000 ms */
   readonly pollIntervalMs?: number;
   /**
-   * How long an instance is kept that a restarted registry does not name, though nobody said that it is gone; longer
+   * Time that an instance is kept that a restarted registry does not name, though nobody said that it is gone; longer
    * than services take to renew. @default 60000 ms
    */
   readonly keepUnannouncedMs?: number;
 }
 
-const firstRetryMs = 100;
-const maxRetryMs = 5_000;
 /** A registry without a change stream is asked for one again after so many reads: it may have been replaced. */
 const pollsBeforeStream = 12;
 
@@ -48,9 +47,9 @@ const pollsBeforeStream = 12;
  */
 export function followRegistry(options: FollowOptions): RegistryView {
   const { client, log, pollIntervalMs = 5_000, keepUnannouncedMs = 60_000 } = options;
-  const departureListeners = new Set<(instance: ServiceInstance, departure: Departure) => void>();
-  const instances = new InstanceSet((instance, departure) => {
-    for (const listener of departureListeners) listener(instance, departure);
+  const removalListeners = new Set<(instance: ServiceInstance, reason: RemovalReason) => void>();
+  const instances = new InstanceSet((instance, reason) => {
+    for (const listener of removalListeners) listener(instance, reason);
   });
   const listeners = new Set<() => void>();
   const stop = new AbortController();
@@ -59,24 +58,13 @@ export function followRegistry(options: FollowOptions): RegistryView {
   let source: RegistryView['source'] = 'none';
   let lastEventId: string | undefined;
   let expiry: NodeJS.Timeout | undefined;
-  let warnings = new Set<string>();
+  const faults = createFaultWarnings(log);
   const interruption = createRepeatedWarning(log);
-
-  /** Says once of each instance that can't be used that it is passed by. */
-  function warnOfFaults(): void {
-    const before = warnings;
-    warnings = new Set(
-      instances.all.flatMap(({ app, id, addressFault }) =>
-        addressFault === undefined ? [] : [`The instance ${app}/${id} is passed by: ${addressFault}`],
-      ),
-    );
-    for (const warning of warnings) if (!before.has(warning)) log.warn(warning);
-  }
 
   function changed(): void {
     loaded = true;
     interruption.over('The registry is followed again');
-    warnOfFaults();
+    faults.warnOf(instances.all);
     scheduleExpiry();
     for (const listener of listeners) listener();
   }
@@ -85,19 +73,14 @@ export function followRegistry(options: FollowOptions): RegistryView {
     clearTimeout(expiry);
     const nextMs = instances.nextExpiryMs;
     if (nextMs === undefined) return;
-    expiry = setTimeout(
-      () => {
-        // A timer may fire a moment before its time.
-        if (instances.expire(Date.now())) changed();
-        else scheduleExpiry();
-      },
-      Math.max(0, nextMs - Date.now()),
-    );
+    // A timer may fire a moment before its time.
+    const expire = () => (instances.expire(Date.now()) ? changed() : scheduleExpiry());
+    expiry = setTimeout(expire, Math.max(0, nextMs - Date.now()));
   }
 
-  /** Reads the change stream until it breaks. False when this registry has none. */
-  async function followStream(): Promise<boolean> {
-    const response = await readChangeStream({
+  /** Reads the change stream until it breaks. @returns whether this registry has one */
+  function followStream(): Promise<boolean> {
+    return readChangeStream({
       open: signal => client.openChanges(lastEventId, signal),
       signal: stop.signal,
       onEvent(event) {
@@ -108,7 +91,6 @@ export function followRegistry(options: FollowOptions): RegistryView {
         changed();
       },
     });
-    return response;
   }
 
   async function poll(): Promise<void> {
@@ -121,18 +103,18 @@ export function followRegistry(options: FollowOptions): RegistryView {
   }
 
   async function run(): Promise<void> {
-    let retryMs = firstRetryMs;
+    const backoff = new Backoff();
     while (!stop.signal.aborted) {
       const eventBefore = lastEventId;
       try {
         if (!(await followStream())) await poll();
-        retryMs = firstRetryMs;
+        backoff.reset();
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (lastEventId !== eventBefore) retryMs = firstRetryMs;
+        if (lastEventId !== eventBefore) backoff.reset();
+        const retryMs = backoff.next();
         interruption.warn({ retryMs }, `Following the registry was interrupted: ${messageOf(error)}`);
-        await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
-        retryMs = Math.min(retryMs * 2, maxRetryMs);
+        await pause(retryMs, stop.signal);
       }
     }
   }
@@ -153,9 +135,9 @@ export function followRegistry(options: FollowOptions): RegistryView {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    onDeparture(listener) {
-      departureListeners.add(listener);
-      return () => void departureListeners.delete(listener);
+    onRemoval(listener) {
+      removalListeners.add(listener);
+      return () => void removalListeners.delete(listener);
     },
     close: closeOnce(async () => {
       stop.abort();
@@ -163,7 +145,23 @@ export function followRegistry(options: FollowOptions): RegistryView {
       await running;
       clearTimeout(expiry);
       listeners.clear();
-      departureListeners.clear();
+      removalListeners.clear();
     }),
+  };
+}
+
+/** Warns once of each instance that requests cannot be sent to. */
+function createFaultWarnings(log: Logger) {
+  let warnings = new Set<string>();
+  return {
+    warnOf(instances: readonly ServiceInstance[]): void {
+      const before = warnings;
+      warnings = new Set(
+        instances.flatMap(({ app, id, addressFault }) =>
+          addressFault === undefined ? [] : [`The instance ${app}/${id} is passed by: ${addressFault}`],
+        ),
+      );
+      for (const warning of warnings) if (!before.has(warning)) log.warn(warning);
+    },
   };
 }

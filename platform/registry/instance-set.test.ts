@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { InstanceStatus, ServiceInstance } from './instance.ts';
 import { InstanceSet } from './instance-set.ts';
 
@@ -17,7 +17,7 @@ function ids(): string[] {
 }
 
 describe('A set of instances', () => {
-  it('gives those of a service that are UP, in whatever case it is named', () => {
+  test('gives those of a service that are UP, in whatever case it is named', () => {
     set.replace([instance('a'), instance('b', 'DOWN'), instance('c', 'UP', 'ORDERS')]);
     expect(set.up('products').map(({ id }) => id)).toEqual(['a']);
     set.apply({ instance: instance('b'), deleted: false });
@@ -25,12 +25,12 @@ describe('A set of instances', () => {
     expect(set.up('nobody')).toEqual([]);
   });
 
-  it('has the registry’s hash', () => {
+  test('has the registry’s hash', () => {
     set.replace([instance('a'), instance('b', 'DOWN'), instance('c')]);
     expect(set.hashcode).toBe('DOWN_1_UP_2_');
   });
 
-  it('tells news from what it knows already', () => {
+  test('tells news from what it knows already', () => {
     expect(set.apply({ instance: instance('a'), deleted: false })).toBe(true);
     expect(set.apply({ instance: instance('a'), deleted: false })).toBe(false);
     expect(set.apply({ instance: instance('a', 'DOWN'), deleted: false })).toBe(true);
@@ -38,13 +38,13 @@ describe('A set of instances', () => {
     expect(set.apply({ instance: instance('a'), deleted: true })).toBe(false);
   });
 
-  it('drops what a complete list does not name', () => {
+  test('drops what a complete list does not name', () => {
     set.replace([instance('a'), instance('b')]);
     set.replace([instance('b')]);
     expect(ids()).toEqual(['b']);
   });
 
-  it('keeps what an incomplete list does not name, for a while, and outside of the hash', () => {
+  test('keeps what an incomplete list does not name, for a while, and outside of the hash', () => {
     set.replace([instance('a'), instance('b')]);
     set.replace([instance('b')], 100);
     expect(ids()).toEqual(['a', 'b']);
@@ -56,7 +56,7 @@ describe('A set of instances', () => {
     expect(set.nextExpiryMs).toBeUndefined();
   });
 
-  it('no longer merely keeps what is named again, nor what is said to be gone', () => {
+  test('no longer merely keeps what is named again, nor what is said to be gone', () => {
     set.replace([instance('a'), instance('b')]);
     set.replace([], 100);
     set.apply({ instance: instance('a'), deleted: false });
@@ -66,7 +66,7 @@ describe('A set of instances', () => {
     expect(set.hashcode).toBe('UP_1_');
   });
 
-  it('does not prolong what it keeps with each incomplete list', () => {
+  test('does not prolong what it keeps with each incomplete list', () => {
     set.replace([instance('a')]);
     set.replace([], 100);
     set.replace([], 200);

@@ -1,5 +1,5 @@
 import { appsHashcode, countStatuses } from './hashcode.ts';
-import { type Departure, type InstanceChange, type ServiceInstance, takesRequests } from './instance.ts';
+import { type InstanceChange, type RemovalReason, type ServiceInstance, takesRequests } from './instance.ts';
 
 /**
  * The instances that a follower knows. Those that a list no longer names, though nobody said that they are gone, can
@@ -8,12 +8,12 @@ import { type Departure, type InstanceChange, type ServiceInstance, takesRequest
 export class InstanceSet {
   readonly #instancesByKey = new Map<string, ServiceInstance>();
   readonly #keptUntilMsByKey = new Map<string, number>();
-  readonly #onDeparture: (instance: ServiceInstance, departure: Departure) => void;
+  readonly #onRemoval: (instance: ServiceInstance, reason: RemovalReason) => void;
   #upByApp: Map<string, ServiceInstance[]> | undefined;
 
-  /** @param onDeparture is told of each instance that goes, and how */
-  constructor(onDeparture: (instance: ServiceInstance, departure: Departure) => void = () => {}) {
-    this.#onDeparture = onDeparture;
+  /** @param onRemoval is told of each instance that goes, and how */
+  constructor(onRemoval: (instance: ServiceInstance, reason: RemovalReason) => void = () => {}) {
+    this.#onRemoval = onRemoval;
   }
 
   /** Every instance, of every status. */
@@ -54,9 +54,9 @@ export class InstanceSet {
   }
 
   /** Takes a change over. @returns whether it was news */
-  apply({ instance, deleted, departure = 'lost' }: InstanceChange): boolean {
+  apply({ instance, deleted, reason = 'lost' }: InstanceChange): boolean {
     const key = keyOf(instance);
-    if (deleted) return this.#delete(key, departure);
+    if (deleted) return this.#delete(key, reason);
     const known = this.#instancesByKey.get(key);
     const isNews = JSON.stringify(known) !== JSON.stringify(instance);
     this.#put(instance);
@@ -77,13 +77,13 @@ export class InstanceSet {
     this.#upByApp = undefined;
   }
 
-  #delete(key: string, departure: Departure): boolean {
+  #delete(key: string, reason: RemovalReason): boolean {
     this.#keptUntilMsByKey.delete(key);
     this.#upByApp = undefined;
     const instance = this.#instancesByKey.get(key);
     if (!instance) return false;
     this.#instancesByKey.delete(key);
-    this.#onDeparture(instance, departure);
+    this.#onRemoval(instance, reason);
     return true;
   }
 }

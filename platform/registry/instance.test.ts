@@ -4,7 +4,8 @@ import { createLogger } from '../log.ts';
 import { graphqlUrlOf } from '../service-client.ts';
 import { createEurekaClient } from './eureka-client.ts';
 import { followRegistry } from './follower.ts';
-import { parseApplications, parseInstance, takesRequests } from './instance.ts';
+import { takesRequests } from './instance.ts';
+import { parseApplications, parseInstance } from './read-instances.ts';
 
 const wire = (hostName: string, path?: string) => ({
   instanceId: 'a',

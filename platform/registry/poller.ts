@@ -4,7 +4,7 @@ import type { InstanceSet } from './instance-set.ts';
 interface PollerOptions {
   readonly client: Pick<EurekaClient, 'fetchAll' | 'fetchDelta'>;
   readonly instances: InstanceSet;
-  /** How long an instance is kept that is missing without having been announced as gone, in ms. */
+  /** Time that an instance is kept that is missing without having been announced as gone, in ms. */
   readonly keepUnannouncedMs: number;
 }
 

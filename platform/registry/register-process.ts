@@ -12,9 +12,9 @@ type RegistryConfig = z.infer<typeof processSettings> & z.infer<typeof registryS
 interface Served {
   readonly port: number;
   readonly managementPort: number;
-  /** What others need to know besides the management port and the version, which every process tells. */
+  /** Metadata besides the management port and the version, which every process registers. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** How long the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
+  /** Time that the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
   readonly graceMs: number;
 }
 

@@ -1,14 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { Backoff, pause } from '../backoff.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import type { EurekaClient } from './eureka-client.ts';
-import { instanceIdOf, type Registration, writeRegistration } from './instance.ts';
 import { createRepeatedWarning } from './repeated-warning.ts';
+import { instanceIdOf, type Registration, writeRegistration } from './write-registration.ts';
 
 /** Longest wait between two tries to register while the registry is away. */
-const maxRetryMs = 5_000;
-const firstRetryMs = 100;
 
 interface RegisterOptions {
   readonly client: EurekaClient;
@@ -19,7 +17,7 @@ interface RegisterOptions {
 /** This process's entry in the registry. Closing takes it out. */
 export interface Registered extends Closable {
   readonly instanceId: string;
-  /** Whether the registry has acknowledged the entry, and every renewal since. */
+  /** True if the registry has acknowledged the entry, and every renewal since. */
   readonly registered: boolean;
   /** Resolves when the registry has acknowledged the entry for the first time. */
   readonly acknowledged: Promise<void>;
@@ -42,7 +40,8 @@ export function register({ client, registration, log }: RegisterOptions): Regist
   const failure = createRepeatedWarning(log);
 
   async function registerUntilAccepted(): Promise<void> {
-    for (let retryMs = firstRetryMs; !stop.signal.aborted; retryMs = Math.min(retryMs * 2, maxRetryMs)) {
+    const backoff = new Backoff();
+    while (!stop.signal.aborted)
       try {
         await client.register(service, writeRegistration(registration, 'UP', dirtyTimestampMs), {
           signal: stop.signal,
@@ -55,16 +54,16 @@ export function register({ client, registration, log }: RegisterOptions): Regist
       } catch (error) {
         if (stop.signal.aborted) return;
         registered = false;
+        const retryMs = backoff.next();
         failure.warn({ instanceId, retryMs }, `Registering failed: ${messageOf(error)}`);
-        await delay(retryMs, undefined, { signal: stop.signal }).catch(() => {});
+        await pause(retryMs, stop.signal);
       }
-    }
   }
 
   async function run(): Promise<void> {
     await registerUntilAccepted();
     while (!stop.signal.aborted) {
-      await delay(lease.renewalIntervalSeconds * 1000, undefined, { signal: stop.signal }).catch(() => {});
+      await pause(lease.renewalIntervalSeconds * 1000, stop.signal);
       if (stop.signal.aborted) return;
       try {
         const known = await client.renew(service, instanceId, dirtyTimestampMs, { signal: stop.signal });

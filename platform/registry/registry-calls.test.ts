@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { RegistryCalls } from './registry-calls.ts';
 
 const get = { method: 'GET', path: '/apps' } as const;
@@ -31,14 +31,14 @@ const good: RequestListener = (_request, response) => response.end('good');
 const broken: RequestListener = (_request, response) => response.writeHead(503).end();
 
 describe('A client of several registries', () => {
-  it('stays with the one that answers', async () => {
+  test('stays with the one that answers', async () => {
     const [a, b] = [await startRegistry(good), await startRegistry(good)];
     const calls = new RegistryCalls([a.url, b.url], undefined);
     for (let count = 0; count < 3; count++) await calls.call('fetch', get);
     expect([a.requests.length, b.requests.length]).toEqual([3, 0]);
   });
 
-  it.each([
+  test.each([
     ['refuses connections', async () => 'http://127.0.0.1:1/eureka'],
     ['answers that it is broken', async () => (await startRegistry(broken)).url],
     ['never answers', startBlackHole],
@@ -52,7 +52,7 @@ describe('A client of several registries', () => {
     expect(next.requests).toHaveLength(2);
   });
 
-  it('says of each registry why it could not be used', async () => {
+  test('says of each registry why it could not be used', async () => {
     const { url } = await startRegistry(broken);
     const calls = new RegistryCalls([url, 'http://127.0.0.1:1/eureka'], undefined);
     await expect(calls.call('register', get)).rejects.toThrow(
@@ -60,7 +60,7 @@ describe('A client of several registries', () => {
     );
   });
 
-  it('passes on an answer that is no fault of the registry', async () => {
+  test('passes on an answer that is no fault of the registry', async () => {
     const { url } = await startRegistry((_request, response) => response.writeHead(404).end());
     expect(await new RegistryCalls([url], undefined).call('renew', get)).toMatchObject({
       status: 404,
@@ -68,7 +68,7 @@ describe('A client of several registries', () => {
     });
   });
 
-  it('shows each registry the credentials of its address, or else the token', async () => {
+  test('shows each registry the credentials of its address, or else the token', async () => {
     const { url, requests } = await startRegistry(good);
     const withPassword = url.replace('http://', 'http://eureka:pass%40word@');
     await new RegistryCalls([withPassword], 'token').call('fetch', get);
@@ -81,7 +81,7 @@ describe('A client of several registries', () => {
     ]);
   });
 
-  it('stops when its caller gives up, and leaves nothing on the caller’s signal', async () => {
+  test('stops when its caller gives up, and leaves nothing on the caller’s signal', async () => {
     const stop = new AbortController();
     const calls = new RegistryCalls([await startBlackHole()], undefined);
     const call = calls.call('fetch', get, { signal: stop.signal });
@@ -91,7 +91,7 @@ describe('A client of several registries', () => {
 });
 
 describe('A stream of events', () => {
-  it('is undefined where a registry has none, as other kinds of registry have not', async () => {
+  test('is undefined where a registry has none, as other kinds of registry have not', async () => {
     for (const status of [404, 400, 200]) {
       const { url } = await startRegistry((_request, response) => response.writeHead(status).end('<html>'));
       const calls = new RegistryCalls([url], undefined);
@@ -99,7 +99,7 @@ describe('A stream of events', () => {
     }
   });
 
-  it('is opened at the next registry when one cannot be reached', async () => {
+  test('is opened at the next registry when one cannot be reached', async () => {
     const next = await startRegistry((_request, response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(': hello\n\n'),
     );

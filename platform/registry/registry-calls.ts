@@ -1,7 +1,7 @@
 import { type Dispatcher, request } from 'undici';
+import { withDeadline } from '../deadline.ts';
 import { messageOf, PorticoError } from '../errors.ts';
 import { type RegistryAddress, registryAddress } from './address.ts';
-import { withDeadline } from './deadline.ts';
 
 /** Bounds of one call. */
 export interface CallOptions {
@@ -16,7 +16,7 @@ interface RegistryRequest {
   readonly body?: unknown;
 }
 
-/** What a registry answered. */
+/** Answer of a registry. */
 export interface RegistryAnswer {
   readonly url: string;
   readonly status: number;
@@ -89,9 +89,9 @@ export class RegistryCalls {
         },
       });
       const type = String(response.headers['content-type'] ?? '');
-      if (response.statusCode === 200 && type.startsWith('text/event-stream')) {
+      if (response.statusCode === 200 && type.startsWith('text/event-stream'))
         return { url, body: response.body } satisfies EventStream;
-      }
+
       await response.body.dump();
       if (response.statusCode < 500) return undefined;
       throw new Error(`${url} answered ${response.statusCode}`);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { commaSeparated, wholeNumber } from '../config.ts';
 
-/** What a process needs to be in the registry and to read it. */
+/** Settings of a process that registers, and that reads the registry. */
 export const registrySettings = z.object({
   EUREKA_URL: commaSeparated(['http://127.0.0.1:8761/eureka']).describe(
     'Base addresses of the registries, comma-separated; credentials in one are sent as basic auth.',

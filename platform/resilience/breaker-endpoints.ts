@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import { PorticoError } from '../errors.ts';
-import type { Breaker, BreakerRegistry } from './circuit-breaker.ts';
+import type { BreakerRegistry } from './breaker-registry.ts';
+import type { Breaker } from './circuit-breaker.ts';
 
 const update = z.object({ updateState: z.enum(['FORCE_OPEN', 'CLOSE', 'DISABLE']) });
 

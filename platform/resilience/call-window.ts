@@ -10,7 +10,7 @@ export interface CallCounts {
   readonly rejected: number;
 }
 
-/** What came of one call. */
+/** Outcome of one call. */
 export interface CallOutcome {
   readonly failed: boolean;
   readonly slow: boolean;

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BreakerOpenError, BreakerRegistry } from './circuit-breaker.ts';
+import { BreakerRegistry } from './breaker-registry.ts';
+import { BreakerOpenError } from './circuit-breaker.ts';
 
 const settings = { timeoutMs: 100, failureRatePercent: 50, minimumCalls: 4, windowMs: 10_000, openMs: 1_000 };
 const succeed = () => Promise.resolve('fine');

@@ -1,5 +1,4 @@
 import CircuitBreaker from 'opossum';
-import { Counter, Gauge, type Registry } from 'prom-client';
 import { PorticoError } from '../errors.ts';
 import { type CallCounts, type CallOutcome, CallWindow } from './call-window.ts';
 import { Deadline } from './deadline.ts';
@@ -7,7 +6,7 @@ import { Deadline } from './deadline.ts';
 /** State words of resilience4j. A forced state is an operator's, and stays until the operator takes it back. */
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN' | 'FORCED_OPEN' | 'DISABLED';
 
-/** When a breaker opens and tries again. */
+/** Limits at which a breaker opens and tries again. */
 export interface BreakerSettings {
   /** Longest time of one call in ms. @default 3000 */
   readonly timeoutMs: number;
@@ -52,7 +51,7 @@ export interface Breaker {
   readonly name: string;
   readonly state: BreakerState;
   readonly settings: BreakerSettings;
-  /** What is in the window. It begins anew when the breaker closes. */
+  /** Counts of the window. It begins anew when the breaker closes. */
   readonly stats: CallCounts;
   /** Seconds until a call may try again, rounded up; 0 when calls pass. */
   readonly retryAfterSeconds: number;
@@ -69,145 +68,143 @@ export interface Breaker {
 
 type Call = (deadline: Deadline) => Promise<unknown>;
 
-interface BreakerOptions {
+/** Options of one breaker. */
+export interface BreakerOptions {
   readonly settings?: Partial<BreakerSettings>;
-  /** Whether an error says that the other side is unwell. A refusal that it means does not. @default every error */
+  /** Tells whether an error says that the other side is unwell. A refusal that it means does not. @default every error */
   readonly isFailure?: (error: unknown) => boolean;
 }
 
-/** Every breaker of a process, with their metrics. */
-export class BreakerRegistry {
-  readonly #breakers = new Map<string, Breaker>();
-  readonly #calls: Counter<'name' | 'kind'>;
-  readonly #slowCalls: Counter<'name'>;
+/** Outcome of a call, as the metrics name it. */
+export type CallKind = 'successful' | 'failed' | 'timeout' | 'not_permitted';
 
-  constructor(metrics: Registry) {
-    const breakers = this.#breakers;
-    new Gauge({
-      name: 'circuitbreaker_state',
-      help: '1 for the state that the breaker is in, 0 for the others.',
-      labelNames: ['name', 'state'],
-      registers: [metrics],
-      collect() {
-        for (const { name, state } of breakers.values())
-          for (const each of breakerStates) this.set({ name, state: each }, each === state ? 1 : 0);
-      },
-    });
-    this.#calls = new Counter({
-      name: 'circuitbreaker_calls_total',
-      help: 'Calls through the breaker by outcome: successful, failed, timeout, not_permitted.',
-      labelNames: ['name', 'kind'],
-      registers: [metrics],
-    });
-    this.#slowCalls = new Counter({
-      name: 'circuitbreaker_slow_calls_total',
-      help: 'Calls through the breaker that took too long, whatever came of them.',
-      labelNames: ['name'],
-      registers: [metrics],
-    });
-  }
-
-  get all(): readonly Breaker[] {
-    return [...this.#breakers.values()];
-  }
-
-  get(name: string): Breaker | undefined {
-    return this.#breakers.get(name);
-  }
-
-  /** Makes a breaker; its name is the thing that it guards. */
-  create(name: string, options: BreakerOptions = {}): Breaker {
-    const slowCalls = this.#slowCalls.labels(name);
-    const callsByKind = new Map<CallKind, Counter.Internal>();
-    const breaker = createBreaker(name, options, {
-      call: kind => {
-        const calls = callsByKind.get(kind) ?? this.#calls.labels(name, kind);
-        callsByKind.set(kind, calls);
-        calls.inc();
-      },
-      slow: () => slowCalls.inc(),
-    });
-    this.#breakers.set(name, breaker);
-    return breaker;
-  }
-}
-
-const breakerStates: readonly BreakerState[] = ['CLOSED', 'OPEN', 'HALF_OPEN', 'FORCED_OPEN', 'DISABLED'];
-
-type CallKind = 'successful' | 'failed' | 'timeout' | 'not_permitted';
-
-interface CallCounters {
+/** Counters of one breaker. */
+export interface CallCounters {
   readonly call: (kind: CallKind) => void;
   readonly slow: () => void;
 }
 
 /**
- * Makes a breaker: opossum has the states and the one call that tries; the rates are ours, as resilience4j has them,
+ * The breaker: opossum has the states and the one call that tries; the rates are ours, as resilience4j has them,
  * because opossum knows no slow calls, and goes on counting what failed before it closed.
  *
  * @see https://resilience4j.readme.io/docs/circuitbreaker
  */
-function createBreaker(name: string, options: BreakerOptions, count: CallCounters): Breaker {
-  const settings = { ...defaultBreakerSettings, ...options.settings };
-  const { isFailure = () => true } = options;
-  const window = new CallWindow(settings.windowMs);
-  let forced: 'FORCED_OPEN' | 'DISABLED' | undefined;
-  let openedAtMs = 0;
-  /** Whether the next call that ends decides what a half-open breaker becomes. */
-  let trying = false;
+export class OpossumBreaker implements Breaker {
+  readonly name: string;
+  readonly settings: BreakerSettings;
+  readonly #isFailure: (error: unknown) => boolean;
+  readonly #count: CallCounters;
+  readonly #window: CallWindow;
+  readonly #circuit: CircuitBreaker<[Call, Deadline], unknown>;
+  #forced: 'FORCED_OPEN' | 'DISABLED' | undefined;
+  #openedAtMs = 0;
+  /** True if the next call that ends decides what a half-open breaker becomes. */
+  #isTrying = false;
 
-  const circuit = new CircuitBreaker<[Call, Deadline], unknown>((call, deadline) => call(deadline), {
-    name,
-    timeout: settings.timeoutMs,
-    // Never opens by itself, but when the one call fails that tries.
-    volumeThreshold: Number.MAX_SAFE_INTEGER,
-    resetTimeout: settings.openMs,
-    errorFilter: error => !isFailure(error),
-    enableSnapshots: false,
-  });
-  circuit.on('open', () => {
-    openedAtMs = Date.now();
-  });
-  circuit.on('halfOpen', () => {
-    trying = true;
-  });
-  circuit.on('close', () => window.clear());
-  circuit.on('success', (_result, latencyMs) => {
-    count.call('successful');
-    judge({ failed: false, slow: latencyMs >= settings.slowCallMs });
-  });
-  circuit.on('failure', (error, latencyMs) => {
-    count.call(isTimeout(error) ? 'timeout' : 'failed');
-    judge({ failed: true, slow: latencyMs >= settings.slowCallMs });
-  });
+  constructor(name: string, { settings, isFailure = () => true }: BreakerOptions, count: CallCounters) {
+    this.name = name;
+    this.settings = { ...defaultBreakerSettings, ...settings };
+    this.#isFailure = isFailure;
+    this.#count = count;
+    this.#window = new CallWindow(this.settings.windowMs);
+    this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>((call, deadline) => call(deadline), {
+      name,
+      timeout: this.settings.timeoutMs,
+      // Never opens by itself, but when the one call fails that tries.
+      volumeThreshold: Number.MAX_SAFE_INTEGER,
+      resetTimeout: this.settings.openMs,
+      errorFilter: error => !isFailure(error),
+      enableSnapshots: false,
+    });
+    this.#followCircuit();
+  }
+
+  get state(): BreakerState {
+    if (this.#forced) return this.#forced;
+    return this.#circuit.opened ? 'OPEN' : this.#circuit.halfOpen ? 'HALF_OPEN' : 'CLOSED';
+  }
+
+  get stats(): CallCounts {
+    return this.#window.counts;
+  }
+
+  get retryAfterSeconds(): number {
+    const { openMs } = this.settings;
+    if (this.#forced === 'FORCED_OPEN') return Math.ceil(openMs / 1000);
+    if (this.#forced === 'DISABLED' || !this.#circuit.opened) return 0;
+    return Math.max(1, Math.ceil((this.#openedAtMs + openMs - Date.now()) / 1000));
+  }
+
+  async run<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+    if (this.#forced === 'FORCED_OPEN') this.#refuse();
+    if (this.#forced === 'DISABLED') return this.#runInTime(call, new Deadline());
+    return this.#circuit.closed ? this.#runClosed(call) : this.#runOpen(call);
+  }
+
+  force(state: 'FORCE_OPEN' | 'DISABLE' | 'CLOSE'): void {
+    this.#forced = state === 'FORCE_OPEN' ? 'FORCED_OPEN' : state === 'DISABLE' ? 'DISABLED' : undefined;
+    if (state === 'DISABLE') this.#circuit.disable();
+    else this.#circuit.enable();
+    if (state !== 'CLOSE') return;
+    this.#circuit.close();
+    this.#window.clear();
+  }
+
+  reset(): void {
+    if (!this.#forced) this.#circuit.close();
+  }
+
+  #followCircuit(): void {
+    const { slowCallMs } = this.settings;
+    this.#circuit.on('open', () => {
+      this.#openedAtMs = Date.now();
+    });
+    this.#circuit.on('halfOpen', () => {
+      this.#isTrying = true;
+    });
+    this.#circuit.on('close', () => this.#window.clear());
+    this.#circuit.on('success', (_result, latencyMs) => {
+      this.#count.call('successful');
+      this.#judge({ failed: false, slow: latencyMs >= slowCallMs });
+    });
+    this.#circuit.on('failure', (error, latencyMs) => {
+      this.#count.call(isTimeout(error) ? 'timeout' : 'failed');
+      this.#judge({ failed: true, slow: latencyMs >= slowCallMs });
+    });
+  }
 
   /** Makes a call while the circuit is closed. opossum would do the same in ten times the time. */
-  async function runClosed<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+  async #runClosed<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
     const startedAtMs = Date.now();
-    const end = (kind: CallKind) => {
-      count.call(kind);
-      // A call that was begun before the circuit opened says nothing about what came after.
-      if (circuit.closed)
-        judge({ failed: kind !== 'successful', slow: Date.now() - startedAtMs >= settings.slowCallMs });
-    };
     const deadline = new Deadline();
     try {
-      const result = await inTime(call, deadline);
-      end('successful');
+      const result = await this.#runInTime(call, deadline);
+      this.#ended('successful', startedAtMs);
       return result;
     } catch (error) {
-      end(error === deadline.reason ? 'timeout' : isFailure(error) ? 'failed' : 'successful');
+      const isTimedOut = error === deadline.reason;
+      this.#ended(isTimedOut ? 'timeout' : this.#isFailure(error) ? 'failed' : 'successful', startedAtMs);
       throw error;
     }
   }
 
-  function inTime<T>(call: (deadline: Deadline) => Promise<T>, deadline: Deadline): Promise<T> {
+  #ended(kind: CallKind, startedAtMs: number): void {
+    this.#count.call(kind);
+    // A call that was begun before the circuit opened says nothing about what came after.
+    if (!this.#circuit.closed) return;
+    const slow = Date.now() - startedAtMs >= this.settings.slowCallMs;
+    this.#judge({ failed: kind !== 'successful', slow });
+  }
+
+  #runInTime<T>(call: (deadline: Deadline) => Promise<T>, deadline: Deadline): Promise<T> {
+    const { timeoutMs } = this.settings;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        const reason = timedOut(name, settings.timeoutMs);
+        const reason = timedOut(this.name, timeoutMs);
         deadline.pass(reason);
         reject(reason);
-      }, settings.timeoutMs);
+      }, timeoutMs);
       call(deadline)
         .finally(() => clearTimeout(timer))
         .then(resolve, reject);
@@ -215,86 +212,45 @@ function createBreaker(name: string, options: BreakerOptions, count: CallCounter
   }
 
   /** Makes a call if it is the one that tries whether the circuit can be closed. */
-  async function runOpen<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+  async #runOpen<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
     const deadline = new Deadline();
     try {
-      return (await circuit.fire(call, deadline)) as T;
+      return (await this.#circuit.fire(call, deadline)) as T;
     } catch (error) {
-      if (isRefusal(error)) refuse();
+      if (isRefusal(error)) this.#refuse();
       if (!isTimeout(error)) throw error;
-      const timeout = timedOut(name, settings.timeoutMs, error);
+      const timeout = timedOut(this.name, this.settings.timeoutMs, error);
       deadline.pass(timeout);
       throw timeout;
     }
   }
 
-  function judge(outcome: CallOutcome): void {
-    window.add(outcome);
-    if (outcome.slow) count.slow();
-    const { calls, failures, slow } = window.counts;
+  #judge(outcome: CallOutcome): void {
+    const { minimumCalls, failureRatePercent, slowCallRatePercent } = this.settings;
+    this.#window.add(outcome);
+    if (outcome.slow) this.#count.slow();
+    const { calls, failures, slow } = this.#window.counts;
     const tooMany =
-      calls >= settings.minimumCalls &&
-      (percentOf(failures, calls) >= settings.failureRatePercent ||
-        percentOf(slow, calls) >= settings.slowCallRatePercent);
+      calls >= minimumCalls &&
+      (percentOf(failures, calls) >= failureRatePercent || percentOf(slow, calls) >= slowCallRatePercent);
     // A slow answer to the call that tries has closed the circuit already.
-    const triedInVain = trying && (outcome.failed || outcome.slow);
-    trying = false;
-    if (tooMany || triedInVain) circuit.open();
+    const triedInVain = this.#isTrying && (outcome.failed || outcome.slow);
+    this.#isTrying = false;
+    if (tooMany || triedInVain) this.#circuit.open();
   }
 
-  function retryAfterSeconds(): number {
-    if (forced === 'FORCED_OPEN') return Math.ceil(settings.openMs / 1000);
-    if (forced === 'DISABLED' || !circuit.opened) return 0;
-    return Math.max(1, Math.ceil((openedAtMs + settings.openMs - Date.now()) / 1000));
+  #refuse(): never {
+    this.#count.call('not_permitted');
+    this.#window.addRejected();
+    throw new BreakerOpenError(this.name, Math.max(1, this.retryAfterSeconds));
   }
-
-  function refuse(): never {
-    count.call('not_permitted');
-    window.addRejected();
-    throw new BreakerOpenError(name, Math.max(1, retryAfterSeconds()));
-  }
-
-  return {
-    name,
-    settings,
-    get state() {
-      if (forced) return forced;
-      return circuit.opened ? 'OPEN' : circuit.halfOpen ? 'HALF_OPEN' : 'CLOSED';
-    },
-    get stats() {
-      return window.counts;
-    },
-    get retryAfterSeconds() {
-      return retryAfterSeconds();
-    },
-    async run<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
-      if (forced === 'FORCED_OPEN') refuse();
-      if (forced === 'DISABLED') return inTime(call, new Deadline());
-      return circuit.closed ? runClosed(call) : runOpen(call);
-    },
-    force(state) {
-      forced = state === 'FORCE_OPEN' ? 'FORCED_OPEN' : state === 'DISABLE' ? 'DISABLED' : undefined;
-      if (state === 'DISABLE') circuit.disable();
-      else circuit.enable();
-      if (state !== 'CLOSE') return;
-      circuit.close();
-      window.clear();
-    },
-    reset() {
-      if (!forced) circuit.close();
-    },
-  };
 }
 
 function timedOut(name: string, timeoutMs: number, cause?: unknown): PorticoError {
-  return new PorticoError(
-    'SERVICE_TIMEOUT',
-    `${name} expected to answer within ${timeoutMs} ms, but did not`,
-    {
-      cause,
-      details: { service: name },
-    },
-  );
+  return new PorticoError('SERVICE_TIMEOUT', `${name} did not answer within ${timeoutMs} ms`, {
+    cause,
+    details: { service: name },
+  });
 }
 
 function codeOf(error: unknown): unknown {

@@ -11,7 +11,7 @@ interface RetryBudgetOptions {
   readonly ratio?: number;
   /** Retries in a second that are allowed however few the requests are. @default 10 */
   readonly minPerSecond?: number;
-  /** How long a request counts, in ms. @default 10000 */
+  /** Time that a request counts, in ms. @default 10000 */
   readonly windowMs?: number;
   readonly now?: () => number;
 }

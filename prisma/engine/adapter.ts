@@ -44,7 +44,7 @@ export async function connectAdapter(
   });
 }
 
-/** What one query gives, or several in one script. */
+/** Results of one query, or of several in one script. */
 type QueryResults = pg.QueryArrayResult | pg.QueryArrayResult[];
 
 /** For each result, by the array that holds its rows: the indexes of the columns of type "char". */
@@ -66,9 +66,7 @@ function disguiseCharacterColumns(pool: pg.Pool): CharacterColumnsByRows {
         rows,
         characterFields.map(field => fields.indexOf(field)),
       );
-      for (const field of characterFields) {
-        field.dataTypeID = builtins.TEXT;
-      }
+      for (const field of characterFields) field.dataTypeID = builtins.TEXT;
     }
     return results;
   }) as typeof pool.query;
@@ -76,9 +74,9 @@ function disguiseCharacterColumns(pool: pg.Pool): CharacterColumnsByRows {
 }
 
 function labelCharacterColumns(result: SqlResultSet, columnsByRows: CharacterColumnsByRows): SqlResultSet {
-  for (const index of columnsByRows.get(result.rows) ?? []) {
+  for (const index of columnsByRows.get(result.rows) ?? [])
     result.columnTypes[index] = ColumnTypeEnum.Character;
-  }
+
   return result;
 }
 
@@ -92,9 +90,8 @@ async function executeScript(pool: pg.Pool, script: string): Promise<void> {
   try {
     await pool.query(script);
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) {
-      throw error;
-    }
+    if (!(error instanceof pg.DatabaseError)) throw error;
+
     const { code, severity, message, detail, column, hint, position } = error;
     const line = position === undefined ? '' : `, line ${countLines(script.slice(0, Number(position)))}`;
     throw new DriverAdapterError({

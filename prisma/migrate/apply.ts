@@ -11,12 +11,12 @@ import { healInterruptions, isPostgresError } from './interruption.ts';
 /** Prisma's own number for the PostgreSQL advisory lock that lets one process migrate a database at a time. */
 const advisoryLock = 72707369;
 
-/** What to apply, and where. */
+/** Migrations to apply, and the database. */
 export interface Application {
   folder: ServiceFolder;
   migrations: Migration[];
   databaseUrl: string;
-  /** How long to wait for another process that migrates the same database. */
+  /** Time to wait for another process that migrates the same database. */
   lockTimeoutMs: number;
 }
 
@@ -43,19 +43,18 @@ export async function applyMigrations(application: Application): Promise<string[
       }),
     );
   } catch (error) {
-    if (!(error instanceof SchemaEngineError)) {
-      throw error;
-    }
+    if (!(error instanceof SchemaEngineError)) throw error;
+
     const unfinished = /^The `(\S+)` migration started at .*$/m.exec(error.message);
     if (unfinished)
       throw new MigrationError(
         'failed',
-        `${service} expected its migrations to be finished, but got one that was not. ${unfinished[0]}. Undo what it ` +
+        `A migration of ${service} was not finished. ${unfinished[0]}. Undo what it ` +
           `left, and run 'npm run db:migrate -- resolve ${service} ${unfinished[1]}' to have it applied again`,
         { cause: error },
       );
     const subject = error.migration === undefined ? 'its migrations' : `migration ${error.migration}`;
-    throw new MigrationError('failed', `${service} expected to apply ${subject}, but got: ${error.message}`, {
+    throw new MigrationError('failed', `${service} could not apply ${subject}: ${error.message}`, {
       cause: error,
     });
   }
@@ -82,7 +81,7 @@ async function holdingLock<T>(
     if (!hasSqlState(cause, '55P03') && !isPostgresError(cause, '55P03')) throw cause;
     throw new MigrationError(
       'locked',
-      `${service} expected other processes to finish migrating its database, but waited for ${lockTimeoutMs} ms`,
+      `Another process has been migrating the database of ${service} for longer than ${lockTimeoutMs} ms`,
       { cause },
     );
   }

@@ -31,9 +31,8 @@ afterAll(() => server.close());
 beforeEach(async () => {
   service = await createTestService();
   databaseUrl = withDatabase(server.url, `test_${randomUUID()}`);
-  for (const name of serviceNames) {
-    vi.stubEnv(`${name.toUpperCase()}_DATABASE_URL`, undefined);
-  }
+  for (const name of serviceNames) vi.stubEnv(`${name.toUpperCase()}_DATABASE_URL`, undefined);
+
   printed = [];
   vi.spyOn(console, 'log').mockImplementation(line => printed.push(String(line)));
 });
@@ -60,12 +59,12 @@ async function runScript(args: string[], env: Record<string, string> = {}): Prom
   });
   let output = '';
   let lastOutputAt = performance.now();
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [child.stdout, child.stderr])
     stream.on('data', chunk => {
       output += String(chunk);
       lastOutputAt = performance.now();
     });
-  }
+
   const [code] = await once(child, 'close');
   return { code, output, lingeredMs: performance.now() - lastOutputAt };
 }
@@ -75,7 +74,7 @@ describe('the command line of the migrations', () => {
     vi.stubEnv('ORDERS_DATABASE_URL', databaseUrl);
     const run = (...args: string[]) => runCommandLine(args, service.rootDir);
     await service.writeMigration('1_cups', 'CREATE TABLE cups (id INT,);');
-    await expect(run('deploy', 'orders')).rejects.toThrow('expected to apply migration 1_cups');
+    await expect(run('deploy', 'orders')).rejects.toThrow('could not apply migration 1_cups');
     expect(await run('status', 'orders')).toBe(false);
     expect(await run('resolve', 'orders', '1_cups')).toBe(true);
     await service.writeMigration('1_cups', 'CREATE TABLE cups (id INT);');
@@ -112,7 +111,7 @@ describe('the command line of the migrations', () => {
     const finished = await runScript(['deploy'], { PRODUCTS_DATABASE_URL: databaseUrl });
     expect(finished).toMatchObject({
       code: 1,
-      output: 'inventory expected a PostgreSQL URL in INVENTORY_DATABASE_URL, but got none\n',
+      output: 'INVENTORY_DATABASE_URL is not set; set it to the PostgreSQL URL of inventory\n',
     });
     const databases = await runSql(server.url, 'SELECT datname FROM pg_database WHERE datname LIKE $1', [
       'test_%',

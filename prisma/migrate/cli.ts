@@ -40,9 +40,8 @@ export async function runCommandLine(
   rootDir: string = repositoryDir,
 ): Promise<boolean> {
   const command = commandByName.get(name);
-  if (command === undefined) {
-    throw new Error(usage);
-  }
+  if (command === undefined) throw new Error(usage);
+
   return await command(args, rootDir);
 }
 
@@ -105,9 +104,8 @@ async function withDatabases(
     }
     return allWell;
   };
-  if (services.every(service => process.env[databaseUrlVariable(service)])) {
-    return await useEach();
-  }
+  if (services.every(service => process.env[databaseUrlVariable(service)])) return await useEach();
+
   const scratch = await startScratchPostgres();
   try {
     return await useEach(scratch.url);

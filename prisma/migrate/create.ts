@@ -17,15 +17,14 @@ export async function createMigration(
   name: string,
   databaseUrl: string,
 ): Promise<string | undefined> {
-  if (!/^[a-z0-9_]+$/.test(name)) {
+  if (!/^[a-z0-9_]+$/.test(name))
     throw new Error(
       `a migration's name expected lower-case letters, digits and underscores, but got "${name}"`,
     );
-  }
+
   const sql = await findMissingSql(folder, databaseUrl);
-  if (sql === undefined) {
-    return undefined;
-  }
+  if (sql === undefined) return undefined;
+
   const migration = `${timestamp(new Date())}_${name}`;
   const migrationDir = join(folder.migrationsDir, migration);
   await mkdir(migrationDir, { recursive: true });

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { MigrationError } from './error.ts';
 
-/** How long a server may take to answer at all. */
+/** Longest time that a server may take to answer at all, in ms. */
 export const connectTimeoutMs = 10_000;
 
 /**
@@ -44,12 +44,11 @@ export async function inTransaction<T>(databaseUrl: string, sql: string, run: ()
 async function connect(databaseUrl: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect().catch(cause => {
-    if (cause instanceof pg.DatabaseError) {
-      throw cause;
-    }
+    if (cause instanceof pg.DatabaseError) throw cause;
+
     // The system's own error for a name with several addresses has no message.
     throw new Error(
-      `expected PostgreSQL at ${client.host}:${client.port}, but got ${cause.code ?? cause.message}`,
+      `PostgreSQL at ${client.host}:${client.port} could not be reached: ${cause.code ?? cause.message}`,
       {
         cause,
       },
@@ -70,9 +69,8 @@ export function hasSqlState(error: unknown, ...codes: string[]): boolean {
  * @throws MigrationError `missing` when the role may not create it, with the statement that does
  */
 export async function createDatabase(databaseUrl: string, service: string): Promise<void> {
-  if (await hasDatabase(databaseUrl)) {
-    return;
-  }
+  if (await hasDatabase(databaseUrl)) return;
+
   const maintenanceUrl = new URL(databaseUrl);
   const database = decodeURIComponent(maintenanceUrl.pathname.slice(1));
   const role = decodeURIComponent(maintenanceUrl.username);
@@ -82,18 +80,17 @@ export async function createDatabase(databaseUrl: string, service: string): Prom
     await runSql(maintenanceUrl.href, statement);
   } catch (error) {
     // duplicate_database, or unique_violation in the catalogue when another process was a moment faster
-    if (hasSqlState(error, '42P04', '23505')) {
-      return;
-    }
+    if (hasSqlState(error, '42P04', '23505')) return;
+
     // insufficient_privilege, invalid_authorization_specification: also where the role may not use `postgres`
-    if (hasSqlState(error, '42501', '28000')) {
+    if (hasSqlState(error, '42501', '28000'))
       throw new MigrationError(
         'missing',
         `${service}: the database '${database}' does not exist, and the role '${role}' may not create it ` +
           `(${(error as Error).message}). Run as a role that may: ${statement} OWNER ${pg.escapeIdentifier(role)}`,
         { cause: error },
       );
-    }
+
     throw error;
   }
 }
@@ -104,9 +101,8 @@ async function hasDatabase(databaseUrl: string): Promise<boolean> {
     return true;
   } catch (error) {
     // invalid_catalog_name
-    if (hasSqlState(error, '3D000')) {
-      return false;
-    }
+    if (hasSqlState(error, '3D000')) return false;
+
     throw error;
   }
 }

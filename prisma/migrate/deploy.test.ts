@@ -144,7 +144,7 @@ describe('deploy', () => {
 
   test('says where to look when there is no server', async () => {
     await expect(deploy(service.folder, 'postgresql://postgres@127.0.0.1:1/orders')).rejects.toThrow(
-      'expected PostgreSQL at 127.0.0.1:1, but got ECONNREFUSED',
+      'PostgreSQL at 127.0.0.1:1 could not be reached: ECONNREFUSED',
     );
   });
 });
@@ -157,9 +157,7 @@ describe('a deployment that cannot go on', () => {
     await service.removeMigration('2_size');
     const error = await failure(deploy(service.folder, databaseUrl));
     expect(error.code).toBe('ahead');
-    expect(error.message).toBe(
-      'orders expected a database no newer than its migrations, but got one with 2_size',
-    );
+    expect(error.message).toBe('The database of orders is newer than its migrations: it has 2_size');
   });
 
   test('names the migrations on both sides of a database that has diverged from the folder', async () => {
@@ -169,7 +167,7 @@ describe('a deployment that cannot go on', () => {
     await service.writeMigration('1_mugs', 'CREATE TABLE mugs (id INT);');
     const error = await failure(deploy(service.folder, databaseUrl));
     expect(error.code).toBe('diverged');
-    expect(error.message).toContain('with 1_cups and without 1_mugs');
+    expect(error.message).toContain('has 1_cups, which are not among its migrations, and lacks 1_mugs');
   });
 
   test('names a migration that was edited after it was applied', async () => {
@@ -178,7 +176,7 @@ describe('a deployment that cannot go on', () => {
     await service.writeMigration('1_cups', `${createCups}-- afterthought\n`);
     const error = await failure(deploy(service.folder, databaseUrl));
     expect(error.code).toBe('edited');
-    expect(error.message).toContain('got other text in 1_cups');
+    expect(error.message).toContain('edited after they had been applied: 1_cups');
   });
 
   test('names the migration, the reason and the line, and keeps nothing of a migration that fails', async () => {
@@ -187,7 +185,7 @@ describe('a deployment that cannot go on', () => {
     const error = await failure(deploy(service.folder, databaseUrl));
     expect(error.code).toBe('failed');
     expect(error.message).toBe(
-      'orders expected to apply migration 2_broken, but got: ' +
+      'orders could not apply migration 2_broken: ' +
         'ERROR: relation "cupz" does not exist (SQLSTATE 42P01), line 2',
     );
     const tables = await runSql(
@@ -295,7 +293,7 @@ describe('a deployment that cannot go on', () => {
     await holder.query('SELECT pg_advisory_lock(72707369)');
     const error = await failure(deploy(service.folder, databaseUrl, { lockTimeoutMs: 100 }));
     expect(error.code).toBe('locked');
-    expect(error.message).toContain('to finish migrating its database, but waited for 100 ms');
+    expect(error.message).toContain('migrating the database of orders for longer than 100 ms');
     await holder.end();
     expect(await deploy(service.folder, databaseUrl)).toMatchObject({ applied: ['1_cups'] });
   });

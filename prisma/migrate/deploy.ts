@@ -3,13 +3,13 @@ import { createDatabase } from './database.ts';
 import { MigrationError } from './error.ts';
 import { type History, readHistory, readMigrations } from './history.ts';
 
-/** How a deployment goes about it. */
+/** Options of a deployment. */
 export interface DeployOptions {
-  /** How long to wait for another process that migrates the same database. @default 60000 ms */
+  /** Time to wait for another process that migrates the same database. @default 60000 ms */
   lockTimeoutMs?: number;
 }
 
-/** What a deployment did. */
+/** Result of a deployment. */
 export interface Deployment {
   /** `query`: one query told that nothing was to do. `engine`: the schema engine was loaded. */
   path: 'query' | 'engine';
@@ -33,9 +33,8 @@ export async function deploy(
   const migrations = await readMigrations(folder.migrationsDir);
   const history = await readHistory(migrations, databaseUrl);
   assertDeployable(history, folder.service);
-  if (history.state === 'upToDate') {
-    return { path: 'query', applied: [] };
-  }
+  if (history.state === 'upToDate') return { path: 'query', applied: [] };
+
   await createDatabase(databaseUrl, folder.service);
   // The engine takes longer to load than an up to date database takes to answer.
   const { applyMigrations } = await import('./apply.ts');
@@ -53,18 +52,18 @@ function assertDeployable(history: History, service: string): void {
     case 'ahead':
       throw new MigrationError(
         'ahead',
-        `${service} expected a database no newer than its migrations, but got one with ${history.unknown.join(', ')}`,
+        `The database of ${service} is newer than its migrations: it has ${history.unknown.join(', ')}`,
       );
     case 'diverged':
       throw new MigrationError(
         'diverged',
-        `${service} expected the database to lack only its newest migrations, but got one with ` +
-          `${history.unknown.join(', ')} and without ${history.pending.join(', ')}`,
+        `The database of ${service} has ${history.unknown.join(', ')}, which are not among its migrations, and lacks ` +
+          history.pending.join(', '),
       );
     case 'edited':
       throw new MigrationError(
         'edited',
-        `${service} expected applied migrations to stay as they were, but got other text in ${history.edited.join(', ')}`,
+        `Migrations of ${service} were edited after they had been applied: ${history.edited.join(', ')}`,
       );
     default:
       throw new TypeError(`unknown history ${JSON.stringify(history satisfies never)}`);

@@ -98,7 +98,7 @@ describe('readMigrations', () => {
     const service = await createTestService();
     await mkdir(join(service.folder.migrationsDir, '1_empty'), { recursive: true });
     await expect(readMigrations(service.folder.migrationsDir)).rejects.toThrow(
-      'migration 1_empty expected a file',
+      'The migration 1_empty has no file',
     );
     await service.remove();
   });

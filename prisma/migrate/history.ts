@@ -10,7 +10,7 @@ export interface Migration {
   sql: string;
 }
 
-/** How a database stands to a folder of migrations. Names are in the order in which migrations are applied. */
+/** Relation of a database to a folder of migrations. Names are in the order in which migrations are applied. */
 export type History =
   | { state: 'upToDate' }
   | { state: 'behind'; pending: string[] }
@@ -19,7 +19,7 @@ export type History =
   | { state: 'ahead'; unknown: string[] }
   | { state: 'diverged'; unknown: string[]; pending: string[] };
 
-/** What a history needs from a row of the table `_prisma_migrations`. */
+/** Fields of a row of the table `_prisma_migrations` that a history needs. */
 export interface MigrationRow {
   name: string;
   checksum: string;
@@ -38,7 +38,7 @@ export async function readMigrations(migrationsDir: string): Promise<Migration[]
     names.sort().map(async name => {
       const file = join(migrationsDir, name, 'migration.sql');
       const sql = await readFile(file, 'utf8').catch(cause => {
-        throw new MigrationError('unreadable', `migration ${name} expected a file ${file}, but got none`, {
+        throw new MigrationError('unreadable', `The migration ${name} has no file ${file}`, {
           cause,
         });
       });
@@ -61,9 +61,8 @@ export async function readHistory(migrations: Migration[], databaseUrl: string):
     return compareHistories(migrations, rows);
   } catch (error) {
     // invalid_catalog_name: no such database; undefined_table
-    if (hasSqlState(error, '3D000', '42P01')) {
-      return compareHistories(migrations, []);
-    }
+    if (hasSqlState(error, '3D000', '42P01')) return compareHistories(migrations, []);
+
     throw error;
   }
 }
@@ -78,15 +77,13 @@ export function compareHistories(migrations: Migration[], rows: MigrationRow[]):
   const edited = rows
     .filter(row => !isChecksumOf(row.checksum, sqlByName.get(row.name)))
     .map(row => row.name);
-  if (unknown.length > 0) {
+  if (unknown.length > 0)
     return pending.length > 0 ? { state: 'diverged', unknown, pending } : { state: 'ahead', unknown };
-  }
-  if (failed.length > 0) {
-    return { state: 'failed', failed };
-  }
-  if (edited.length > 0) {
-    return { state: 'edited', edited };
-  }
+
+  if (failed.length > 0) return { state: 'failed', failed };
+
+  if (edited.length > 0) return { state: 'edited', edited };
+
   return pending.length > 0 ? { state: 'behind', pending } : { state: 'upToDate' };
 }
 

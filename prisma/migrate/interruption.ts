@@ -65,7 +65,7 @@ async function rollBackMarked(session: SqlDriverAdapter, lockTimeoutMs: number):
   }
 }
 
-/** Whether an error of the engine's session has this SQLSTATE code. */
+/** Tells whether an error of the engine's session has this SQLSTATE code. */
 export function isPostgresError(error: unknown, code: string): boolean {
   return error instanceof DriverAdapterError && error.cause.originalCode === code;
 }

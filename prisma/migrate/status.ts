@@ -3,10 +3,10 @@ import { toMigrationList } from '../engine/list.ts';
 import type { ServiceFolder } from '../service-folder.ts';
 import { type History, readHistory, readMigrations } from './history.ts';
 
-/** How a database stands to its folder of migrations, and to what they make. */
+/** Relation of a database to its folder of migrations, and to what they make. */
 export interface MigrationStatus {
   history: History;
-  /** How the database's tables differ from those that its migrations make; undefined when they do not. */
+  /** Difference between the database's tables and those that its migrations make; undefined when there is none. */
   drift: string | undefined;
 }
 
@@ -20,9 +20,8 @@ export async function readStatus(
 ): Promise<MigrationStatus> {
   const migrations = await readMigrations(migrationsDir);
   const history = await readHistory(migrations, databaseUrl);
-  if (history.state !== 'upToDate') {
-    return { history, drift: undefined };
-  }
+  if (history.state !== 'upToDate') return { history, drift: undefined };
+
   const migrationsList = await toMigrationList(migrationsDir, migrations);
   const { action } = await withSchemaEngine({ databaseUrl, schemaFile }, engine =>
     engine.devDiagnostic({ migrationsList, filters }),

@@ -9,13 +9,11 @@ export type Account = { uid: number; gid: number } | Record<string, never>;
  * directory's owner, and for a new directory to the account `postgres` or else `nobody`.
  */
 export async function chooseAccount(dataDir: string): Promise<Account> {
-  if (process.getuid?.() !== 0) {
-    return {};
-  }
+  if (process.getuid?.() !== 0) return {};
+
   const owner = await stat(dataDir).catch(() => undefined);
-  if (owner !== undefined && owner.uid !== 0) {
-    return { uid: owner.uid, gid: owner.gid };
-  }
+  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+
   return findAccount('postgres') ?? findAccount('nobody') ?? {};
 }
 

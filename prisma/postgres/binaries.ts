@@ -32,7 +32,7 @@ export function findPostgresBinaries(): PostgresBinaries {
       postgres: join(bin, 'postgres'),
     };
   } catch (error) {
-    throw new Error(`PostgreSQL expected the npm package ${name} to be installed, but got none`, {
+    throw new Error(`The npm package ${name}, which has PostgreSQL's programs, is not installed`, {
       cause: error,
     });
   }

@@ -34,17 +34,15 @@ export async function initialiseCluster(
   { initdb }: PostgresBinaries,
   account: Account,
 ): Promise<boolean> {
-  if (await exists(join(dataDir, 'PG_VERSION'))) {
-    return false;
-  }
+  if (await exists(join(dataDir, 'PG_VERSION'))) return false;
+
   if (!('uid' in account)) assertKnownUser();
   await removeEmptyFolder(dataDir);
   const unfinishedDir = `${dataDir}.unfinished`;
   await rm(unfinishedDir, { recursive: true, force: true });
   await mkdir(unfinishedDir, { recursive: true, mode: 0o700 });
-  if ('uid' in account) {
-    await chown(unfinishedDir, account.uid, account.gid);
-  }
+  if ('uid' in account) await chown(unfinishedDir, account.uid, account.gid);
+
   await run(initdb, [`--pgdata=${unfinishedDir}`, ...initdbFlags], {
     ...account,
     cwd: dirname(dataDir),
@@ -52,10 +50,10 @@ export async function initialiseCluster(
     const reason = error.stderr?.trim() || error.message;
     if (fullDiskPattern.test(reason))
       throw new Error(
-        `PostgreSQL expected some 50 MB of free space for ${dataDir}, but its disk is full. Free some, or have the data elsewhere: set PORTICO_DATA_DIR`,
+        `The disk of ${dataDir} is full; PostgreSQL needs some 50 MB. Free some, or have the data elsewhere: set PORTICO_DATA_DIR`,
         { cause: error },
       );
-    throw new Error(`initdb expected to fill ${unfinishedDir}, but got: ${reason}`, { cause: error });
+    throw new Error(`initdb could not fill ${unfinishedDir}: ${reason}`, { cause: error });
   });
   await rename(unfinishedDir, dataDir);
   return true;
@@ -67,7 +65,7 @@ function assertKnownUser(): void {
     userInfo();
   } catch (cause) {
     throw new Error(
-      `PostgreSQL expected the user ${process.getuid?.()}, who runs it, to be in /etc/passwd, but it is not. Add it there, run as another user, or use databases that exist: set PRODUCTS_DATABASE_URL and the other three`,
+      `The user ${process.getuid?.()}, who runs PostgreSQL, is not in /etc/passwd. Add it there, run as another user, or use databases that exist: set PRODUCTS_DATABASE_URL and the other three`,
       { cause },
     );
   }
@@ -75,13 +73,15 @@ function assertKnownUser(): void {
 
 /** Removes a folder, if there is one. @throws Error when something is in it */
 export async function removeEmptyFolder(folder: string): Promise<void> {
-  if (!(await exists(folder))) {
-    return;
-  }
+  if (!(await exists(folder))) return;
+
   await rmdir(folder).catch(cause => {
-    throw new Error(`PostgreSQL expected ${folder} to be its own or an empty folder, but got ${cause.code}`, {
-      cause,
-    });
+    throw new Error(
+      `PostgreSQL cannot use ${folder}, which is neither its own nor an empty folder: ${cause.code}`,
+      {
+        cause,
+      },
+    );
   });
 }
 

@@ -38,12 +38,11 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
+  for (const child of children.splice(0))
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM');
       await once(child, 'exit');
     }
-  }
 });
 
 afterAll(async () => {
@@ -65,9 +64,8 @@ function startMain({ port = '0', dataDir = join(folder, 'data'), account }: Star
   });
   children.push(child);
   const { stderr } = child;
-  if (stderr === null) {
-    throw new TypeError('expected a pipe, but got none');
-  }
+  if (stderr === null) throw new TypeError('expected a pipe, but got none');
+
   const output: string[] = [];
   stderr.on('data', chunk => output.push(String(chunk)));
   // Not 'close': Node does not emit it after the parent's own disconnect().
@@ -149,7 +147,7 @@ describe('the process of the embedded PostgreSQL', () => {
     const { port } = other.address() as { port: number };
     const main = startMain({ port: String(port) });
     expect(await main.exited).toEqual([1, null]);
-    expect(main.output.join('')).toContain(`expected port ${port} of 127.0.0.1 to be free`);
+    expect(main.output.join('')).toContain(`Port ${port} of 127.0.0.1 is taken`);
     await new Promise(done => other.close(done));
   });
 

@@ -20,18 +20,17 @@ async function main(): Promise<void> {
     process.send?.({ type: 'ready', name: 'postgres', port: server.port, url: server.url, elsewhere });
   }
   const endedByItself = await Promise.race([stopRequested.then(() => false), server.exited.then(() => true)]);
-  if (endedByItself) {
-    throw new Error('PostgreSQL expected to run until it is told to stop, but got an end of its process');
-  }
+  if (endedByItself) throw new Error('PostgreSQL has ended by itself');
+
   await server.close();
 }
 
 /** Reads a port number; empty means the default. */
 function parsePort(text: string | undefined): number {
   const port = Number(text || defaultPort);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`POSTGRES_PORT expected a port number from 0 to 65535, but got ${text}`);
-  }
+
   return port;
 }
 
@@ -41,6 +40,4 @@ try {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
-if (process.connected) {
-  process.disconnect();
-}
+if (process.connected) process.disconnect();

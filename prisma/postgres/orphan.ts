@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** How long a server that lost its parent may take to write its memory to disk and end. */
+/** Longest time that a server that lost its parent may take to write its memory to disk and end, in ms. */
 const stopTimeoutMs = 60_000;
 
 const pollIntervalMs = 50;
@@ -14,7 +14,7 @@ const pollIntervalMs = 50;
 /** A process that a data directory names as its server. */
 interface Occupant {
   pid: number;
-  /** Whether the process that started it has gone, so that nobody will stop it. */
+  /** True if the process that started it has gone, so that nobody will stop it. */
   orphaned: boolean;
 }
 
@@ -37,15 +37,12 @@ export async function stopOrphan(dataDir: string, releaseTimeoutMs: number): Pro
   let stopped: number | undefined;
   for (;;) {
     const occupant = await findOccupant(dataDir);
-    if (occupant === undefined) {
-      return stopped;
-    }
+    if (occupant === undefined) return stopped;
+
     const waitedMs = performance.now() - startedAt;
-    if (waitedMs > (occupant.orphaned ? stopTimeoutMs : releaseTimeoutMs)) {
-      throw new Error(
-        `PostgreSQL expected ${dataDir} to be free, but got a running server: process ${occupant.pid}`,
-      );
-    }
+    if (waitedMs > (occupant.orphaned ? stopTimeoutMs : releaseTimeoutMs))
+      throw new Error(`${dataDir} is used by another server of PostgreSQL: process ${occupant.pid}`);
+
     if (occupant.orphaned && stopped === undefined) {
       // "Fast" shutdown: open transactions are rolled back and memory is written to disk.
       process.kill(occupant.pid, 'SIGINT');
@@ -60,10 +57,10 @@ async function findOccupant(dataDir: string): Promise<Occupant | undefined> {
   const pidFile = join(dataDir, 'postmaster.pid');
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
   const server = pid > 0 ? await describeProcess(pid) : undefined;
-  if (server === undefined) {
+  if (server === undefined)
     // PostgreSQL itself checks that nothing of a dead server uses the files any more.
     return undefined;
-  }
+
   if (!isServerOf(dataDir, server.commandLine)) {
     // The number went to another process since, as it does after a reboot and in containers. PostgreSQL would take it for a
     // running server.

@@ -3,10 +3,10 @@ import { createInterface } from 'node:readline';
 import type { Account } from './account.ts';
 import { parentMark } from './orphan.ts';
 
-/** How long a server may take to end its sessions and write its memory to disk before it is told to end at once. */
+/** Longest time that a server may take to end its sessions and write its memory to disk before it is told to end at once, in ms. */
 const stopTimeoutMs = 30_000;
 
-/** What a server process is started with. */
+/** Options of a server process. */
 export interface ServerProcessOptions {
   /** Path of the program `postgres`. */
   program: string;
@@ -27,7 +27,7 @@ export class PortTakenError extends Error {
   override name = 'PortTakenError';
 
   constructor(port: number) {
-    super(`PostgreSQL expected port ${port} of 127.0.0.1 to be free, but got it taken by another process`);
+    super(`Port ${port} of 127.0.0.1 is taken by another process; PostgreSQL needs it`);
   }
 }
 
@@ -88,29 +88,27 @@ function waitUntilReady({
   log: (line: string) => void;
 }): Promise<void> {
   const { stderr } = child;
-  if (stderr === null) {
-    throw new TypeError('PostgreSQL expected a pipe for its log, but got none');
-  }
+  if (stderr === null) throw new TypeError('PostgreSQL has no pipe for its log');
+
   return new Promise((ready, fail) => {
     const lastWords: string[] = [];
     let starting = true;
     createInterface(stderr).on('line', line => {
       log(line);
-      if (starting) {
-        lastWords.push(line);
-      }
+      if (starting) lastWords.push(line);
+
       if (line.endsWith('database system is ready to accept connections')) {
         starting = false;
         ready();
       }
     });
-    child.once('error', error => fail(new Error('PostgreSQL expected to start', { cause: error })));
+    child.once('error', error => fail(new Error('PostgreSQL could not be started', { cause: error })));
     child.once('close', () => {
       const portTaken = lastWords.some(line => line.includes('could not bind'));
       fail(
         portTaken
           ? new PortTakenError(port)
-          : new Error(`PostgreSQL expected to start, but got:\n${lastWords.join('\n')}`),
+          : new Error(`PostgreSQL ended while it was starting:\n${lastWords.join('\n')}`),
       );
     });
   });

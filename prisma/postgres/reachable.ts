@@ -93,7 +93,7 @@ async function makeOwnFolder(): Promise<string> {
   const { uid, mode } = await stat(folder);
   if (uid !== process.getuid?.() || mode & 0o022)
     throw new Error(
-      `PostgreSQL's programs expected to be copied to ${folder}, since their own path has a character that the shell reads, but others may write there. Remove it`,
+      `Others may write to ${folder}, where PostgreSQL's programs are to be copied, since their own path has a character that the shell reads. Remove it`,
     );
   return folder;
 }

@@ -159,7 +159,7 @@ describe('startPostgres', () => {
   test('does not take the data of a server whose parent is alive', async () => {
     const first = await start();
     await expect(start({ releaseTimeoutMs: 100 })).rejects.toThrow(
-      /to be free, but got a running server: process \d+/,
+      /is used by another server of PostgreSQL: process \d+/,
     );
     expect(await query(first.url, 'SELECT 1')).toEqual([[1]]);
   });
@@ -211,7 +211,7 @@ describe('startPostgres', () => {
     await mkdir(other);
     await writeFile(join(other, 'thesis.txt'), 'years of work');
     await expect(start({ dataDir: other })).rejects.toThrow(
-      `expected ${other} to be its own or an empty folder, but got ENOTEMPTY`,
+      `cannot use ${other}, which is neither its own nor an empty folder: ENOTEMPTY`,
     );
     expect(await readFile(join(other, 'thesis.txt'), 'utf8')).toBe('years of work');
   });

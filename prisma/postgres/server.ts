@@ -8,10 +8,10 @@ import { stopOrphan } from './orphan.ts';
 import { PortTakenError, type ServerProcess, spawnServer } from './process.ts';
 import { reachableData, reachablePrograms } from './reachable.ts';
 
-/** How often a free port is looked for again when another process takes it before PostgreSQL does. */
+/** Number of attempts to find a port that no other process takes before PostgreSQL does. */
 const maxPortAttempts = 5;
 
-/** What `startPostgres` needs to know. */
+/** Options of `startPostgres`. */
 export interface PostgresOptions {
   /**
    * Where the data is kept. Created when missing; root gives a new one to the account `postgres` or else `nobody`, and makes it
@@ -22,7 +22,7 @@ export interface PostgresOptions {
   port: number;
   /** Gets what the server and its start-up report, a line at a time. @default nothing is reported */
   log?: (line: string) => void;
-  /** How long to wait for a server that another process runs on the same data, and may be about to stop. @default 10000 ms */
+  /** Time to wait for a server that another process runs on the same data, and may be about to stop. @default 10000 ms */
   releaseTimeoutMs?: number;
 }
 
@@ -57,13 +57,12 @@ export async function startPostgres({
   const account = await chooseAccount(wanted);
   const binaries = await reachablePrograms(findPostgresBinaries(), account);
   const directory = await reachableData(wanted, account, log);
-  if (await initialiseCluster(directory, binaries, account)) {
-    log(`initialised ${directory}`);
-  }
+  if (await initialiseCluster(directory, binaries, account)) log(`initialised ${directory}`);
+
   const orphan = await stopOrphan(directory, releaseTimeoutMs);
-  if (orphan !== undefined) {
+  if (orphan !== undefined)
     log(`stopped process ${orphan}, which a killed process had left running on ${directory}`);
-  }
+
   const launch = (at: number) =>
     spawnServer({ program: binaries.postgres, dataDir: directory, port: at, account, log });
   const { server, port: boundPort } = await (port === 0
@@ -95,9 +94,7 @@ async function launchOnFreePort(
     try {
       return { server: await launch(port), port };
     } catch (error) {
-      if (!(error instanceof PortTakenError) || attempt === maxPortAttempts) {
-        throw error;
-      }
+      if (!(error instanceof PortTakenError) || attempt === maxPortAttempts) throw error;
     }
   }
 }

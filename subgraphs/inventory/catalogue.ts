@@ -1,8 +1,8 @@
 import type { ServiceClient } from '../../platform/service-client.ts';
 
-/** What inventory asks the products service. */
+/** Requests of inventory to the products service. */
 export interface Catalogue {
-  /** Whether there is a product with this sku. @throws PorticoError when products can't answer */
+  /** Tells whether there is a product with this sku. @throws PorticoError when products can't answer */
   has(sku: string): Promise<boolean>;
 }
 

@@ -13,7 +13,7 @@ export interface ProductParent {
   readonly sku: string;
 }
 
-/** What the resolvers of one operation share. */
+/** Context that the resolvers of one operation share. */
 export interface OperationContext extends SubgraphOperationContext {
   readonly store: StockStore;
   readonly catalogue: Catalogue;

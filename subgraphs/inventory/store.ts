@@ -5,7 +5,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import { onConnection, prepare, type Queryable } from '../../platform/statement.ts';
 import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 
-/** How much of a sku an order wants. */
+/** Quantity of a sku that an order wants. */
 export interface ReservationLine {
   readonly sku: string;
   readonly quantity: number;
@@ -18,7 +18,7 @@ export interface Shortage {
   readonly available: number;
 }
 
-/** What came of a reservation. */
+/** Outcome of a reservation. */
 export type ReserveOutcome =
   | { readonly kind: 'reserved' }
   | { readonly kind: 'shortage'; readonly shortages: Shortage[] }

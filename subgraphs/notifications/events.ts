@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { BoundedMap } from '../../platform/bounded-map.ts';
 import { type EventHandlers, eventHandler } from '../../platform/kafka/event-handlers.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
 import type { LiveFeeds } from './live-feeds.ts';
@@ -42,7 +42,7 @@ function commonOf({ id, time, data }: DomainEvent<{ customerId: string }>) {
 }
 
 /** An amount of money as English writes it; making one costs more than using it. */
-const formatByCurrency = new BoundedMap<string, Intl.NumberFormat>(100);
+const formatByCurrency = new LRUCache<string, Intl.NumberFormat>({ max: 100 });
 
 function formatOf(currency: string): Intl.NumberFormat {
   const known = formatByCurrency.get(currency);

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { listenToDatabase } from '../../platform/database.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import { repeat } from '../../platform/repeat.ts';
+import { Waker } from '../../platform/waker.ts';
 import { feedChannel, type NewNotification, type NotificationRow, type NotificationStore } from './store.ts';
 
 /** Rows read from a feed at once. */
 const readSize = 100;
-/** How often feeds are looked at where the database can't be listened to, in ms. */
+/** Time between two reads of the feeds where the database can't be listened to, in ms. */
 const pollEveryMs = 250;
 /** Time until a read that failed is tried again, in ms. */
 const retryMs = 1_000;
@@ -19,11 +20,11 @@ const warnAgainMs = 10_000;
 export interface MissedNotifications {
   /** Position up to which they are gone. */
   readonly position: bigint;
-  /** How many they were; null when the reader's position was never reached. */
+  /** Number of those events; null when the reader's position was never reached. */
   readonly missedCount: number | null;
 }
 
-/** What a reader of a feed gets. */
+/** Event of a feed. */
 export type FeedEvent = NotificationRow | MissedNotifications;
 
 /** Customers' feeds, to be added to and read live. */
@@ -57,7 +58,7 @@ interface LiveFeedsOptions {
  */
 export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): LiveFeeds {
   const self = randomUUID();
-  const readersByCustomer = new Map<string, Set<() => void>>();
+  const readersByCustomer = new Map<string, Set<Waker>>();
   const others = listenUrl === undefined ? poll() : listen(listenUrl);
   let closed = false;
   let warnedAtMs = Number.NEGATIVE_INFINITY;
@@ -86,29 +87,19 @@ export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): Li
 
   /** Looks again and again whether a feed that is being read has grown: one query for all of them. */
   function poll(): Closable {
-    const stop = new AbortController();
-    async function run(): Promise<void> {
-      let seen = new Map<string, bigint>();
-      while (!stop.signal.aborted) {
-        await delay(pollEveryMs, undefined, { signal: stop.signal }).catch(() => {});
-        if (readersByCustomer.size === 0) continue;
-        const positions = await store.lastPositions([...readersByCustomer.keys()]).catch(notRead);
-        for (const [customerId, position] of positions ?? [])
-          if (seen.get(customerId) !== position) wake(readersByCustomer.get(customerId));
-        seen = positions ?? seen;
-      }
-    }
-    const running = run();
-    return {
-      async close() {
-        stop.abort();
-        await running;
-      },
-    };
+    let seen = new Map<string, bigint>();
+    return repeat(async () => {
+      if (readersByCustomer.size === 0) return pollEveryMs;
+      const positions = await store.lastPositions([...readersByCustomer.keys()]).catch(notRead);
+      for (const [customerId, position] of positions ?? [])
+        if (seen.get(customerId) !== position) wake(readersByCustomer.get(customerId));
+      seen = positions ?? seen;
+      return pollEveryMs;
+    });
   }
 
   function follow(customerId: string, afterPosition?: bigint): FeedReader {
-    const bell = createBell();
+    const waker = new Waker();
     const startPosition =
       afterPosition === undefined ? store.lastPosition(customerId) : Promise.resolve(afterPosition);
     // Whoever does not ask for it is told by the first read.
@@ -117,21 +108,20 @@ export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): Li
 
     async function* read(): AsyncGenerator<FeedEvent, void, undefined> {
       const readers = readersByCustomer.get(customerId) ?? new Set();
-      readersByCustomer.set(customerId, readers.add(bell.ring));
+      readersByCustomer.set(customerId, readers.add(waker));
       try {
         let position = await startPosition;
         while (!closed && !ended) {
-          const rung = bell.next();
           const events = await readOn(store, customerId, position).catch(notRead);
           for (const event of events ?? []) {
             yield event;
             position = event.position;
           }
-          if (!events) await Promise.race([rung, delay(retryMs * (1 + Math.random()))]);
-          else if (events.length < readSize) await rung;
+          if (!events) await waker.sleep(retryMs * (1 + Math.random()));
+          else if (events.length < readSize) await waker.sleep();
         }
       } finally {
-        readers.delete(bell.ring);
+        readers.delete(waker);
         if (readers.size === 0) readersByCustomer.delete(customerId);
       }
     }
@@ -140,10 +130,10 @@ export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): Li
     return {
       startPosition,
       next: () => events.next(),
-      // A generator that waits for the bell can't be ended from outside; it has to be woken to end itself.
+      // A generator that sleeps can't be ended from outside; it has to be woken to end itself.
       return() {
         ended = true;
-        bell.ring();
+        waker.wake();
         return events.return();
       },
       [Symbol.asyncIterator]() {
@@ -168,7 +158,7 @@ export function createLiveFeeds({ store, listenUrl, log }: LiveFeedsOptions): Li
   };
 }
 
-/** What follows a position, and before it what is missing there. */
+/** Reads the events after a position, with the number of those that are missing before them. */
 async function readOn(store: NotificationStore, customerId: string, position: bigint): Promise<FeedEvent[]> {
   const rows = await store.readFeed(customerId, position, readSize);
   if (rows.length > 0) return withMissed(rows, position);
@@ -189,18 +179,6 @@ function withMissed(rows: readonly NotificationRow[], position: bigint): FeedEve
   return missed > 0n ? [{ position: before, missedCount: Number(missed) }, ...rows] : [...rows];
 }
 
-function wake(readers: Set<() => void> | undefined): void {
-  for (const ring of readers ?? []) ring();
-}
-
-/** A ring between two waits is not lost. */
-function createBell() {
-  let ring = () => {};
-  return {
-    next: () =>
-      new Promise<void>(resolve => {
-        ring = resolve;
-      }),
-    ring: () => ring(),
-  };
+function wake(readers: Set<Waker> | undefined): void {
+  for (const reader of readers ?? []) reader.wake();
 }

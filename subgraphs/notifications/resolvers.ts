@@ -9,7 +9,7 @@ import type { Resolvers } from './generated/graphql.ts';
 import type { FeedEvent, LiveFeeds } from './live-feeds.ts';
 import type { NotificationRow, NotificationStore } from './store.ts';
 
-/** What the resolvers of one operation share. */
+/** Context that the resolvers of one operation share. */
 export interface OperationContext extends SubgraphOperationContext {
   readonly store: NotificationStore;
   readonly feeds: LiveFeeds;

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../platform/errors.ts';
-import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
+import type { Closable } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import { repeat } from '../../platform/repeat.ts';
 import type { NotificationStore } from './store.ts';
 
 interface RetentionOptions {
@@ -18,26 +18,14 @@ const dayMs = 86_400_000;
 
 /** Removes notifications that are too old, once an hour. Whoever asks for them is told that they are gone. */
 export function removeOldNotifications({ store, days, log }: RetentionOptions): Closable {
-  const stop = new AbortController();
-
-  async function run(): Promise<void> {
-    while (!stop.signal.aborted) {
-      try {
-        const before = new Date(Date.now() - days * dayMs);
-        for (let removed = batchSize; removed === batchSize && !stop.signal.aborted; )
-          removed = await store.removeBefore(before, batchSize);
-      } catch (error) {
-        log.warn(`Removing old notifications failed and will be tried again: ${messageOf(error)}`);
-      }
-      await delay(everyMs, undefined, { signal: stop.signal }).catch(() => {});
+  return repeat(async signal => {
+    try {
+      const before = new Date(Date.now() - days * dayMs);
+      for (let removed = batchSize; removed === batchSize && !signal.aborted; )
+        removed = await store.removeBefore(before, batchSize);
+    } catch (error) {
+      log.warn(`Removing old notifications failed and will be tried again: ${messageOf(error)}`);
     }
-  }
-
-  const running = run();
-  return {
-    close: closeOnce(async () => {
-      stop.abort();
-      await running;
-    }),
-  };
+    return everyMs;
+  });
 }

@@ -1,8 +1,6 @@
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
-import { createKafka, createProducer } from '../../platform/kafka/client.ts';
-import { consume } from '../../platform/kafka/consumer.ts';
-import { deadLetterTopicOf } from '../../platform/kafka/dead-letters.ts';
+import { consumeEvents } from '../../platform/kafka/consume-events.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import type { NotificationsConfig } from './config.ts';
 import { createEventHandlers, orderEventsTopic } from './events.ts';
@@ -13,7 +11,7 @@ import { createNotificationStore } from './store.ts';
 
 /** Starts the notifications subgraph: what customers are told, kept and live. */
 export async function startNotifications(context: ProcessContext<NotificationsConfig>): Promise<Ports> {
-  const { name, config, health, log, metrics, scope } = context;
+  const { config, health, log, scope } = context;
   const { pool, isPooled } = scope.use('database', await openDatabase(config, health, log));
   const store = createNotificationStore(pool);
   const listenUrl = config.DATABASE_DIRECT_URL ?? (isPooled ? undefined : config.DATABASE_URL);
@@ -25,25 +23,7 @@ export async function startNotifications(context: ProcessContext<NotificationsCo
 
   scope.use('retention', removeOldNotifications({ store, days: config.NOTIFICATION_RETENTION_DAYS, log }));
 
-  const kafka = createKafka(config, name, log);
-  const deadLetters = scope.use(
-    'dead-letter producer',
-    createProducer({ kafka, topics: [orderEventsTopic, deadLetterTopicOf(orderEventsTopic)], config, log }),
-  );
-  scope.use(
-    'order events',
-    consume({
-      kafka,
-      config,
-      groupId: name,
-      topic: orderEventsTopic,
-      handlers: createEventHandlers(feeds),
-      deadLetters,
-      log,
-      metrics,
-      health,
-    }),
-  );
+  consumeEvents(context, { topic: orderEventsTopic, handlers: createEventHandlers(feeds) });
 
   return startSubgraph({
     context,

@@ -8,7 +8,7 @@ import { type Prisma, PrismaClient } from './generated/prisma/client.ts';
 /** A notification as the database has it. */
 export type NotificationRow = Prisma.NotificationModel;
 
-/** What an event gives rise to. */
+/** Notification that an event gives rise to. */
 export type NewNotification = Pick<
   NotificationRow,
   'customerId' | 'kind' | 'message' | 'orderId' | 'eventId' | 'eventTime'
@@ -34,7 +34,7 @@ export interface NotificationStore {
   lastPosition(customerId: string): Promise<bigint>;
   /** The same for several feeds, by customer; of those that are not empty. */
   lastPositions(customerIds: readonly string[]): Promise<Map<string, bigint>>;
-  /** What follows a position in a feed, oldest first, at most `limit`. */
+  /** Reads a feed after a position, oldest first, at most `limit`. */
   readFeed(customerId: string, afterPosition: bigint, limit: number): Promise<NotificationRow[]>;
   /** A page of a feed, newest first, with one row more than asked for when there is a next page. */
   page(customerId: string, page: NotificationPage): Promise<NotificationRow[]>;

@@ -1,13 +1,13 @@
 import type { ServiceClient } from '../../platform/service-client.ts';
 
-/** What one piece of a product costs. */
+/** Price of one piece of a product. */
 export interface Price {
   /** In the currency's minor unit. */
   readonly amount: number;
   readonly currency: string;
 }
 
-/** What orders asks the products service. */
+/** Requests of orders to the products service. */
 export interface Catalogue {
   /** The price of each sku, in the skus' order; null for an unknown sku. @throws PorticoError when products can't answer */
   prices(skus: readonly string[]): Promise<(Price | null)[]>;

@@ -15,7 +15,7 @@ const validators = new Map(
   Object.entries(schemas).map(([type, schema]) => [type, ajv.compile(schema as object)]),
 );
 
-/** What a JSON Schema validator says against an event's data as it goes on the wire. */
+/** Faults that a JSON Schema validator finds in an event's data as it goes on the wire. */
 function faultsOf({ type, data }: DomainEvent): unknown {
   const validate = validators.get(type);
   validate?.(JSON.parse(JSON.stringify(data)));

@@ -9,7 +9,7 @@ export interface Shortage {
   readonly available: number;
 }
 
-/** What came of asking inventory for an order's stock. */
+/** Outcome of asking inventory for an order's stock. */
 export type ReserveOutcome =
   | { readonly kind: 'reserved' }
   | { readonly kind: 'shortage'; readonly shortages: readonly Shortage[] }
@@ -19,14 +19,14 @@ export type ReserveOutcome =
       readonly retryAfterSeconds: number;
     };
 
-/** What a client is told whose order was given up while its stock was being reserved. */
+/** Answer to a client whose order was given up while its stock was being reserved. */
 export const givenUp = {
   kind: 'unavailable',
   message: 'The order took too long and was given up; please place it again',
   retryAfterSeconds: 1,
 } as const satisfies ReserveOutcome;
 
-/** What orders asks the inventory service, behind its circuit breaker. */
+/** Requests of orders to the inventory service, behind its circuit breaker. */
 export interface Inventory {
   /**
    * Reserves all lines for the order, or none. The same order again changes nothing. After any outcome but
@@ -39,7 +39,7 @@ const operation = `mutation Reserve($orderId: ID!, $lines: [ReservationLineInput
   reserve(orderId: $orderId, lines: $lines) { reserved shortages { sku requested available } }
 }`;
 
-/** What a client is asked to wait when the breaker has nothing to say about it. */
+/** Time that a client is asked to wait when the breaker does not say, in s. */
 const defaultRetryAfterSeconds = 1;
 
 /** Makes inventory over a client of that service. */

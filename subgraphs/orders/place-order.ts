@@ -133,13 +133,13 @@ async function priceItems(catalogue: Catalogue, { items }: OrderInput) {
   if (currencies.size > 1)
     throw new PorticoError(
       'BAD_USER_INPUT',
-      `items expected one currency, but got ${[...currencies].join(' and ')}`,
+      `The items have prices in ${[...currencies].join(' and ')}; an order has one currency`,
     );
   const totalAmount = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceAmount, 0);
   if (totalAmount > maxTotalAmount)
     throw new PorticoError(
       'BAD_USER_INPUT',
-      `items expected a total of at most ${maxTotalAmount}, but got ${totalAmount}`,
+      `The items cost ${totalAmount}; an order costs at most ${maxTotalAmount}`,
     );
   return {
     currency,

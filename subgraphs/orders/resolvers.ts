@@ -12,7 +12,7 @@ import type { PlacedOrder } from './store.ts';
 /** A line of an order, with the currency that the order has. */
 export type OrderItemParent = PlacedOrder['lines'][number] & { readonly currency: string };
 
-/** What the resolvers of one operation share. */
+/** Context that the resolvers of one operation share. */
 export interface OperationContext extends SubgraphOperationContext {
   readonly dependencies: OrderDependencies;
   /** The caller's orders; nobody else's are found. */

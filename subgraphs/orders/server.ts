@@ -1,7 +1,6 @@
 import { openDatabase } from '../../platform/database.ts';
 import { startSubgraph } from '../../platform/graphql/subgraph.ts';
-import { createKafka, createProducer } from '../../platform/kafka/client.ts';
-import { startOutboxRelay } from '../../platform/kafka/outbox.ts';
+import { publishEvents } from '../../platform/kafka/publish-events.ts';
 import type { Ports, ProcessContext } from '../../platform/process.ts';
 import { joinSystem } from '../../platform/system.ts';
 import { createCatalogue } from './catalogue.ts';
@@ -14,14 +13,9 @@ import { giveUpUndecidedOrders } from './undecided-orders.ts';
 
 /** Starts the orders subgraph: placing and cancelling orders, and telling of it over Kafka. */
 export async function startOrders(context: ProcessContext<OrdersConfig>): Promise<Ports> {
-  const { name, config, health, log, metrics, scope } = context;
+  const { config, health, log, scope } = context;
   const { pool } = scope.use('database', await openDatabase(config, health, log));
-  const kafka = createKafka(config, name, log);
-  const producer = scope.use(
-    'event producer',
-    createProducer({ kafka, topics: [orderEventsTopic], config, log }),
-  );
-  const relay = scope.use('outbox relay', startOutboxRelay({ pool, producer, log, metrics }));
+  const relay = publishEvents(context, { pool, topics: [orderEventsTopic] });
 
   const store = createOrderStore({ pool, onChange: relay.wake });
   const system = joinSystem(context);

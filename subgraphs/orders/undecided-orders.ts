@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../platform/errors.ts';
-import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
+import type { Closable } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
+import { repeat } from '../../platform/repeat.ts';
 import type { OrderStore } from './store.ts';
 
 interface SweepOptions {
@@ -22,11 +22,9 @@ const retryMs = 1_000;
  * timeout after one has it again.
  */
 export function giveUpUndecidedOrders({ store, timeoutMs, log }: SweepOptions): Closable {
-  const stop = new AbortController();
-
-  async function sweep(): Promise<void> {
+  async function sweep(signal: AbortSignal): Promise<void> {
     const before = new Date(Date.now() - timeoutMs);
-    for (let full = true; full && !stop.signal.aborted; ) {
+    for (let full = true; full && !signal.aborted; ) {
       const ids = await store.findUndecided(before, pageSize);
       for (const id of ids) {
         const placed = await store.giveUp(id);
@@ -36,24 +34,13 @@ export function giveUpUndecidedOrders({ store, timeoutMs, log }: SweepOptions): 
     }
   }
 
-  async function run(): Promise<void> {
-    while (!stop.signal.aborted) {
-      let waitMs = timeoutMs / 2;
-      try {
-        await sweep();
-      } catch (error) {
-        waitMs = Math.min(waitMs, retryMs);
-        log.warn(`Looking for undecided orders failed and will be tried again: ${messageOf(error)}`);
-      }
-      await delay(waitMs, undefined, { signal: stop.signal }).catch(() => {});
+  return repeat(async signal => {
+    try {
+      await sweep(signal);
+      return timeoutMs / 2;
+    } catch (error) {
+      log.warn(`Looking for undecided orders failed and will be tried again: ${messageOf(error)}`);
+      return Math.min(timeoutMs / 2, retryMs);
     }
-  }
-
-  const running = run();
-  return {
-    close: closeOnce(async () => {
-      stop.abort();
-      await running;
-    }),
-  };
+  });
 }

@@ -15,7 +15,7 @@ const unavailable = {
   extensions: { code: 'SERVICE_UNAVAILABLE' },
 };
 
-/** What a client is told of a resolver that fails with what this is rejected with. */
+/** Error that a client gets of a resolver that fails with the reason of a promise. */
 const toldOf = (result: Promise<unknown>) =>
   result.then(
     () => 'no error',

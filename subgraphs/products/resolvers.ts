@@ -8,7 +8,7 @@ import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.t
 import type { Resolvers } from './generated/graphql.ts';
 import type { ProductRow, ProductStore } from './store.ts';
 
-/** What the resolvers of one operation share. */
+/** Context that the resolvers of one operation share. */
 export interface OperationContext extends SubgraphOperationContext {
   readonly store: ProductStore;
   readonly productBySku: DataLoader<string, ProductRow | null>;

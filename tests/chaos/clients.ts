@@ -3,7 +3,7 @@ import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
 import type { Ledger, Line, OrderRecord } from './ledger.ts';
 import type { Random } from './random.ts';
 
-/** What simulated clients are given. */
+/** Options of simulated clients. */
 export interface ClientsOptions {
   readonly graphUrl: string;
   readonly mintToken: (customer: string, options?: { scopes?: readonly string[] }) => Promise<string>;
@@ -21,7 +21,7 @@ const patienceMs = 8_000;
 const thinkMs = { min: 50, max: 400 };
 /** Time until a client that got no answer asks again, in ms. */
 const retryMs = { min: 100, max: 1_500 };
-/** How often a client asks for the same order before it gives up. */
+/** Most requests of a client for the same order before it gives up. */
 const maxTries = 6;
 /** More than there ever is of anything. */
 const tooMany = 1_000;

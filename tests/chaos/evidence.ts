@@ -1,6 +1,6 @@
 import type { Line } from './ledger.ts';
 
-/** What the databases, the topic and the graph say at rest. */
+/** State of the databases, the topic and the graph at rest. */
 export interface Evidence {
   readonly orders: readonly OrderEvidence[];
   /** Events that no relay has published. */
@@ -22,7 +22,7 @@ export interface OrderEvidence {
   readonly customer: string;
   readonly key: string | null;
   readonly status: 'PENDING' | 'PLACED' | 'CANCELLED';
-  /** Whether it was placed, at any time. */
+  /** True if it was placed, at any time. */
   readonly placed: boolean;
   readonly lines: readonly Line[];
 }

@@ -6,7 +6,7 @@ import type { System } from '../../dev/system.ts';
 import { keepRunning } from './keeper.ts';
 import type { Fault } from './schedule.ts';
 
-/** What is needed to do faults to a system. */
+/** Options of the faults. */
 export interface FaultsOptions {
   readonly system: System;
   /** Folder of the system's data. */
@@ -16,7 +16,7 @@ export interface FaultsOptions {
   readonly onEvent: (what: string) => void;
 }
 
-/** What was done. */
+/** Faults that were done. */
 export interface FaultFigures {
   killed: number;
   paused: number;
@@ -48,9 +48,8 @@ export async function doFaults({
     if (signal.aborted) break;
     const { kind, target, forMs } = fault;
     const child = system.children.get(target);
-    if (!child || !keeper.isPresent(target)) {
-      figures.skipped += 1;
-    } else if (kind === 'kill') {
+    if (!child || !keeper.isPresent(target)) figures.skipped += 1;
+    else if (kind === 'kill') {
       onEvent(`SIGKILL ${target}, back after ${forMs} ms`);
       figures.killed += 1;
       const killed = kill(child, { forMs, dataDir }).then(() => keeper.startAgain(target));

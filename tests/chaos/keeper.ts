@@ -6,7 +6,7 @@ import { messageOf } from '../../platform/errors.ts';
 export interface Keeper {
   /** Processes that ended though nobody ended them, with how. It grows until the system is closed. */
   readonly endedByThemselves: readonly string[];
-  /** Whether the process runs and nothing is being done to it. */
+  /** Tells whether the process runs and nothing is being done to it. */
   isPresent(name: string): boolean;
   /** Counts a process as away until that is done. */
   leave(name: string, untilBack: Promise<void>): void;
@@ -46,7 +46,7 @@ export function keepRunning(system: System, onEvent: (what: string) => void): Ke
 
   async function startAgain(name: string): Promise<void> {
     const deadlineMs = performance.now() + startTimeoutMs;
-    for (;;) {
+    for (;;)
       try {
         await system.start(name);
         watch(name);
@@ -58,7 +58,6 @@ export function keepRunning(system: System, onEvent: (what: string) => void): Ke
           });
         await delay(startAgainMs);
       }
-    }
   }
 
   for (const name of system.children.keys()) watch(name);

@@ -4,7 +4,7 @@ export interface Line {
   readonly quantity: number;
 }
 
-/** What a client did about one idempotency key, and what it was told. */
+/** Requests of a client with one idempotency key, and their answers. */
 export interface OrderRecord {
   readonly customer: string;
   readonly key: string;
@@ -15,9 +15,9 @@ export interface OrderRecord {
   readonly refusals: string[];
   /** Requests that ended without an answer that says what became of the order. */
   unknown: number;
-  /** Whether it asked to cancel the order, and was told that it is cancelled. */
+  /** True if it asked to cancel the order, and was told that it is cancelled. */
   cancel: 'not asked' | 'asked' | 'cancelled';
-  /** Whether an order of other lines was taken under the same key. */
+  /** True if an order of other lines was taken under the same key. */
   reusedForOther: boolean;
 }
 

@@ -13,7 +13,7 @@ interface ListenersOptions {
   readonly customers: readonly string[];
 }
 
-/** What comes of a customer's notifications; one that says that some are gone has neither kind nor order. */
+/** Event of a customer's notifications; one that says that some are gone has neither kind nor order. */
 interface Notified {
   readonly notificationReceived: {
     readonly __typename: string;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export interface Random {
   /** A whole number from `min` to `max`, both included. */
   between(min: number, max: number): number;
-  /** Whether something with this probability, 0 to 1, happens. */
+  /** Tells whether something with this probability, 0 to 1, happens. */
   chance(probability: number): boolean;
   /** One of the items. @throws Error when there is none */
   pick<T>(items: readonly T[]): T;

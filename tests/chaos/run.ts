@@ -18,9 +18,9 @@ import { repeatEvents } from './repeat-events.ts';
 import { untilRest } from './rest.ts';
 import { planFaults } from './schedule.ts';
 
-/** What a run is told. */
+/** Options of a run. */
 export interface ChaosOptions {
-  /** How long clients order and processes are killed. */
+  /** Time that clients order and processes are killed, in s. */
   readonly seconds: number;
   /** The same seed gives the same schedule of faults. */
   readonly seed: number;
@@ -38,14 +38,14 @@ export interface ChaosOptions {
   readonly onLine?: (name: string, line: string) => void;
 }
 
-/** What a run found. */
+/** Result of a run. */
 export interface ChaosResult {
   readonly ledger: Ledger;
   readonly evidence: Evidence;
   readonly faults: FaultFigures;
   /** Events that were put on the topic again on purpose. */
   readonly repeated: number;
-  /** How long it took until nothing was under way, in ms, and what still was when the time was up. */
+  /** Time until nothing was under way, in ms, and what still was when the time was up. */
   readonly rest: { readonly tookMs: number; readonly restless: readonly string[] };
   readonly violations: readonly Violation[];
   /** Where the evidence came from; the system still runs. */
@@ -129,7 +129,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   }
 }
 
-/** What is wrong though the databases and the topic may be right. */
+/** Finds violations that the databases and the topic do not show. */
 function violationsOfTheRun({ endedByThemselves }: FaultFigures, restless: readonly string[]): Violation[] {
   return [
     ...restless.map(what => ({ guarantee: 'events', kind: 'stuck', subject: 'the system', what }) as const),

@@ -11,7 +11,7 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** What a schedule is made of. */
+/** Options of a schedule. */
 export interface ScheduleOptions {
   readonly seed: number;
   readonly seconds: number;
@@ -23,7 +23,7 @@ export interface ScheduleOptions {
 const quietMs = 2_000;
 /** Time between two faults, in ms. */
 const gapMs = { min: 500, max: 3_500 };
-/** How long a process is away, in ms. A long pause outlasts a consumer's session and a lease in the registry. */
+/** Time that a process is away, in ms. A long pause outlasts a consumer's session and a lease in the registry. */
 const awayMs = {
   kill: { min: 0, max: 4_000 },
   pause: { min: 200, max: 3_000 },
@@ -31,7 +31,7 @@ const awayMs = {
 };
 const pauseProbability = 0.25;
 const longPauseProbability = 0.2;
-/** What all others stand on gets its part of the faults, however many instances the others have. */
+/** Share of the faults that the base of the system gets, however many instances the others have. */
 const baseProbability = 0.3;
 
 /** Plans the faults of a run. The same options give the same schedule. A process that is away is left alone. */

@@ -39,7 +39,7 @@ function serviceOf(name: string): ComposeService {
   return service;
 }
 
-/** What the process in the container gets, where .env has nothing but the secrets. */
+/** Environment of the process in the container, where .env has nothing but the secrets. */
 function environmentOf(name: string): Record<string, string> {
   const given = Object.entries(serviceOf(name).environment ?? {}).flatMap(([key, value]) =>
     value === null ? [] : [[key, interpolate(String(value), secrets)]],
@@ -136,7 +136,7 @@ describe('docker-compose.yml', () => {
 
   test('takes the versions of Kafka and PostgreSQL that the tests run on', async () => {
     const [, kafka] =
-      /DEFAULT_VERSION = '([\d.]+)'/.exec(await readText('tests', 'kafka', 'run-apache.ts')) ?? [];
+      /defaultVersion = '([\d.]+)'/.exec(await readText('tests', 'kafka', 'run-apache.ts')) ?? [];
     expect(serviceOf('kafka').image).toBe(`apache/kafka:${kafka}`);
     const { devDependencies } = JSON.parse(await readText('package.json')) as {
       devDependencies: Record<string, string>;

@@ -23,7 +23,7 @@ const schemas = [
 ];
 
 interface Setting {
-  /** What each process that has it says of it. */
+  /** Descriptions of the processes that have the setting. */
   readonly descriptions: string[];
   readonly defaults: string[];
 }

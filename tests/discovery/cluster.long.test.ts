@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { openCuttableLink } from './cuttable-link.ts';
 import {
@@ -25,7 +25,7 @@ function idOf(port: number): string {
 }
 
 describe('Three registries', () => {
-  it('go on when one is killed, and it knows everything again before it serves anybody', async () => {
+  test('go on when one is killed, and it knows everything again before it serves anybody', async () => {
     const ports = [await freePort(), await freePort(), await freePort()];
     const urls = ports.map(port => `http://127.0.0.1:${port}/eureka`);
     const start = (port: number | undefined) =>
@@ -59,7 +59,7 @@ describe('Three registries', () => {
 });
 
 describe('A partition between two registries', () => {
-  it('loses no live instance while it lasts nor when it heals, and says why eviction is paused', async () => {
+  test('loses no live instance while it lasts nor when it heals, and says why eviction is paused', async () => {
     const [portA, portB] = [await freePort(), await freePort()];
     const [toA, toB] = [await openCuttableLink(portA), await openCuttableLink(portB)];
     const start = (port: number, peer: number) =>
@@ -107,7 +107,7 @@ describe('A partition between two registries', () => {
 });
 
 describe('A network that cuts many instances off at once', () => {
-  it('does not empty the registry, and one crash of four still ends on time', async () => {
+  test('does not empty the registry, and one crash of four still ends on time', async () => {
     const discovery = await startDiscoveryProcess();
     const link = await openCuttableLink(discovery.port);
     const urls = [`http://127.0.0.1:${link.port}/eureka`];

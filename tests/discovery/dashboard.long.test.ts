@@ -1,5 +1,5 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { useFront } from '../helpers/front.ts';
 import { findProgram } from '../helpers/programs.ts';
 import { type DiscoveryProcess, eventually, registerService, startDiscoveryProcess } from './helpers.ts';
@@ -38,7 +38,7 @@ async function textOf(page: Page, selector: string): Promise<string> {
 }
 
 describe.skipIf(!executablePath)('The dashboard in a browser', () => {
-  it('shows instances as they come and change, without a reload, and takes what they say as text', async () => {
+  test('shows instances as they come and change, without a reload, and takes what they say as text', async () => {
     const discovery = await startDiscoveryProcess({ DISCOVERY_WARMUP_MS: '0' });
     const { page, problems } = await openDashboard(discovery, desktop);
     await eventually(async () =>
@@ -84,7 +84,7 @@ describe.skipIf(!executablePath)('The dashboard in a browser', () => {
     const card = (page: Page) => textOf(page, '#graph');
     const open = () => openDashboard({ url: front.registryUrl.replace(/eureka$/, '') }, desktop);
 
-    it('shows what a subgraph contributes, and whether its last composition succeeded', async () => {
+    test('shows what a subgraph contributes, and whether its last composition succeeded', async () => {
       await (await front.serve(greeter)).register();
       const other = `${federation} type Query { other: String }`;
       await (await front.serve({ name: 'other', typeDefs: other, resolvers: {} })).register();
@@ -116,7 +116,7 @@ describe.skipIf(!executablePath)('The dashboard in a browser', () => {
     });
   });
 
-  it('fits on a phone', async () => {
+  test('fits on a phone', async () => {
     const discovery = await startDiscoveryProcess();
     const service = 'a-service-with-a-name-that-is-much-longer-than-the-screen-of-a-phone-is-wide';
     await registerService({ urls: [discovery.eureka], service, port: 4_001 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Eureka } from 'eureka-js-client';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually, listedAt, startDiscoveryProcess } from './helpers.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, level() {} };
@@ -30,7 +30,7 @@ async function started(client: Eureka): Promise<Eureka> {
 }
 
 describe('eureka-js-client', () => {
-  it('registers, stays registered by its heartbeats, and sees others come and go through deltas', async () => {
+  test('registers, stays registered by its heartbeats, and sees others come and go through deltas', async () => {
     const { eureka, port } = await startDiscoveryProcess();
     const products = await started(createClient(port, 'products', 4001));
     expect(products.getInstancesByAppId('products')).toMatchObject([
@@ -46,7 +46,7 @@ describe('eureka-js-client', () => {
     await eventually(() => expect(products.getInstancesByVipAddress('orders.internal')).toHaveLength(0));
   });
 
-  it('registers again by itself at a registry that has forgotten it', async () => {
+  test('registers again by itself at a registry that has forgotten it', async () => {
     const { eureka, port } = await startDiscoveryProcess();
     await started(createClient(port, 'products', 4001));
     await fetch(`${eureka}/apps/PRODUCTS/products-4001`, { method: 'DELETE' });

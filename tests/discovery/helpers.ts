@@ -100,12 +100,11 @@ export async function listedAt(eureka: string): Promise<string[] | undefined> {
 /** Asks again and again until the check passes. @throws its last failure when the time is over */
 export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 10_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  for (;;) {
+  for (;;)
     try {
       return await check();
     } catch (error) {
       if (performance.now() > deadline) throw error;
       await new Promise(resolve => setTimeout(resolve, 25));
     }
-  }
 }

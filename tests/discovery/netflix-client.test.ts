@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { findProgram } from '../helpers/programs.ts';
 import { type DiscoveryProcess, startDiscoveryProcess } from './helpers.ts';
 
@@ -9,7 +9,7 @@ const curl = findProgram('curl');
 if (!curl)
   console.warn('SKIPPED: curl is not installed, so the transcripts of Netflix’s client were not played.');
 
-/** What Netflix's Java client sends with every request. */
+/** Headers that Netflix's Java client sends with every request. */
 const clientHeaders = {
   Accept: 'application/json',
   'Accept-Encoding': 'gzip',
@@ -75,7 +75,7 @@ const asXml = { 'Content-Type': 'application/xml', Accept: 'application/xml' };
 const path = '/eureka/v2/apps/PRODUCTS/10.0.0.5:products:8080';
 
 describe.skipIf(!curl)('The requests of Netflix’s client', () => {
-  it('take an instance through its life: register, renew, change, deltas, cancel', async () => {
+  test('take an instance through its life: register, renew, change, deltas, cancel', async () => {
     expect((await play('PUT', `${path}?status=STARTING&lastDirtyTimestamp=1700000000000`)).status).toBe(404);
     expect(await play('POST', '/eureka/v2/apps/PRODUCTS', { headers: asJson, body: instance })).toMatchObject(
       {
@@ -108,7 +108,7 @@ describe.skipIf(!curl)('The requests of Netflix’s client', () => {
     expect((await play('DELETE', path)).status).toBe(404);
   });
 
-  it('set and remove an override', async () => {
+  test('set and remove an override', async () => {
     await play('POST', '/eureka/v2/apps/PRODUCTS', {
       headers: asJson,
       body: instance.replace('"STARTING"', '"UP"'),
@@ -123,7 +123,7 @@ describe.skipIf(!curl)('The requests of Netflix’s client', () => {
     expect((await play('GET', path)).body).toContain('"status":"UP"');
   });
 
-  it('work in XML as well, both ways', async () => {
+  test('work in XML as well, both ways', async () => {
     expect((await play('POST', '/eureka/apps/ORDERS', { headers: asXml, body: xmlInstance })).status).toBe(
       204,
     );
@@ -132,7 +132,7 @@ describe.skipIf(!curl)('The requests of Netflix’s client', () => {
     expect((await play('POST', '/eureka/apps/ORDERS', { headers: asXml, body: one.body })).status).toBe(204);
   });
 
-  it('as Spring sends them, with a type and no body, are taken', async () => {
+  test('as Spring sends them, with a type and no body, are taken', async () => {
     await play('POST', '/eureka/apps/PRODUCTS', { headers: asJson, body: instance });
     const renewal = '/eureka/apps/PRODUCTS/10.0.0.5:products:8080?status=UP&lastDirtyTimestamp=1700000000000';
     expect(await play('PUT', renewal, { headers: asJson })).toMatchObject({ status: 200, body: '' });

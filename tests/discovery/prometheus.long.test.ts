@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { findProgram } from '../helpers/programs.ts';
 import { eventually, getJson, registerService, startDiscoveryProcess } from './helpers.ts';
@@ -85,7 +85,7 @@ async function startPrometheus(url: string): Promise<string> {
 }
 
 describe.skipIf(!prometheus || !promtool)('Prometheus', () => {
-  it('scrapes every instance through http_sd and through its own Eureka discovery', async () => {
+  test('scrapes every instance through http_sd and through its own Eureka discovery', async () => {
     const discovery = await startDiscoveryProcess();
     const managementPort = await startInstance();
     const metadata = { 'management.port': String(managementPort), version: '1.2.3' };
@@ -120,7 +120,7 @@ describe.skipIf(!prometheus || !promtool)('Prometheus', () => {
     ]);
   });
 
-  it('has nothing to say against the registry’s metrics', async () => {
+  test('has nothing to say against the registry’s metrics', async () => {
     const { managementUrl } = await startDiscoveryProcess();
     const text = await (await fetch(`${managementUrl}/actuator/prometheus`)).text();
     const own = text

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { eventually, follow, getJson, listedAt, registerService, startDiscoveryProcess } from './helpers.ts';
 
@@ -19,7 +19,7 @@ async function registerSilently(eureka: string, instanceId: string, leaseInfo?: 
 }
 
 describe('A registry that is killed and started again', () => {
-  it('is complete within one renewal interval, and nobody who follows it loses an instance meanwhile', async () => {
+  test('is complete within one renewal interval, and nobody who follows it loses an instance meanwhile', async () => {
     const env = { DISCOVERY_PORT: String(await freePort()) };
     const first = await startDiscoveryProcess(env);
     const urls = [first.eureka];
@@ -44,7 +44,7 @@ describe('A registry that is killed and started again', () => {
     expect(fewest).toBe(11);
   });
 
-  it('lets go of who died with it, once it has been up long enough to know everybody', async () => {
+  test('lets go of who died with it, once it has been up long enough to know everybody', async () => {
     const env = { DISCOVERY_PORT: String(await freePort()), DISCOVERY_WARMUP_MS: '1500' };
     const first = await startDiscoveryProcess(env);
     const urls = [first.eureka];
@@ -59,7 +59,7 @@ describe('A registry that is killed and started again', () => {
 });
 
 describe('A registry that is asked to end', () => {
-  it('says that it is not ready, ends its streams, and exits', async () => {
+  test('says that it is not ready, ends its streams, and exits', async () => {
     const discovery = await startDiscoveryProcess();
     const stream = await fetch(`${discovery.eureka}/changes`);
     const ended = stream.text().catch(() => 'broken');
@@ -75,7 +75,7 @@ describe('A registry that is asked to end', () => {
 });
 
 describe('A lease', () => {
-  it('ends at its duration after the instance has died, and not at twice that', async () => {
+  test('ends at its duration after the instance has died, and not at twice that', async () => {
     const { eureka, url } = await startDiscoveryProcess();
     const view = follow([eureka]);
     await registerSilently(eureka, 'dying', { renewalIntervalInSecs: 1, durationInSecs: 2 });

@@ -15,7 +15,7 @@ import { silentLog } from '../../platform/log.ts';
 import { makeDataDir, startBrokerProcess } from '../kafka/broker-process.ts';
 import { topic, wait } from './topic.ts';
 
-/** How long the consumers may be without progress, in ms. */
+/** Longest time that the consumers may be without progress, in ms. */
 const stuckAfterMs = 2_000;
 
 /** Starts a broker that can be frozen, and a consumer that has handled one event of it. */

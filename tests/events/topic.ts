@@ -9,7 +9,7 @@ import { createKafka, type Received, readTopic, startAdmin, startProducer } from
 /** Topic of the events of orders. */
 export const topic = 'orders.events';
 
-/** How long a scenario waits for what has to happen, in ms. */
+/** Longest time that a scenario waits for what has to happen, in ms. */
 export const wait = { timeout: 30_000, interval: 50 };
 
 /** A client of the broker that a system uses. */

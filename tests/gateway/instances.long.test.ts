@@ -14,7 +14,7 @@ const queryBySubgraph = {
 } as const;
 const subgraphs = Object.keys(queryBySubgraph) as (keyof typeof queryBySubgraph)[];
 
-/** How long the load goes on after an instance has gone, in ms. */
+/** Time that the load goes on after an instance has gone, in ms. */
 const afterMs = 1_500;
 
 describe('one of two instances of each subgraph', () => {

@@ -11,7 +11,7 @@ import { metricsOf } from './metrics.ts';
 import { serveTestSubgraph, type TestSubgraph, type TestSubgraphOptions } from './subgraph.ts';
 import { makeDataDir } from './system.ts';
 
-/** What `/actuator/supergraph` says, as far as tests look at it. */
+/** Answer of `/actuator/supergraph`, as far as tests look at it. */
 export interface SupergraphView {
   readonly phase: string;
   readonly launch: number;
@@ -43,7 +43,7 @@ export interface Front {
   supergraph(): Promise<SupergraphView>;
   /** The gateway's metrics as Prometheus reads them. */
   metrics(): Promise<string>;
-  /** What a process has logged since the first start, one JSON object a line. */
+  /** Log of a process since the first start, one JSON object a line. */
   log(name: 'gateway' | 'discovery'): string;
   /** Starts the gateway again on the same port and data. */
   startGateway(env?: Record<string, string>): Promise<void>;

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What came of a load. */
+/** Outcome of a load. */
 export interface LoadReport {
   readonly sent: number;
   /** Requests a second that were sent. */
   readonly ratePerSecond: number;
-  /** What was not as expected. */
+  /** Answers that were not as expected. */
   readonly failures: readonly unknown[];
   readonly p50Ms: number;
   readonly p99Ms: number;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { GraphClient, GraphResult } from '../../dev/graph-client.ts';
 
-/** What `placeOrder` answers, as the tests ask for it. */
+/** Answer of `placeOrder`, as the tests ask for it. */
 export interface PlaceOrderResult {
   readonly __typename: 'OrderPlaced' | 'OutOfStock' | 'InventoryUnavailable';
   readonly order?: {

@@ -27,7 +27,7 @@ export interface TestRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What a test subgraph is made of. */
+/** Options of a test subgraph. */
 export interface TestSubgraphOptions {
   readonly name: string;
   readonly registryUrl: string;
@@ -162,7 +162,7 @@ async function serve(
   };
 }
 
-/** What a subscription's resolver gets: it may say where its events begin, for whom asks. */
+/** Context of a subscription's resolver, which may say where its events begin. */
 export interface TestSubscriptionContext {
   readonly extensions: Readonly<Record<string, unknown>>;
   startCursor?: string;

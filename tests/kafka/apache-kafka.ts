@@ -17,12 +17,12 @@ import {
 
 const run = promisify(execFile);
 
-/** What brokers of version 4 need. */
-const MIN_JAVA = 17;
-const START_TIMEOUT_MS = 90_000;
-const STOP_TIMEOUT_MS = 30_000;
+/** Java version that brokers of version 4 need. */
+const minJava = 17;
+const startTimeoutMs = 90_000;
+const stopTimeoutMs = 30_000;
 /** Prints warnings; without it the broker logs nothing. Of the version that the broker's own logging API has. */
-const SLF4J_SIMPLE_VERSION = '1.7.36';
+const slf4jSimpleVersion = '1.7.36';
 
 /** Something that is needed to run Apache Kafka is not to be had here. */
 export class NotAvailableError extends Error {
@@ -50,8 +50,8 @@ export async function fetchLibraries(version: string, cacheDir: string): Promise
     throw new NotAvailableError('Java is not installed', { cause });
   });
   const [, major = '0'] = /version "(\d+)/.exec(java) ?? [];
-  if (Number(major) < MIN_JAVA)
-    throw new NotAvailableError(`Java expected ${MIN_JAVA} at least, but got ${major}`);
+  if (Number(major) < minJava)
+    throw new NotAvailableError(`Java expected ${minJava} at least, but got ${major}`);
   const folder = join(cacheDir, version);
   if (await stat(folder).catch(() => undefined)) return folder;
   const unfinished = `${folder}.unfinished`;
@@ -75,7 +75,7 @@ function describeProject(version: string): string {
   <groupId>portico</groupId><artifactId>apache-kafka</artifactId><version>1</version>
   <dependencies>
     ${dependency('org.apache.kafka', 'kafka_2.13', version)}
-    ${dependency('org.slf4j', 'slf4j-simple', SLF4J_SIMPLE_VERSION)}
+    ${dependency('org.slf4j', 'slf4j-simple', slf4jSimpleVersion)}
   </dependencies>
 </project>
 `;
@@ -112,7 +112,7 @@ export async function startApacheKafka(libraries: string): Promise<ApacheKafka> 
   const exited = once(child, 'exit').then(([code, signal]) => `it ended with ${code ?? signal}`);
   const close = async () => {
     child.kill('SIGTERM');
-    const killing = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const killing = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
     await exited;
     clearTimeout(killing);
     await rm(dir, { recursive: true, force: true });
@@ -153,7 +153,7 @@ async function waitUntilItAnswers(address: string): Promise<string | undefined> 
   const admin = new kafkajs.Kafka({ brokers: [address], logLevel: kafkajs.logLevel.NOTHING }).admin({
     retry: { retries: 0 },
   });
-  for (const start = performance.now(); performance.now() - start < START_TIMEOUT_MS; ) {
+  for (const start = performance.now(); performance.now() - start < startTimeoutMs; )
     try {
       await admin.connect();
       await admin.listTopics();
@@ -163,6 +163,6 @@ async function waitUntilItAnswers(address: string): Promise<string | undefined> 
     } finally {
       await admin.disconnect();
     }
-  }
-  return `it did not answer within ${START_TIMEOUT_MS} ms`;
+
+  return `it did not answer within ${startTimeoutMs} ms`;
 }

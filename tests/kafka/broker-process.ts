@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dev', 'broker', 'main.ts');
+const main = join(import.meta.dirname, '..', '..', 'broker', 'main.ts');
 
 /** The embedded broker as a process of its own. */
 export interface BrokerProcess {
@@ -12,7 +12,7 @@ export interface BrokerProcess {
   port: number;
   /** Resolves with the exit code, or the signal, when it has ended. */
   exited: Promise<number | NodeJS.Signals>;
-  /** What it has printed so far. */
+  /** Output so far. */
   output(): string;
   /** Ends it and waits for that. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
@@ -24,7 +24,7 @@ export interface BrokerProcess {
  * @throws Error with what it printed when it ends instead of getting ready
  */
 export async function startBrokerProcess(env: Record<string, string>): Promise<BrokerProcess> {
-  const child = fork(MAIN, {
+  const child = fork(main, {
     env: { ...process.env, ...env },
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

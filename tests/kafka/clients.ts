@@ -13,8 +13,8 @@ import { onTestFinished, vi } from 'vitest';
 /** A message as a consumer got it. */
 export type Received = KafkaMessage & { partition: number };
 
-/** How long a test waits for what has to happen, in ms, before it fails. */
-export const WAIT_MS = 40_000;
+/** Longest time that a test waits for what has to happen, in ms, before it fails. */
+export const waitMs = 40_000;
 
 /** Makes a client that tries again soon and logs nothing: some of these tests provoke errors. */
 export function createKafka(brokers: string[]): Kafka {
@@ -63,7 +63,7 @@ export async function createTopic(
 /** A member of a consumer group that reads a topic from its beginning. */
 export interface GroupMember {
   consumer: Consumer;
-  /** What it has read so far. */
+  /** Messages that it has read so far. */
   received: Received[];
   /** The partitions that it has now. */
   partitions(): number[];
@@ -105,7 +105,7 @@ export async function readTopic(kafka: Kafka, topic: string, count: number): Pro
 
 /** Resolves when `condition` holds. @throws Error that names `what` when it does not in time */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  await vi.waitUntil(condition, { timeout: WAIT_MS, interval: 20 }).catch(cause => {
-    throw new Error(`the test expected ${what}, but got none within ${WAIT_MS} ms`, { cause });
+  await vi.waitUntil(condition, { timeout: waitMs, interval: 20 }).catch(cause => {
+    throw new Error(`the test expected ${what}, but got none within ${waitMs} ms`, { cause });
   });
 }

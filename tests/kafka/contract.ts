@@ -4,7 +4,7 @@ import { describeGroups } from './contract/groups.ts';
 import { describeProducing } from './contract/producing.ts';
 
 /**
- * What Portico expects of a Kafka broker, as tests with real clients. They run over every broker that is to take
+ * Expectations of Portico of a Kafka broker, as tests with real clients. They run over every broker that is to take
  * another's place.
  *
  * @param brokers gives the addresses, as `host:port`, once the tests run

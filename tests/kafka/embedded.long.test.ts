@@ -156,7 +156,7 @@ describe('the process of the embedded broker', () => {
     const broker = await startBrokerProcess({ KAFKA_DATA_DIR: dataDir, KAFKA_PORT: '0' });
     const second = startBrokerProcess({ KAFKA_DATA_DIR: dataDir, KAFKA_PORT: String(broker.port) });
     await expect(second).rejects.toThrow(
-      `ended with 1: the embedded broker expected port ${broker.port} of 127.0.0.1 to be free`,
+      `ended with 1: Port ${broker.port} of 127.0.0.1 is taken by another process`,
     );
     expect(await broker.end('SIGINT')).toBe(0);
   });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type ApacheKafka, fetchLibraries, NotAvailableError, startApacheKafka } from './apache-kafka.ts';
 
 /** The newest that was tried. */
-const DEFAULT_VERSION = '4.4.0';
-const ROOT = join(import.meta.dirname, '..', '..');
+const defaultVersion = '4.4.0';
+const root = join(import.meta.dirname, '..', '..');
 
 /** The contract of a broker, and the scenarios in which events matter, with a system that uses this broker. */
 const runs = [
@@ -16,8 +16,8 @@ const runs = [
 
 /** Runs the event tests over Apache Kafka. @returns vitest's exit code */
 async function main(): Promise<number> {
-  const version = process.env['KAFKA_VERSION'] || DEFAULT_VERSION;
-  const libraries = await fetchLibraries(version, join(ROOT, '.portico', 'apache-kafka'));
+  const version = process.env['KAFKA_VERSION'] || defaultVersion;
+  const libraries = await fetchLibraries(version, join(root, '.portico', 'apache-kafka'));
   const kafka = await startApacheKafka(libraries);
   console.log(`Apache Kafka ${version} is ready on ${kafka.address}`);
   try {
@@ -32,9 +32,9 @@ async function main(): Promise<number> {
 }
 
 async function runTests(tests: readonly string[], kafka: ApacheKafka): Promise<number> {
-  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const child = spawn(process.execPath, [vitest, 'run', '--project', 'e2e', '--project', 'long', ...tests], {
-    cwd: ROOT,
+    cwd: root,
     env: {
       ...process.env,
       KAFKA_BROKERS: kafka.address,

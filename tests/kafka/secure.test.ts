@@ -10,7 +10,7 @@ import { eventHandler } from '../../platform/kafka/event-handlers.ts';
 import { createEvent, toMessage } from '../../platform/kafka/events.ts';
 import { kafkaSettings, kafkaSettingsFit } from '../../platform/kafka/settings.ts';
 import { silentLog } from '../../platform/log.ts';
-import { startAdmin, uniqueName, WAIT_MS } from './clients.ts';
+import { startAdmin, uniqueName, waitMs } from './clients.ts';
 import type { SecureListener } from './secure-listener.ts';
 
 const given = process.env['KAFKA_SECURE_LISTENER'];
@@ -63,7 +63,7 @@ describe.skipIf(!given)('a broker that wants TLS, a certificate and a sign-in', 
       onTestFinished(() => consumer.close());
       const event = createEvent({ type, source: '/test', subject: 'a', data: { n: 1 } });
       await producer.send({ topic, messages: [toMessage(event)] });
-      await vi.waitFor(() => expect(got).toEqual([{ n: 1 }]), { timeout: WAIT_MS });
+      await vi.waitFor(() => expect(got).toEqual([{ n: 1 }]), { timeout: waitMs });
 
       const { topics: metadata } = await (await startAdmin(kafka)).fetchTopicMetadata({ topics });
       expect(metadata.map(({ partitions }) => partitions.length)).toEqual([2, 2]);

@@ -16,7 +16,7 @@ interface Noted {
   readonly priceChanged: { readonly cursor: string; readonly note: string };
 }
 
-/** What the gateway sends. */
+/** Message of the gateway. */
 interface Message {
   readonly type: string;
   readonly payload?: { readonly data?: Partial<Noted> };

@@ -36,7 +36,7 @@ interface PriceEntry {
   readonly note: string | null;
 }
 
-/** What all instances of `prices` tell, as if it were in a database that they share. */
+/** Feed that all instances of `prices` tell, as if it were in a database that they share. */
 export interface Feed {
   change(amount: number, options?: { sku?: string; note?: string }): void;
   correct(note: string): void;
@@ -144,7 +144,7 @@ export function createFeed(): Feed {
   };
 }
 
-/** What the catalogue answers; `fails` makes it answer with an error. */
+/** Creates the catalogue; `fails` makes it answer with an error. */
 export function createCatalogue() {
   const catalogue = {
     fails: false,

@@ -71,7 +71,7 @@ function serveOlderProtocol(socket: WebSocket, schema: GraphQLSchema): void {
   });
 }
 
-/** How an instance serves its subscriptions. */
+/** Subscriptions of an instance. */
 interface Served {
   readonly webSocket?: { readonly path: string; readonly older?: boolean };
   readonly streamPath?: string;

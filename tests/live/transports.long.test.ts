@@ -23,7 +23,7 @@ interface Listening {
   stop(): void;
 }
 
-/** How a client of others subscribes. */
+/** Subscribes as a client of another library. */
 type Listen = (query: string, variables?: Record<string, unknown>, token?: string) => Listening;
 
 describe('live operations reach', () => {
@@ -199,7 +199,7 @@ function errorsOf({ results, error }: Listening): unknown[] {
   return (results as { errors?: unknown[] }[]).flatMap(({ errors = [] }) => errors);
 }
 
-/** What ended a subscription: the first error, or how its connection was closed. */
+/** Finds the end of a subscription: the first error, or how its connection was closed. */
 function endingOf(listening: Listening): string | undefined {
   const [first] = errorsOf(listening) as { message: string; extensions: { code: string } }[];
   if (first) return `${first.extensions.code} ${first.message}`;

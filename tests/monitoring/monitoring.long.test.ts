@@ -27,7 +27,7 @@ const emptyWhenHealthy = [
   'Dead letters since the start',
 ];
 
-/** How long Prometheus may take to see what happened: a refresh of its targets, two scrapes, and a busy machine. */
+/** Longest time that Prometheus may take to see what happened: a refresh of its targets, two scrapes, and a busy machine. */
 const seen = { timeout: 30_000, interval: 250 };
 
 function readOperations(): Promise<string> {

@@ -100,7 +100,7 @@ describe('npm start', () => {
   test.runIf(isRoot)('says that a user without an entry in /etc/passwd needs one', async () => {
     const { code, output } = await start({ uid: strangerId });
     expect(code).toBe(1);
-    expect(output).toContain(`PostgreSQL expected the user ${strangerId}, who runs it, to be in /etc/passwd`);
+    expect(output).toContain(`The user ${strangerId}, who runs PostgreSQL, is not in /etc/passwd`);
   });
 
   test('says that changed sources can not be compiled where the checkout can not be written', async ({

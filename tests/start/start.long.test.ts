@@ -84,7 +84,7 @@ describe('npm start and npm run demo', () => {
       interval: 100,
     });
 
-  /** How many orders the demonstration's customer has in a system that runs. */
+  /** Counts the orders of the demonstration's customer in a system that runs. */
   async function ordersOfDemo(start: Run): Promise<number | undefined> {
     const keys = await openDevKeys(dataDir);
     const client = createGraphClient(addressIn(start, 'graph'), await keys.mintToken('demo-customer'));

@@ -1,6 +1,6 @@
 import type { Line } from '../ledger.ts';
 
-/** How many items have each name. */
+/** Counts the items of each name. */
 export function countBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(nameOf(item), (counts.get(nameOf(item)) ?? 0) + 1);

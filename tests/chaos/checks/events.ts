@@ -19,7 +19,7 @@ function* checkDecided({ orders, outbox }: Evidence): Generator<Violation> {
     yield { guarantee, kind: 'stuck', subject: orderId, what: `event ${id} is not published` };
 }
 
-/** What an order has caused, in this sequence. */
+/** Lists the events of an order, in their sequence. */
 function causedBy({ status, placed }: OrderEvidence): string[] {
   if (status === 'PENDING') return [];
   if (!placed) return ['dev.portico.order.abandoned.v1'];

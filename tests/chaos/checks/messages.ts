@@ -7,7 +7,7 @@ const guarantee = 'messages';
 /** Consumer groups that read the events of orders. */
 export const consumerGroups = ['inventory', 'notifications'] as const;
 
-/** What can't be handled was put aside by each group, with all that one has to know; nothing else was. */
+/** Checks that each group has dead-lettered what can't be handled, with all that one has to know, and nothing else. */
 export function* checkMessages({ poison }: Ledger, { deadLetters }: Evidence): Generator<Violation> {
   const poisonIds = new Set(poison.map(({ eventId }) => eventId));
   for (const { eventId, group, reason, missingHeaders } of deadLetters) {

@@ -7,7 +7,7 @@ const guarantee = 'orders';
 const wrong = (subject: string, what: string): Violation => ({ guarantee, kind: 'wrong', subject, what });
 const lost = (subject: string, what: string): Violation => ({ guarantee, kind: 'lost', subject, what });
 
-/** What clients were told holds: the order is there as it was acknowledged, and a key stands for one order. */
+/** Checks that each order is there as it was acknowledged, and that a key stands for one order. */
 export function* checkOrders(ledger: Ledger, { orders, foundByCustomer }: Evidence): Generator<Violation> {
   const orderById = new Map(orders.map(order => [order.id, order]));
   const placedIdByKey = new Map(

@@ -60,7 +60,7 @@ function* checkReservations({ orders, reservations }: Evidence): Generator<Viola
       };
 }
 
-/** What an admin was told was added was added, once. */
+/** Checks that each acknowledged restock was added, once. */
 function* checkRestocks(ledger: Ledger, { restocks }: Evidence): Generator<Violation> {
   const timesByKey = countBy(restocks, ({ key }) => key ?? '');
   for (const { key, acknowledged } of ledger.restocks) {

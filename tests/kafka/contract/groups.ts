@@ -13,11 +13,11 @@ import {
 } from '../clients.ts';
 
 /** The shortest that Apache Kafka allows by default. */
-const SESSION_TIMEOUT_MS = 6000;
+const sessionTimeoutMs = 6000;
 
 /** Starts a member of a group in a process of its own, so that it can be killed. */
 async function startMemberProcess(brokers: string[], topic: string, groupId: string) {
-  const config = JSON.stringify({ brokers, topic, groupId, sessionTimeout: SESSION_TIMEOUT_MS });
+  const config = JSON.stringify({ brokers, topic, groupId, sessionTimeout: sessionTimeoutMs });
   const program = join(import.meta.dirname, '..', 'member-process.ts');
   const child = fork(program, [config], { execArgv: ['--import', 'tsx'] });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -46,7 +46,7 @@ export function describeGroups(brokers: () => string[]): void {
         producer.send({ topic, messages: [0, 1, 2, 3].map(partition => ({ partition, value })) });
       const config = {
         groupId: uniqueName('group'),
-        sessionTimeout: SESSION_TIMEOUT_MS,
+        sessionTimeout: sessionTimeoutMs,
         heartbeatInterval: 200,
         rebalanceTimeout: 10_000,
       };

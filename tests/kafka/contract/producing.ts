@@ -21,9 +21,9 @@ export function describeProducing(brokers: () => string[]): void {
       const topic = await createTopic(kafka, 3);
       const producer = await startProducer(kafka);
       const messages = numbered(300).map(number => ({ key: `key ${number % 7}`, value: String(number) }));
-      for (let at = 0; at < messages.length; at += 30) {
+      for (let at = 0; at < messages.length; at += 30)
         await producer.send({ topic, messages: messages.slice(at, at + 30) });
-      }
+
       const received = await readTopic(kafka, topic, messages.length);
       expect(new Set(received.map(({ partition }) => partition)).size).toBe(3);
       for (const key of new Set(messages.map(message => message.key))) {

@@ -1,0 +1,178 @@
+import { type Dispatcher, errors } from 'undici';
+import { callerHeader } from '../../platform/caller.ts';
+import { messageOf, PorticoError } from '../../platform/errors.ts';
+import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../platform/graphql/answer.ts';
+import type { Logger } from '../../platform/log.ts';
+import { followRedirects } from '../../platform/redirect.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import type { Deadline } from '../../platform/resilience/deadline.ts';
+import type { OperationContext } from '../operation-context.ts';
+import { addressOf, type Endpoint } from './endpoint.ts';
+import { type ExchangeResponse, exchange } from './exchange.ts';
+
+/** Where fetches of one subgraph in one graph go. */
+export interface FetchTarget {
+  readonly subgraph: string;
+  readonly agent: Dispatcher;
+  readonly serves: (instance: ServiceInstance) => boolean;
+  /** Whether only instances that serve the composed schema may be asked. */
+  readonly isStrict: () => boolean;
+  /** Resolves when the graph has followed what the registry said last; undefined when it has. */
+  readonly graphFollows: () => Promise<void> | undefined;
+  /** Most fetches of the subgraph at once. */
+  readonly maxConcurrent: number;
+  /** Largest answer in bytes, also when it was compressed. */
+  readonly maxResponseBytes: number;
+  /** Value of `accept-encoding`; undefined for none. */
+  readonly acceptEncoding: string | undefined;
+  /** Whether several requests may have one answer. */
+  readonly isShared: boolean;
+}
+
+/** One fetch of a query plan. */
+export interface SubgraphFetch {
+  /** Its document. */
+  readonly query: string;
+  /** The GraphQL request as JSON. */
+  readonly body: string;
+  readonly isMutation: boolean;
+  /** Entities that are asked for. */
+  readonly representations: number | undefined;
+  readonly context: OperationContext;
+}
+
+/** Asks one instance, once. @throws PorticoError SUBGRAPH_ERROR, or what the connection failed with */
+export type AskInstance = (
+  endpoint: Endpoint,
+  target: FetchTarget,
+  fetch: SubgraphFetch,
+  deadline: Deadline,
+) => Promise<GraphqlAnswer>;
+
+interface AskOptions {
+  readonly log: Logger;
+  /** Is called when an instance is ejected for its failures. */
+  readonly onEjected: (subgraph: string) => void;
+}
+
+/** Makes the function that asks an instance, and tells the endpoint how that went. */
+export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
+  async function ask(
+    endpoint: Endpoint,
+    { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
+    { query, body, representations, context }: SubgraphFetch,
+    deadline: Deadline,
+  ): Promise<GraphqlAnswer> {
+    endpoint.outstanding += 1;
+    const end = context.report?.begin({
+      subgraph: endpoint.subgraph,
+      instance: endpoint.id,
+      operation: query,
+      representations,
+      requestBytes: Buffer.byteLength(body),
+    });
+    let answer: ExchangeResponse | undefined;
+    try {
+      const token = await context.caller.token();
+      const given: Record<string, string> = {
+        ...context.headers.request,
+        'content-type': 'application/json',
+        accept: 'application/json',
+      };
+      if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
+      if (token !== undefined) given[callerHeader] = token;
+      const options = { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes };
+      const { address } = endpoint;
+      const followed = await followRedirects(
+        address.url,
+        url => {
+          const { origin, path } = url === address.url ? address : addressOf(url);
+          return exchange({ origin, path, headers: given, body }, options).catch(
+            refuseTooLarge(endpoint, maxResponseBytes),
+          );
+        },
+        // What redirects has not run the operation.
+        ({ status, headers }) => ({ status, location: headers.location }),
+      );
+      answer = followed.answer;
+      const parsed = readAnswer(endpoint, answer);
+      context.headers.collect(answer.headers);
+      if (followed.url !== address.url) endpoint.movedTo(addressOf(followed.url));
+      endpoint.succeeded();
+      return parsed;
+    } catch (error) {
+      if (deadline.reason || !context.signal?.aborted) failed(endpoint, error);
+      throw error;
+    } finally {
+      endpoint.outstanding -= 1;
+      end?.(answer);
+    }
+  }
+
+  function failed(endpoint: Endpoint, error: unknown): void {
+    const { subgraph, id } = endpoint;
+    const cause = error instanceof PorticoError ? messageOf(error.cause) : undefined;
+    log.debug({ subgraph, instance: id, cause }, `A fetch failed: ${messageOf(error)}`);
+    if (!endpoint.failed()) return;
+    onEjected(subgraph);
+    log.warn(
+      { subgraph, instance: id, cause },
+      `An instance is ejected for its failures, the last: ${messageOf(error)}`,
+    );
+  }
+
+  return ask;
+}
+
+/** An answer by which a subgraph says that it is unwell. Its errors are for the client all the same. */
+export class UnwellSubgraphError extends PorticoError {
+  readonly answer: GraphqlAnswer;
+
+  constructor(subgraph: string, status: number, answer: GraphqlAnswer) {
+    super('SUBGRAPH_ERROR', `The subgraph '${subgraph}' answered with errors and status ${status}`, {
+      cause: new Error(answer.errors?.[0]?.message),
+      details: { subgraph },
+    });
+    this.answer = answer;
+  }
+}
+
+/** Characters of an answer that is no GraphQL result that are logged. */
+const loggedCharacters = 200;
+
+function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ExchangeResponse): GraphqlAnswer {
+  let answer: GraphqlAnswer;
+  try {
+    answer = readGraphqlAnswer(text);
+  } catch {
+    const type = headers['content-type'] ?? 'no content type';
+    const redirect = status >= 300 && status < 400 && headers.location !== undefined;
+    const leads = redirect ? `; it leads to ${headers.location}` : '';
+    throw new PorticoError(
+      'SUBGRAPH_ERROR',
+      `The subgraph '${subgraph}' answered with no GraphQL result, but with ${redirect ? 'a redirect, ' : ''}status ${status} and ${type}`,
+      // Clients do not see causes: where a redirect leads, and what was written, is for the log.
+      {
+        cause: new Error(`the answer begins with ${JSON.stringify(text.slice(0, loggedCharacters))}${leads}`),
+        details: { subgraph },
+      },
+    );
+  }
+  if (isServerFault(status, answer)) throw new UnwellSubgraphError(subgraph, status, answer);
+  return answer;
+}
+
+/** Says of an answer that was cut off for its size that it was. */
+function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (cause: unknown) => never {
+  return cause => {
+    const isTooLarge =
+      cause instanceof errors.ResponseExceededMaxSizeError ||
+      (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    if (!isTooLarge) throw cause;
+    throw new PorticoError(
+      'SUBGRAPH_ERROR',
+      `The answer of the subgraph '${subgraph}' is larger than ${maxResponseBytes} bytes (SUBGRAPH_MAX_RESPONSE_BYTES)`,
+      { cause, details: { subgraph } },
+    );
+  };
+}

@@ -1,0 +1,269 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+} from 'graphql';
+import { type Context, handleProtocols, makeServer } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { PorticoError } from '../../../platform/errors.ts';
+import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
+import type { Logger } from '../../../platform/log.ts';
+import type { GatewayConfig } from '../../config.ts';
+import { type FormatError, formatResult, formatted } from '../../format.ts';
+import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../../header-rules.ts';
+import type { Authenticator } from '../../security/authenticate.ts';
+import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
+import { isLive, type LiveOperations } from '../live-operations.ts';
+import type { LiveMetrics } from '../metrics.ts';
+import { type Operation, RefusedOperation } from '../operation.ts';
+import type { LiveResults } from '../results.ts';
+import type { LiveConnections } from './connections.ts';
+import { atExpiry } from './expiry.ts';
+
+interface WebSocketOptions {
+  readonly server: Server;
+  readonly operations: LiveOperations;
+  readonly connections: LiveConnections;
+  readonly authenticator: Authenticator;
+  readonly formatError: FormatError;
+  readonly config: Pick<
+    GatewayConfig,
+    | 'LIVE_MAX_OPERATIONS_PER_CONNECTION'
+    | 'LIVE_SLOW_CLIENT'
+    | 'LIVE_KEEP_ALIVE_MS'
+    | 'HEADERS_TO_SUBGRAPHS'
+    | 'HEADERS_TO_CLIENTS'
+  >;
+  readonly metrics: LiveMetrics;
+  readonly log: Logger;
+}
+
+/** One client's connection. */
+interface Connection {
+  readonly socket: WebSocket;
+  caller: OperationCaller;
+  /** Headers that it was opened with and go to subgraphs. */
+  readonly headers: PassedHeaders['request'];
+  /** Results of its subscriptions: graphql-ws forgets one whose id is used again too early. */
+  readonly results: Set<LiveResults>;
+  /** Ends the wait for the caller's token to expire. */
+  stopExpiry: (() => void) | undefined;
+}
+
+/** State that the hooks of one operation share. */
+interface OperationOfConnection {
+  readonly operation: Operation;
+  readonly connection: Connection;
+  readonly id: string;
+}
+
+/** Largest message that a client may send, in bytes. */
+const maxPayloadBytes = 256 * 1024;
+/** Close codes: RFC 6455 §7.4.1, graphql-ws's PROTOCOL.md, and one of our own. */
+const closeCodes = {
+  goingAway: 1001,
+  tryAgain: 1013,
+  internalError: 4500,
+  forbidden: 4403,
+  slowClient: 4290,
+} as const;
+/** Longest reason of a close frame, RFC 6455 §5.5.1, in bytes. */
+const maxReasonBytes = 123;
+
+/** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
+export function serveWebSockets(options: WebSocketOptions): Closable {
+  const { server, operations, connections, config, log } = options;
+  const protocol = createProtocol(options);
+  const rules = headerRulesOf(config);
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: maxPayloadBytes,
+    handleProtocols,
+  });
+
+  function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // From here on nobody else listens to what breaks; the 'close' that follows is what matters.
+    stream.on('error', () => stream.destroy());
+    if (request.url?.split('?', 1)[0] !== '/graphql') {
+      stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+    // What follows lives as long as the socket does, and is not to keep the request.
+    const headers = lastingHeaders(passHeaders(rules, request.headers).request);
+    sockets.handleUpgrade(request, stream, head, socket => {
+      socket.on('error', () => {});
+      // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
+      const exit =
+        operations.isReady &&
+        connections.enter('websocket', {
+          leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
+          cut: () => socket.terminate(),
+        });
+      if (!exit)
+        return socket.close(
+          closeCodes.tryAgain,
+          'This gateway has no graph yet, or as many connections as it takes; try again',
+        );
+      carry(socket, headers, exit);
+    });
+  }
+
+  function carry(socket: WebSocket, headers: Connection['headers'], exit: () => void): void {
+    const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
+    const connection: Connection = {
+      socket,
+      caller: anonymous,
+      headers,
+      results: new Set(),
+      stopExpiry: undefined,
+    };
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: text =>
+          new Promise((resolve, reject) => {
+            if (socket.readyState !== socket.OPEN) resolve();
+            else socket.send(text, error => (error ? reject(error) : resolve()));
+          }),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: handle =>
+          socket.on('message', data => {
+            // A client that was told to go may not have heard of it yet.
+            if (socket.readyState !== socket.OPEN) return;
+            handle((data as Buffer).toString()).catch((error: unknown) => {
+              log.error({ err: error }, 'A message of a client could not be handled');
+              socket.close(closeCodes.internalError, 'Internal server error');
+            });
+          }),
+      },
+      connection,
+    );
+    // One listener for all that ends then: ten thousand sockets have it.
+    socket.on('close', (code, reason) => {
+      exit();
+      clearInterval(keepAlive);
+      for (const results of connection.results) void results.return();
+      connection.stopExpiry?.();
+      void closed(code, String(reason));
+    });
+  }
+
+  server.on('upgrade', onUpgrade);
+  return {
+    close: closeOnce(async () => {
+      server.off('upgrade', onUpgrade);
+      sockets.close();
+    }),
+  };
+}
+
+/** graphql-ws's protocol, with our operations. */
+function createProtocol({ operations, authenticator, formatError, config, metrics }: WebSocketOptions) {
+  return makeServer<Record<string, unknown>, Connection>({
+    async onConnect({ extra, connectionParams }) {
+      const { socket } = extra;
+      try {
+        extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
+        if (socket.readyState !== socket.OPEN) return undefined;
+        extra.stopExpiry = atExpiry(extra.caller, () =>
+          socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
+        );
+      } catch (error) {
+        if (!(error instanceof PorticoError)) throw error;
+        socket.close(error.retryable ? closeCodes.tryAgain : closeCodes.forbidden, asReason(error.message));
+      }
+      return undefined;
+    },
+    onSubscribe({ extra, subscriptions }, id, payload) {
+      if (Object.keys(subscriptions).length > config.LIVE_MAX_OPERATIONS_PER_CONNECTION)
+        return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
+      try {
+        const operation = operations.read(payload);
+        const contextValue: OperationOfConnection = { operation, connection: extra, id };
+        const { document, graph } = operation;
+        const { operationName } = payload;
+        return { schema: graph.schema, document, operationName, contextValue };
+      } catch (error) {
+        if (error instanceof RefusedOperation) return error.errors;
+        throw error;
+      }
+    },
+    subscribe({ contextValue }) {
+      const { operation, connection, id } = contextValue as OperationOfConnection;
+      if (!isLive(operation)) throw new Error('A live operation expected a subscription');
+      const { socket } = connection;
+      const results = operations.subscribe(
+        operation,
+        { caller: connection.caller, headers: connection.headers, transport: 'websocket' },
+        overflow => {
+          connection.results.delete(results);
+          if (overflow && config.LIVE_SLOW_CLIENT === 'disconnect')
+            socket.close(closeCodes.slowClient, slowReason(id, overflow.extensions['cursor']));
+        },
+      );
+      connection.results.add(results);
+      return results;
+    },
+    execute({ contextValue }) {
+      const { operation, connection } = contextValue as OperationOfConnection;
+      return operations.execute(operation, connection);
+    },
+    onNext(_context, _id, _payload, { contextValue }, result) {
+      if (isLive((contextValue as OperationOfConnection).operation)) metrics.resultSent('websocket');
+      return formatResult(result as ExecutionResult, formatError) as FormattedExecutionResult;
+    },
+    onError: (_context, _id, _payload, errors) =>
+      errors.map(error => formatted(originalOf(error), formatError)),
+  });
+}
+
+/** graphql-ws wraps what an iterator throws. */
+function originalOf(error: GraphQLError | GraphQLFormattedError): GraphQLError | GraphQLFormattedError {
+  const original = error instanceof GraphQLError ? error.originalError : undefined;
+  return original instanceof GraphQLError ? original : error;
+}
+
+/** Ends a connection that does not answer from one ping to the next. */
+function keepSocketAlive(socket: WebSocket, everyMs: number): NodeJS.Timeout {
+  let isAlive = true;
+  socket.on('pong', () => {
+    isAlive = true;
+  });
+  return setInterval(() => {
+    if (!isAlive) return socket.terminate();
+    isAlive = false;
+    socket.ping();
+  }, everyMs);
+}
+
+/** Explorers send headers as they are, or below `headers`; names in any case. */
+function authorizationIn(params: Context['connectionParams']): string | undefined {
+  for (const place of [params, params?.['headers'] as Record<string, unknown> | undefined])
+    for (const [name, value] of Object.entries(place ?? {}))
+      if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
+  return undefined;
+}
+
+function tooManyOperations(max: number): GraphQLError {
+  return new PorticoError(
+    'TOO_MANY_OPERATIONS',
+    `This connection has ${max} operations, and takes no more; complete one, or open another connection`,
+  ).toGraphQLError();
+}
+
+/** Says in a close frame which operation was too slow, and where it may go on. */
+function slowReason(id: string, cursor: unknown): string {
+  const full = JSON.stringify({ code: 'SLOW_CLIENT', id, cursor });
+  return Buffer.byteLength(full) <= maxReasonBytes ? full : 'SLOW_CLIENT';
+}
+
+function asReason(message: string): string {
+  return Buffer.from(message)
+    .subarray(0, maxReasonBytes)
+    .toString()
+    .replace(/\uFFFD$/, '');
+}

@@ -1,0 +1,184 @@
+import type { Schema } from '@apollo/federation-internals';
+import { operationFromDocument } from '@apollo/federation-internals';
+import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
+import type { QueryPlan, QueryPlanner } from '@apollo/query-planner';
+import type { GatewayExecutor } from '@apollo/server-gateway-interface';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  OperationTypeNode,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from '../../../platform/log.ts';
+import { compileOperation, type ExecutableOperation } from '../../execution/operation.ts';
+import {
+  type FieldsRequiredWithArguments,
+  fieldsRequiredWithArguments,
+} from '../../execution/required-arguments.ts';
+import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
+import type { OperationContext } from '../../operation-context.ts';
+import type { Subgraph } from '../composition/compose.ts';
+import type { SeenOperation } from './hot-operations.ts';
+
+/**
+ * One composed graph that can be queried. It never changes: a new composition is a new graph, so that an operation ends
+ * on the schema that it began with.
+ */
+export interface Graph {
+  readonly supergraphSdl: string;
+  /** By name. */
+  readonly subgraphs: readonly Subgraph[];
+  /** Schema that clients see. */
+  readonly schema: GraphQLSchema;
+  /** The supergraph's schema as graphql-js has it, with what clients do not see. */
+  readonly supergraphSchema: GraphQLSchema;
+  /** Fields that plans have under names of their own. */
+  readonly separated: FieldsRequiredWithArguments;
+  /** Runs a query or mutation, as Apollo Server hands it over. */
+  readonly execute: GatewayExecutor;
+  /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
+  plan(document: DocumentNode, operationName: string | undefined): QueryPlan;
+  /**
+   * The operation, planned and compiled; undefined when the document has no such operation, or several and none is named.
+   * @throws GraphQLError when it can't be planned
+   */
+  compiled(operation: SeenOperation): ExecutableOperation | undefined;
+  /** Plans and compiles an operation before it is sent, if it can be planned. */
+  warm(operation: SeenOperation): Promise<void>;
+  /** Fetches from the graph's subgraphs, for one operation of a client. */
+  fetchFor(context: OperationContext): FetchFromSubgraph;
+  close(): Promise<void>;
+}
+
+/** Asks one subgraph, for one operation of a client. It does not reject: failures are answers. */
+export type SubgraphClient = (request: SubgraphRequest, context: OperationContext) => Promise<SubgraphAnswer>;
+
+interface GraphOptions {
+  readonly supergraphSdl: string;
+  readonly subgraphs: readonly Subgraph[];
+  readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
+  /** Compiled operations that are kept. */
+  readonly maxPlans: number;
+  readonly log: Logger;
+}
+
+/** Private fields of Apollo Gateway that planning needs. */
+interface GatewayInternals {
+  readonly apiSchema: Schema | undefined;
+  readonly queryPlanner: QueryPlanner | undefined;
+  readonly supergraphSchema: GraphQLSchema | undefined;
+}
+
+/**
+ * Makes a graph that an Apollo Gateway of its own plans, and that this process executes.
+ *
+ * @throws when the supergraph is not valid
+ */
+export async function createGraph(options: GraphOptions): Promise<Graph> {
+  const { supergraphSdl, subgraphs, clientOf, maxPlans, log } = options;
+  const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
+  const operations = new LRUCache<string, ExecutableOperation>({ max: maxPlans });
+  const gateway = new ApolloGateway({
+    supergraphSdl,
+    // What our own composition has made is not checked again.
+    validateSupergraph: false,
+    logger: quiet(log),
+    buildService: () => neverAsked,
+  });
+  const { schema } = await gateway.load();
+  const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
+  if (!apiSchema || !queryPlanner || !supergraphSchema)
+    throw new Error('Apollo Gateway has no query planner after loading');
+
+  const separated = fieldsRequiredWithArguments(supergraphSchema);
+
+  function plan(document: DocumentNode, operationName: string | undefined): QueryPlan {
+    const options = operationName === undefined ? {} : { operationName };
+    return (queryPlanner as QueryPlanner).buildQueryPlan(
+      operationFromDocument(apiSchema as Schema, document, options),
+    );
+  }
+
+  function compiled({ document, queryHash, operationName }: SeenOperation): ExecutableOperation | undefined {
+    const key = `${queryHash} ${operationName ?? ''}`;
+    const known = operations.get(key);
+    if (known) return known;
+    const operation = getOperationAST(document, operationName);
+    if (!operation) return undefined;
+    const executable = compileOperation({
+      schema,
+      supergraphSchema: supergraphSchema as GraphQLSchema,
+      document,
+      operation,
+      separated,
+      planOf: decided => plan(decided, operationName),
+    });
+    operations.set(key, executable);
+    return executable;
+  }
+
+  function fetchFor(context: OperationContext): FetchFromSubgraph {
+    return (subgraph, request) => {
+      const client = clients.get(subgraph);
+      if (!client) throw new Error(`The query plan names the subgraph '${subgraph}', which the graph lacks`);
+      return client(request, context);
+    };
+  }
+
+  return {
+    supergraphSdl,
+    subgraphs,
+    schema,
+    supergraphSchema,
+    separated,
+    async execute({ document, queryHash, request, context }) {
+      const { operationName, variables = {} } = request;
+      const operation = compiled({ document, queryHash, operationName });
+      if (!operation) return { errors: [unknownOperation(operationName)] };
+      // A mutation runs to its end, whoever has left.
+      const { signal, ...lasting } = context as OperationContext;
+      const result = await operation.run({
+        variables,
+        fetch: fetchFor(operation.kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
+      });
+      const { report } = lasting;
+      if (!report) return result;
+      const queryPlan = report.describe(operation.planFor(variables));
+      return { ...result, extensions: { ...result.extensions, queryPlan } };
+    },
+    plan,
+    compiled,
+    warm(operation) {
+      try {
+        compiled(operation);
+      } catch (error) {
+        log.debug({ err: error }, 'An operation could not be planned on the new graph');
+      }
+      return Promise.resolve();
+    },
+    fetchFor,
+    close: () => gateway.stop(),
+  };
+}
+
+/** Apollo Gateway wants a data source for each subgraph; it plans here, and executes nothing. */
+const neverAsked: GraphQLDataSource = {
+  process: () => Promise.reject(new Error('Apollo Gateway does not execute query plans here')),
+};
+
+/** An error that Apollo Server answers with status 400 and OPERATION_RESOLUTION_FAILURE. */
+function unknownOperation(operationName: string | undefined): GraphQLError {
+  return new GraphQLError(
+    operationName === undefined
+      ? 'The document has several operations; operationName has to say which'
+      : `The document has no operation with the name '${operationName}'`,
+  );
+}
+
+/** Apollo Gateway announces each load; with a gateway for each graph, we do that ourselves. */
+function quiet(log: Logger) {
+  const { debug, warn, error } = log;
+  return { debug: debug.bind(log), info: debug.bind(log), warn: warn.bind(log), error: error.bind(log) };
+}

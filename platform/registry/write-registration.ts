@@ -1,0 +1,56 @@
+import { type InstanceStatus, metadataKeys } from './instance.ts';
+
+/** Facts that a process registers. */
+export interface Registration {
+  readonly service: string;
+  readonly host: string;
+  readonly port: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds between renewals, and seconds without one after which the instance is evicted. */
+  readonly lease: { readonly renewalIntervalSeconds: number; readonly durationSeconds: number };
+}
+
+/** Id of the instance that a registration describes. */
+export function instanceIdOf({ host, service, port }: Registration): string {
+  return `${host}:${service}:${port}`;
+}
+
+/** Writes a registration as Eureka's `{ instance: … }`. */
+export function writeRegistration(
+  registration: Registration,
+  status: InstanceStatus,
+  dirtyTimestampMs: number,
+) {
+  const { service, host, port, metadata, lease } = registration;
+  const managementPort = metadata[metadataKeys.managementPort] ?? String(port);
+  const actuator = `http://${host}:${managementPort}/actuator`;
+  return {
+    instance: {
+      instanceId: instanceIdOf(registration),
+      hostName: host,
+      app: service.toUpperCase(),
+      ipAddr: host,
+      status,
+      overriddenStatus: 'UNKNOWN',
+      port: { $: port, '@enabled': 'true' },
+      securePort: { $: 443, '@enabled': 'false' },
+      countryId: 1,
+      dataCenterInfo: {
+        '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
+        name: 'MyOwn',
+      },
+      leaseInfo: {
+        renewalIntervalInSecs: lease.renewalIntervalSeconds,
+        durationInSecs: lease.durationSeconds,
+      },
+      metadata,
+      homePageUrl: `http://${host}:${port}/`,
+      statusPageUrl: `${actuator}/info`,
+      healthCheckUrl: `${actuator}/health`,
+      vipAddress: service,
+      secureVipAddress: service,
+      isCoordinatingDiscoveryServer: 'false',
+      lastDirtyTimestamp: String(dirtyTimestampMs),
+    },
+  };
+}
