@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { GraphQLError } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { errorKinds, PorticoError } from '../platform/errors.ts';
+import { errorKinds } from '../platform/errors.ts';
 import { silentLog } from '../platform/log.ts';
-import { createErrorFormatter } from './errors.ts';
+import { createClientErrorFormatter } from './errors.ts';
+import { GatewayError, gatewayErrorKinds } from './gateway-error.ts';
 
-const format = createErrorFormatter(silentLog);
+const format = createClientErrorFormatter(silentLog);
 const formatted = (error: GraphQLError) => format(error.toJSON(), error);
 
 describe('an error that a client gets', () => {
@@ -42,7 +43,7 @@ describe('an error that a client gets', () => {
   });
 
   test('of ours keeps its message, code and details, however deep it is wrapped', () => {
-    const inner = new PorticoError('SUBGRAPH_TIMEOUT', 'too slow', { details: { subgraph: 'orders' } });
+    const inner = new GatewayError('SUBGRAPH_TIMEOUT', 'too slow', { details: { subgraph: 'orders' } });
     const error = new GraphQLError('wrapped', {
       originalError: new GraphQLError('again', { originalError: inner }),
     });
@@ -69,5 +70,5 @@ test('the table of errors in the documentation is the one in the code', () => {
   const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| (\d{3}) \| (yes|no) \|/gm)].map(
     ([, code, status, again]) => [code, { httpStatus: Number(status), retryable: again === 'yes' }],
   );
-  expect(Object.fromEntries(rows)).toEqual(errorKinds);
+  expect(Object.fromEntries(rows)).toEqual({ ...errorKinds, ...gatewayErrorKinds });
 });

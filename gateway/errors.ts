@@ -1,6 +1,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { PorticoError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import { GatewayError } from './gateway-error.ts';
 import { limitOf } from './security/operation-limits.ts';
 
 /**
@@ -8,7 +9,7 @@ import { limitOf } from './security/operation-limits.ts';
  * no stack trace (older servers have theirs in `exception`). What went wrong in the gateway itself is logged once and
  * leaves as "Internal server error".
  */
-export function createErrorFormatter(log: Logger, { showsSchema = true } = {}) {
+export function createClientErrorFormatter(log: Logger, { showsSchema = true } = {}) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const portico = porticoErrorIn(error);
     if (portico)
@@ -57,5 +58,5 @@ function porticoErrorIn(error: unknown): PorticoError | undefined {
 
 /** Error of operations that come before there is a graph. */
 export function graphNotReady(): PorticoError {
-  return new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
+  return new GatewayError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');
 }

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { PorticoError } from '../platform/errors.ts';
+import type { PorticoError } from '../platform/errors.ts';
 import type { HealthRegistry } from '../platform/health.ts';
+import { GatewayError } from './gateway-error.ts';
 
 /** Time that the gateway says that it is not ready after it has refused a request, in ms. */
 const notReadyMs = 2_000;
@@ -53,5 +54,5 @@ export function limitRequests(
 
 /** Error of a request that is one too many. */
 export function overloaded(): PorticoError {
-  return new PorticoError('OVERLOADED', 'The gateway has as many requests as it takes; try again');
+  return new GatewayError('OVERLOADED', 'The gateway has as many requests as it takes; try again');
 }

@@ -13,7 +13,7 @@ import { followRegistry, type RegistryView } from '../platform/registry/follower
 import { metadataKeys } from '../platform/registry/instance.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
 import type { GatewayConfig } from './config.ts';
-import { createErrorFormatter } from './errors.ts';
+import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
@@ -46,7 +46,7 @@ import { ServedGraph } from './supergraph/served-graph.ts';
 import { followSupergraph } from './supergraph/supergraph.ts';
 
 type Context = ProcessContext<GatewayConfig>;
-type FormatError = ReturnType<typeof createErrorFormatter>;
+type FormatError = ReturnType<typeof createClientErrorFormatter>;
 
 /** Starts the gateway: the one address that clients need. It listens at once, and answers 503 until it has a graph. */
 export async function startGateway(context: Context): Promise<Ports> {
@@ -54,7 +54,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
   const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
   const hotOperations = rememberHotOperations();
-  const formatError = createErrorFormatter(log, { showsSchema: config.INTROSPECTION });
+  const formatError = createClientErrorFormatter(log, { showsSchema: config.INTROSPECTION });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
   const validationRules = [
     limitOperations(config, metrics),

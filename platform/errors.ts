@@ -1,13 +1,17 @@
 import { GraphQLError } from 'graphql';
 
-interface ErrorKind {
+/** Facts about all errors of one code. */
+export interface ErrorKind {
   /** Status when the error answers a plain HTTP request. */
   readonly httpStatus: number;
   /** True if the same request may succeed later, unchanged. */
   readonly retryable: boolean;
 }
 
-/** Every error code that leaves a process of ours, at the GraphQL edge (`extensions.code`) and over HTTP. */
+/**
+ * Error codes that every process may answer with, at the GraphQL edge (`extensions.code`) and over HTTP. The gateway has
+ * more of its own.
+ */
 export const errorKinds = {
   GRAPHQL_VALIDATION_FAILED: { httpStatus: 400, retryable: false },
   BAD_USER_INPUT: { httpStatus: 400, retryable: false },
@@ -16,25 +20,16 @@ export const errorKinds = {
   NOT_FOUND: { httpStatus: 404, retryable: false },
   CONFLICT: { httpStatus: 409, retryable: false },
   IDEMPOTENCY_KEY_REUSED: { httpStatus: 422, retryable: false },
-  TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
-  SLOW_CLIENT: { httpStatus: 503, retryable: true },
   INTERNAL_SERVER_ERROR: { httpStatus: 500, retryable: false },
-  GRAPH_NOT_READY: { httpStatus: 503, retryable: true },
   SERVICE_UNAVAILABLE: { httpStatus: 503, retryable: true },
   SERVICE_TIMEOUT: { httpStatus: 504, retryable: true },
-  OVERLOADED: { httpStatus: 503, retryable: true },
-  SUBGRAPH_OVERLOADED: { httpStatus: 503, retryable: true },
-  SUBGRAPH_UNAVAILABLE: { httpStatus: 503, retryable: true },
-  SUBGRAPH_TIMEOUT: { httpStatus: 504, retryable: true },
-  SUBGRAPH_ERROR: { httpStatus: 502, retryable: false },
-  SUBSCRIPTIONS_UNSUPPORTED: { httpStatus: 502, retryable: false },
-  SUBGRAPH_INVALID_VALUE: { httpStatus: 502, retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 
 /** A stable, documented error code. */
 export type ErrorCode = keyof typeof errorKinds;
 
-interface PorticoErrorOptions {
+/** Options of a {@link PorticoError}. */
+export interface PorticoErrorOptions {
   readonly cause?: unknown;
   /** Machine-readable facts for the client, beside the code: `{ field: 'items[0].sku' }`. */
   readonly details?: Record<string, unknown>;
@@ -45,19 +40,22 @@ export class PorticoError extends Error {
   override readonly name: string = 'PorticoError';
   readonly code: string;
   readonly details: Record<string, unknown>;
+  /** Kind of the error; a subclass with codes of its own gives theirs. */
+  protected readonly kind: ErrorKind;
 
   constructor(code: ErrorCode, message: string, { cause, details = {} }: PorticoErrorOptions = {}) {
     super(message, { cause });
     this.code = code;
     this.details = details;
+    this.kind = errorKinds[code];
   }
 
   get retryable(): boolean {
-    return isErrorCode(this.code) && errorKinds[this.code].retryable;
+    return this.kind.retryable;
   }
 
   get httpStatus(): number {
-    return isErrorCode(this.code) ? errorKinds[this.code].httpStatus : refusedByService;
+    return this.kind.httpStatus;
   }
 
   /** The same error as GraphQL writes it. */
@@ -73,15 +71,13 @@ export class PorticoError extends Error {
 export class ServiceError extends PorticoError {
   override readonly name = 'ServiceError';
   override readonly code: string;
+  protected override readonly kind = { httpStatus: 422, retryable: false };
 
   constructor(code: string, message: string, options?: PorticoErrorOptions) {
     super('CONFLICT', message, options);
     this.code = code;
   }
 }
-
-/** Status of a request that another service refused for a reason of its own. */
-const refusedByService = 422;
 
 /** Tells if a code is one of ours. */
 export function isErrorCode(code: unknown): code is ErrorCode {

@@ -14,7 +14,7 @@ export interface SelfPreservationSettings {
 /** Why an expired lease is kept. */
 export type PreservationReason = 'many-leases-late' | 'peer-unreachable';
 
-/** True if expired leases are kept, and why. */
+/** State of the self-preservation: off, or on with the reason for which expired leases are kept. */
 export type PreservationState =
   | { readonly state: 'off' }
   | {

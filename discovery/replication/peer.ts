@@ -70,13 +70,13 @@ export function startPeer(url: string, options: PeerOptions): Peer {
       state = { state: 'self' };
       return;
     }
-    const isNews = state.state !== 'reachable' || answeredName !== name;
+    const hasChanged = state.state !== 'reachable' || answeredName !== name;
     if (state.state !== 'reachable') {
       log.info({ peer: link.base }, 'The peer is reachable');
       state = { state: 'reachable', sinceMs: now() };
     }
     name = answeredName;
-    if (!isNews) return;
+    if (!hasChanged) return;
     // It may have missed anything: what it does not know of these, it will ask for.
     for (const { info, source } of registry.leases.all())
       if (source.by === 'instance') tell('Heartbeat', info.app, info.instanceId);
@@ -103,8 +103,8 @@ export function startPeer(url: string, options: PeerOptions): Peer {
   async function exchange(): Promise<void> {
     clearTimeout(gathering);
     gathering = undefined;
-    const news = pending.take(maxBatchEntries);
-    const tasks = news.flatMap(entry => writeTasks(entry, registry.leases.find(entry.app, entry.id)));
+    const entries = pending.take(maxBatchEntries);
+    const tasks = entries.flatMap(entry => writeTasks(entry, registry.leases.find(entry.app, entry.id)));
     try {
       const answer = await link.send(tasks);
       reached(answer.name);
@@ -113,7 +113,7 @@ export function startPeer(url: string, options: PeerOptions): Peer {
     } catch (error) {
       if (error instanceof PeerAnswerError && error.isFinal)
         log.error({ peer: link.base, tasks: tasks.length }, `The peer refused a batch: ${error.message}`);
-      else pending.putBack(news);
+      else pending.putBack(entries);
       missed(error);
     }
   }

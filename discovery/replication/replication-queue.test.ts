@@ -20,7 +20,7 @@ describe('What a peer is still to be told', () => {
     expect(told()).toEqual([['1', 'Register', 'StatusUpdate']]);
   });
 
-  test('is the news of so many instances at most, the latest', () => {
+  test('is the entries of so many instances at most, the latest', () => {
     const few = new ReplicationQueue(3);
     for (let count = 0; count < 10; count++) few.add('A', String(count), 'Cancel');
     const taken = few.take(2);

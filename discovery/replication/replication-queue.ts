@@ -9,7 +9,7 @@ export const replicationActions = [
 export type ReplicationAction = (typeof replicationActions)[number];
 
 /** Actions on one instance that a peer has not heard of yet. */
-export interface News {
+export interface PendingActions {
   readonly app: string;
   readonly id: string;
   /** About the lease; undefined when only its override changed. */
@@ -27,7 +27,7 @@ const defaultMaxEntries = 100_000;
  * renewals, and of its end by its lease.
  */
 export class ReplicationQueue {
-  readonly #newsByKey = new Map<string, News>();
+  readonly #newsByKey = new Map<string, PendingActions>();
   readonly #maxEntries: number;
 
   constructor(maxEntries = defaultMaxEntries) {
@@ -46,25 +46,25 @@ export class ReplicationQueue {
   }
 
   /** Takes the oldest entries out. */
-  take(maxEntries: number): News[] {
-    const taken: News[] = [];
-    for (const [key, news] of this.#newsByKey) {
+  take(maxEntries: number): PendingActions[] {
+    const taken: PendingActions[] = [];
+    for (const [key, entries] of this.#newsByKey) {
       if (taken.length >= maxEntries) break;
-      taken.push(news);
+      taken.push(entries);
       this.#newsByKey.delete(key);
     }
     return taken;
   }
 
   /** Puts back what could not be told; what was added since counts as later. */
-  putBack(taken: readonly News[]): void {
+  putBack(taken: readonly PendingActions[]): void {
     for (const earlier of taken) {
       const key = `${earlier.app}/${earlier.id}`;
       const later = this.#newsByKey.get(key);
-      let news = earlier;
-      if (later?.lease) news = combine(news, later.lease);
-      if (later?.override) news = combine(news, later.override);
-      this.#newsByKey.set(key, news);
+      let entries = earlier;
+      if (later?.lease) entries = combine(entries, later.lease);
+      if (later?.override) entries = combine(entries, later.override);
+      this.#newsByKey.set(key, entries);
     }
     this.#forgetOldest();
   }
@@ -77,7 +77,7 @@ export class ReplicationQueue {
   }
 }
 
-function combine(known: News, action: ReplicationAction): News {
+function combine(known: PendingActions, action: ReplicationAction): PendingActions {
   switch (action) {
     case 'Cancel':
       return { ...known, lease: 'Cancel', override: undefined };

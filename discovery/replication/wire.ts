@@ -4,7 +4,7 @@ import type { Lease } from '../registry/lease.ts';
 import { readInteger, readObject, readText, readWord, refuse } from '../wire/fields.ts';
 import { type WireInstance, writeInstance } from '../wire/json.ts';
 import { readRegistration } from '../wire/read-instance.ts';
-import { type News, type ReplicationAction, replicationActions } from './replication-queue.ts';
+import { type PendingActions, type ReplicationAction, replicationActions } from './replication-queue.ts';
 
 /** Marks what a registry only passes on. */
 export const replicationHeader = 'x-netflix-discovery-replication';
@@ -42,8 +42,11 @@ export interface TaskAnswer {
   readonly responseEntity?: unknown;
 }
 
-/** Writes news as they are now: of a lease that has ended meanwhile only its cancellation is told. */
-export function writeTasks({ app, id, lease: about, override }: News, lease: Lease | undefined): WireTask[] {
+/** Writes entries as they are now: of a lease that has ended meanwhile only its cancellation is told. */
+export function writeTasks(
+  { app, id, lease: about, override }: PendingActions,
+  lease: Lease | undefined,
+): WireTask[] {
   const named = { appName: app, id };
   if (about === 'Cancel') return [{ ...named, action: 'Cancel' }];
   if (!lease) return [];

@@ -6,6 +6,7 @@ import type { Logger } from '../../platform/log.ts';
 import { followRedirects } from '../../platform/redirect.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
+import { GatewayError } from '../gateway-error.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { addressOf, type Endpoint } from './endpoint.ts';
 import { type ExchangeResponse, exchange } from './exchange.ts';
@@ -125,7 +126,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
 }
 
 /** An answer by which a subgraph says that it is unwell. Its errors are for the client all the same. */
-export class UnwellSubgraphError extends PorticoError {
+export class UnwellSubgraphError extends GatewayError {
   readonly answer: GraphqlAnswer;
 
   constructor(subgraph: string, status: number, answer: GraphqlAnswer) {
@@ -148,7 +149,7 @@ function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ExchangeR
     const type = headers['content-type'] ?? 'no content type';
     const redirect = status >= 300 && status < 400 && headers.location !== undefined;
     const leads = redirect ? `; it leads to ${headers.location}` : '';
-    throw new PorticoError(
+    throw new GatewayError(
       'SUBGRAPH_ERROR',
       `The subgraph '${subgraph}' answered with no GraphQL result, but with ${redirect ? 'a redirect, ' : ''}status ${status} and ${type}`,
       // Clients do not see causes: where a redirect leads, and what was written, is for the log.
@@ -169,7 +170,7 @@ function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (caus
       cause instanceof errors.ResponseExceededMaxSizeError ||
       (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     if (!isTooLarge) throw cause;
-    throw new PorticoError(
+    throw new GatewayError(
       'SUBGRAPH_ERROR',
       `The answer of the subgraph '${subgraph}' is larger than ${maxResponseBytes} bytes (SUBGRAPH_MAX_RESPONSE_BYTES)`,
       { cause, details: { subgraph } },

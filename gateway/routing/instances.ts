@@ -1,8 +1,8 @@
 import { Gauge, type Registry } from 'prom-client';
-import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import { type ServiceInstance, takesRequests } from '../../platform/registry/instance.ts';
+import { GatewayError } from '../gateway-error.ts';
 import { instancesBySubgraph, subgraphNameOf } from '../supergraph/sdl/subgraph-instances.ts';
 import { Endpoint } from './endpoint.ts';
 
@@ -81,7 +81,7 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
     pick(subgraph, options) {
       const best = find(subgraph, options);
       if (best) return best;
-      throw new PorticoError('SUBGRAPH_UNAVAILABLE', absence(subgraph, registry), {
+      throw new GatewayError('SUBGRAPH_UNAVAILABLE', absence(subgraph, registry), {
         details: { subgraph },
       });
     },

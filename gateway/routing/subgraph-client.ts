@@ -3,6 +3,7 @@ import type { GraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
 import type { SubgraphAnswer } from '../execution/subgraph-answer.ts';
+import { GatewayError } from '../gateway-error.ts';
 import type { SubgraphClient } from '../supergraph/graph/graph.ts';
 import { type FetchTarget, UnwellSubgraphError } from './ask-instance.ts';
 import type { ShowAnswer } from './shown-answer.ts';
@@ -53,18 +54,18 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
 /** Says of a breaker's refusal or timeout what it means for the subgraph. */
 function failureOf(subgraph: string, error: unknown): PorticoError {
   if (!(error instanceof PorticoError))
-    return new PorticoError('SUBGRAPH_ERROR', `The subgraph '${subgraph}' could not be asked`, {
+    return new GatewayError('SUBGRAPH_ERROR', `The subgraph '${subgraph}' could not be asked`, {
       cause: error,
       details: { subgraph },
     });
   switch (error.code) {
     case 'SERVICE_TIMEOUT':
-      return new PorticoError('SUBGRAPH_TIMEOUT', `The subgraph ${error.message}`, {
+      return new GatewayError('SUBGRAPH_TIMEOUT', `The subgraph ${error.message}`, {
         cause: error,
         details: { subgraph },
       });
     case 'SERVICE_UNAVAILABLE':
-      return new PorticoError('SUBGRAPH_UNAVAILABLE', `The subgraph ${error.message}`, {
+      return new GatewayError('SUBGRAPH_UNAVAILABLE', `The subgraph ${error.message}`, {
         cause: error,
         details: { ...error.details, subgraph },
       });

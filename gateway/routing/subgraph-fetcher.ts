@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
+import { GatewayError } from '../gateway-error.ts';
 import { createAskInstance, type FetchTarget, type SubgraphFetch } from './ask-instance.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Instances } from './instances.ts';
@@ -103,7 +104,7 @@ function isConnectionLoss(error: unknown): boolean {
 }
 
 function unreachable(subgraph: string, cause: unknown): PorticoError {
-  return new PorticoError('SUBGRAPH_UNAVAILABLE', `The subgraph '${subgraph}' could not be reached`, {
+  return new GatewayError('SUBGRAPH_UNAVAILABLE', `The subgraph '${subgraph}' could not be reached`, {
     cause,
     details: { subgraph },
   });
@@ -111,11 +112,11 @@ function unreachable(subgraph: string, cause: unknown): PorticoError {
 
 /** An error that nobody reads, and that is no fault of the subgraph: it has no cause. */
 function abandoned(subgraph: string): PorticoError {
-  return new PorticoError('SUBGRAPH_UNAVAILABLE', 'The client has left', { details: { subgraph } });
+  return new GatewayError('SUBGRAPH_UNAVAILABLE', 'The client has left', { details: { subgraph } });
 }
 
 function overloaded(subgraph: string, maxConcurrent: number): PorticoError {
-  return new PorticoError(
+  return new GatewayError(
     'SUBGRAPH_OVERLOADED',
     `The subgraph '${subgraph}' is asked ${maxConcurrent} times at once already, which is its limit`,
     { details: { subgraph } },

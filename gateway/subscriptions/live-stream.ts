@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import { Backoff } from '../../platform/backoff.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
+import { GatewayError } from '../gateway-error.ts';
 import type { PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { Deliveries } from './deliveries.ts';
@@ -264,7 +265,7 @@ export class LiveStream implements UpstreamSink {
   #pause(): void {
     if (this.#received === undefined) {
       const message = 'The events of this subscription come faster than the other subgraphs answer';
-      this.end(new PorticoError('OVERLOADED', message).toGraphQLError());
+      this.end(new GatewayError('OVERLOADED', message).toGraphQLError());
       return;
     }
     const paused: StreamState = { phase: 'paused' };
@@ -283,7 +284,7 @@ function lostError(subgraph: string, cause: unknown, cursor: string | undefined)
   const where = cursor === undefined ? '; what came since is not known' : ' after the cursor';
   const message = `${what}. Subscribe again${where}.`;
   const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };
-  return new PorticoError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
+  return new GatewayError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
 }
 
 /** Result of an event that could not be completed. */

@@ -1,5 +1,5 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { PorticoError } from '../../platform/errors.ts';
+import { GatewayError } from '../gateway-error.ts';
 
 /** Where a stream puts what it has for one client. */
 export interface StreamListener {
@@ -107,7 +107,7 @@ export class LiveResults implements StreamListener, AsyncIterableIterator<Execut
   #overflow(): void {
     this.#waiting = [];
     const { maxWaiting } = this.#options;
-    const error = new PorticoError(
+    const error = new GatewayError(
       'SLOW_CLIENT',
       `This client reads too slowly: more than ${maxWaiting} events were waiting for it. ` +
         'Subscribe again, after the cursor of the last event, and nothing is missed.',

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import { PorticoError } from '../../platform/errors.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
+import { GatewayError } from '../gateway-error.ts';
 import { describeSupergraph } from './describe.ts';
 import type { LaunchHistory } from './launches/launch-history.ts';
 import type { Operator } from './operator.ts';
@@ -40,7 +41,7 @@ export function serveSupergraph({
 
   management.get('/actuator/supergraph', (_request, reply) => reply.send(describe()));
   management.get('/actuator/supergraph/sdl', (_request, reply) => {
-    if (!served.graph) throw new PorticoError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
+    if (!served.graph) throw new GatewayError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
     return reply.type('text/plain').send(served.graph.supergraphSdl);
   });
   management.get('/actuator/supergraph/history', (_request, reply) =>

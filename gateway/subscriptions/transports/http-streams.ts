@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { type ErrorCode, PorticoError } from '../../../platform/errors.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { type FormatError, formatResult, formatted } from '../../format.ts';
+import { GatewayError } from '../../gateway-error.ts';
 import { lastingHeaders, type PassedHeaders } from '../../header-rules.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import { isLive, type LiveOperations } from '../live-operations.ts';
@@ -207,7 +208,7 @@ async function stream(
     cut: () => raw.destroy(),
   });
   if (!exit)
-    throw new PorticoError('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
+    throw new GatewayError('OVERLOADED', 'The gateway has as many live connections as it takes; try again');
   const destroyLater = () => setTimeout(() => raw.destroy(), lastWordMs).unref();
   const results = operations.subscribe(
     operation,

@@ -13,6 +13,7 @@ import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { type FormatError, formatResult, formatted } from '../../format.ts';
+import { GatewayError } from '../../gateway-error.ts';
 import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../../header-rules.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
@@ -249,7 +250,7 @@ function authorizationIn(params: Context['connectionParams']): string | undefine
 }
 
 function tooManyOperations(max: number): GraphQLError {
-  return new PorticoError(
+  return new GatewayError(
     'TOO_MANY_OPERATIONS',
     `This connection has ${max} operations, and takes no more; complete one, or open another connection`,
   ).toGraphQLError();

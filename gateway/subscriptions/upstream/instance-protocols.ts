@@ -1,7 +1,8 @@
 import type { GraphQLError } from 'graphql';
-import { messageOf, PorticoError } from '../../../platform/errors.ts';
+import { messageOf } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { metadataKeys } from '../../../platform/registry/instance.ts';
+import { GatewayError } from '../../gateway-error.ts';
 import type { Endpoint } from '../../routing/endpoint.ts';
 import type { ProtocolError } from './results.ts';
 import { type WebSocketProtocol, webSocketProtocols } from './websocket-protocols.ts';
@@ -55,7 +56,7 @@ function protocolOf(
           `The subgraph serves no subscriptions in a protocol that the gateway speaks. Tried: ${tried}. Where they are served at another path, register that as '${metadataKeys.subscriptionsPath}'`,
         );
       logged = tried;
-      return new PorticoError(
+      return new GatewayError(
         'SUBSCRIPTIONS_UNSUPPORTED',
         `The subgraph '${subgraph}' serves no subscriptions in a protocol that the gateway speaks (${protocolNames.join(', ')})`,
         { details: { subgraph } },
