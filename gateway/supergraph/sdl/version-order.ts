@@ -18,7 +18,7 @@ interface VersionOrderOptions {
 interface SeenVersion {
   /** Counts up. */
   readonly order: number;
-  /** Since when nobody found the version, in ms since 1970; undefined while somebody does. */
+  /** Time since which no instance serves the version, in ms since 1970; undefined while one does. */
   goneSinceMs: number | undefined;
 }
 
