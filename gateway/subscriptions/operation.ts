@@ -143,7 +143,7 @@ function parseAndPlan(
   const definition = getOperationAST(document, operationName);
   if (!definition)
     throw new RefusedOperation([
-      new GraphQLError('The message expected one operation, or the name of one', {
+      new GraphQLError('The document has several operations, or none; operationName has to say which', {
         extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
       }),
     ]);

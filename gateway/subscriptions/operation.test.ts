@@ -1,0 +1,110 @@
+import { GraphQLError } from 'graphql';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { silentLog } from '../../platform/log.ts';
+import { compose } from '../supergraph/composition/compose.ts';
+import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
+import { federation } from '../testing/supergraph.ts';
+import { createOperationReader, maxDocumentTokens, RefusedOperation } from './operation.ts';
+
+async function startGraph(): Promise<Graph> {
+  const sdl = `${federation}
+    type Query { price(sku: ID!): Int }
+    type Subscription { priceChanged(sku: ID!, after: String): Change! ticked: Int }
+    type Change { cursor: String! amount: Int! }`;
+  const subgraphs = [{ name: 'prices', hash: '1', sdl }];
+  const outcome = compose(subgraphs);
+  if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join());
+  const graph = await createGraph({
+    supergraphSdl: outcome.supergraphSdl,
+    subgraphs,
+    maxPlans: 10,
+    log: silentLog,
+    clientOf: () => () => Promise.resolve({ data: {} }),
+  });
+  onTestFinished(() => graph.close());
+  return graph;
+}
+
+async function start() {
+  const planned = vi.fn<(subgraph: string) => void>();
+  return {
+    graph: await startGraph(),
+    planned,
+    reader: createOperationReader({ metrics: { planned }, rules: [] }),
+  };
+}
+
+function refusalOf(read: () => unknown): readonly GraphQLError[] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof RefusedOperation) return error.errors;
+    throw error;
+  }
+  throw new Error('The operation was not refused');
+}
+const codesOf = (errors: readonly GraphQLError[]) => errors.map(({ extensions }) => extensions['code']);
+
+describe('an operation that is read', () => {
+  test('has its variables coerced, and no plan when it is a query', async () => {
+    const { graph, reader, planned } = await start();
+    const query = 'query ($sku: ID!) { price(sku: $sku) }';
+    const read = reader.read(graph, { query, variables: { sku: 5 } });
+    expect(read).toMatchObject({ variables: { sku: '5' }, subscription: undefined });
+    expect(planned).not.toHaveBeenCalled();
+  });
+
+  test('is planned once for a graph when it is a subscription, however often it comes', async () => {
+    const { graph, reader, planned } = await start();
+    const query = 'subscription ($sku: ID!) { priceChanged(sku: $sku) { amount } }';
+    const [one, other] = ['a', 'b'].map(sku => reader.read(graph, { query, variables: { sku } }));
+    expect(one?.subscription).toBe(other?.subscription);
+    expect(one?.subscription).toMatchObject({ plan: { subgraph: 'prices' }, isShareable: true });
+    expect(planned.mock.calls).toEqual([['prices']]);
+  });
+
+  test('has the id of its text, in whichever graph', async () => {
+    const { graph, reader } = await start();
+    const request = { query: 'subscription { ticked }' };
+    const inOne = reader.read(graph, request).subscription;
+    const inOther = reader.read(await startGraph(), request).subscription;
+    expect(inOther).not.toBe(inOne);
+    expect(inOther?.id).toBe(inOne?.id);
+    expect(reader.read(graph, { query: 'subscription { tick: ticked }' }).subscription?.id).not.toBe(
+      inOne?.id,
+    );
+  });
+});
+
+describe('an operation is refused', () => {
+  test.each([
+    ['that is no GraphQL', '{', 'GRAPHQL_PARSE_FAILED'],
+    ['that has too many tokens', `{ ${'price '.repeat(maxDocumentTokens)} }`, 'GRAPHQL_PARSE_FAILED'],
+    ['that is not valid', 'subscription { nothing }', 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'that is one of several, unnamed',
+      'query A { a: price(sku: 1) } query B { b: price(sku: 1) }',
+      'OPERATION_RESOLUTION_FAILURE',
+    ],
+    ['whose variable is missing', 'query ($sku: ID!) { price(sku: $sku) }', 'BAD_USER_INPUT'],
+  ])('%s', async (_what, query, code) => {
+    const { graph, reader } = await start();
+    expect(codesOf(refusalOf(() => reader.read(graph, { query })))).toEqual([code]);
+  });
+
+  test('that breaks a rule of the gateway', async () => {
+    const { graph } = await start();
+    const reader = createOperationReader({
+      metrics: { planned: () => {} },
+      rules: [
+        context => ({
+          Field({ name }) {
+            if (name.value === 'ticked') context.reportError(new GraphQLError('no ticks here'));
+          },
+        }),
+      ],
+    });
+    const errors = refusalOf(() => reader.read(graph, { query: 'subscription { ticked }' }));
+    expect(errors.map(({ message }) => message)).toEqual(['no ticks here']);
+  });
+});
