@@ -126,7 +126,9 @@ describe('npm start', () => {
     onTestFinished(() => void execFileSync('umount', ['--lazy', full]));
     const { code, output } = await start({ dataDir: full });
     expect(code).toBe(1);
-    expect(output).toContain('is full; PostgreSQL needs some 50 MB. Free some, or have the data elsewhere: set PORTICO_DATA_DIR');
+    expect(output).toContain(
+      'is full; PostgreSQL needs some 50 MB. Free some, or have the data elsewhere: set PORTICO_DATA_DIR',
+    );
   });
 
   test.each(['22', '24', '26'])('starts on Node %s', async version => {
