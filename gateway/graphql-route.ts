@@ -4,13 +4,16 @@ import type { GraphQLFormattedError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
 import { graphNotReady } from './errors.ts';
+import type { FormatError } from './format.ts';
 import { type HeaderRules, passHeaders } from './header-rules.ts';
+import { answerInParts, incrementalFormatOf } from './incremental/multipart.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import type { OperationRunner } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
+import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 
 interface GraphQLRouteOptions {
@@ -19,6 +22,9 @@ interface GraphQLRouteOptions {
   readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
   readonly streams: HttpStreams;
+  /** Reads operations that are answered in parts. */
+  readonly operations: Pick<LiveOperations, 'isReady' | 'read'>;
+  readonly formatError: FormatError;
   readonly runner: OperationRunner;
   readonly rules: HeaderRules;
   /** Tells whether a request with this value of {@link planHeader} may see its query plan. */
@@ -42,7 +48,8 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
 }
 
 function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
-  const { apollo, authenticator, limit, streams, runner, rules, mayShowPlan } = options;
+  const { apollo, authenticator, limit, streams, operations, formatError, runner, rules, mayShowPlan } =
+    options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
   const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
@@ -70,31 +77,29 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     return answer?.body;
   }
 
-  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
-  const contexts = new WeakMap<FastifyRequest, OperationContext>();
+  function contextOf(request: FastifyRequest, reply: FastifyReply): OperationContext {
+    const gone = new AbortController();
+    onGone(reply, () => gone.abort());
+    return {
+      caller: callers.get(request) as OperationCaller,
+      headers: passHeaders(rules, request.headers),
+      signal: gone.signal,
+      report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
+    };
+  }
+
+  const askApollo = createApolloAsker(app);
 
   async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const server = apollo();
     if (!server) return refuse(reply, graphNotReady());
-    const headers = passHeaders(rules, request.headers);
-    const gone = new AbortController();
-    onGone(reply, () => gone.abort());
-    contexts.set(request, {
-      caller: callers.get(request) as OperationCaller,
-      headers,
-      signal: gone.signal,
-      report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
-    });
-    handler ??= fastifyApolloHandler(server, {
-      context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
-    });
-    const answer: unknown = await handler.call(app as never, request as never, reply as never);
-    if (isRefusedOperation(reply, answer)) void reply.code(200);
+    const context = contextOf(request, reply);
+    const answer = await askApollo(server, request, reply, context);
     const accept = request.headers.accept ?? '';
     const type = reply.getHeader('content-type');
     if (reply.statusCode === 200 && typeof type === 'string' && accept.length <= maxAcceptLength)
       typeByAccept.set(accept, type);
-    void reply.headers(headers.response());
+    void reply.headers(context.headers.response());
     return answer;
   }
 
@@ -119,7 +124,14 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     async handler(request, reply) {
       const format = streamFormatOf(request);
-      const known = format ? undefined : await runKnown(request, reply);
+      const incremental = format ? undefined : incrementalFormatOf(request);
+      if (incremental) {
+        parseBody(request);
+        const context = contextOf(request, reply);
+        if (await answerInParts({ request, reply, format: incremental, operations, context, formatError }))
+          return reply;
+      }
+      const known = format || incremental ? undefined : await runKnown(request, reply);
       if (known) return known;
       parseBody(request);
       if (format) {
@@ -130,15 +142,33 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       }
       return runByApollo(request, reply);
     },
-    errorHandler(error, _request, reply) {
-      if (error instanceof PorticoError) return void refuse(reply, error);
-      const { statusCode = 500 } = error as { statusCode?: number };
-      if (statusCode < 400 || statusCode >= 500) throw error;
-      void reply
-        .code(statusCode)
-        .send({ errors: [{ message: messageOf(error), extensions: { code: 'BAD_USER_INPUT' } }] });
-    },
+    errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
+}
+
+/** Makes what hands requests over to Apollo Server. */
+function createApolloAsker(app: FastifyInstance) {
+  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
+  const contexts = new WeakMap<FastifyRequest, OperationContext>();
+  return async (server: Apollo, request: FastifyRequest, reply: FastifyReply, context: OperationContext) => {
+    contexts.set(request, context);
+    handler ??= fastifyApolloHandler(server, {
+      context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
+    });
+    const answer: unknown = await handler.call(app as never, request as never, reply as never);
+    if (isRefusedOperation(reply, answer)) void reply.code(200);
+    return answer;
+  };
+}
+
+/** Answers a request that could not be read. @throws error when that is not the client's fault */
+function refuseUnreadable(error: unknown, reply: FastifyReply): void {
+  if (error instanceof PorticoError) return void refuse(reply, error);
+  const { statusCode = 500 } = error as { statusCode?: number };
+  if (statusCode < 400 || statusCode >= 500) throw error;
+  void reply
+    .code(statusCode)
+    .send({ errors: [{ message: messageOf(error), extensions: { code: 'BAD_USER_INPUT' } }] });
 }
 
 /**

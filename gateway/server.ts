@@ -17,6 +17,7 @@ import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
+import { deferRule } from './incremental/rules.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
@@ -58,6 +59,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
   const validationRules = [
     limitOperations(config, metrics),
+    deferRule,
     ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
   ];
   const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
@@ -95,6 +97,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       rules: validationRules,
       config,
       metrics: liveMetrics,
+      formatError,
       log,
     }),
   );
@@ -110,6 +113,8 @@ export async function startGateway(context: Context): Promise<Ports> {
     authenticator,
     limit,
     streams: createHttpStreams(live),
+    operations,
+    formatError,
     runner: createOperationRunner({
       known,
       hotOperations,

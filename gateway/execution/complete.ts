@@ -15,7 +15,7 @@ import {
 import { type DataObject, isDataObject, ownField, setField } from './data.ts';
 import type { Failures, Gap } from './failures.ts';
 import { isValidLeaf } from './leaf-values.ts';
-import type { Selection, ShapeField } from './shape.ts';
+import type { DeferredSelection, Selection, ShapeField } from './shape.ts';
 
 interface CompletionOptions {
   /** The schema that the client sees. */
@@ -23,6 +23,18 @@ interface CompletionOptions {
   readonly failures: Failures;
   /** Answers `__schema` and `__type`. */
   readonly introspect: (field: ShapeField) => unknown;
+  /** Is told of each fragment that comes later, at each object that it is on. */
+  readonly onDeferred?: (place: DeferredPlace) => void;
+}
+
+/** A fragment that comes later, at one object. */
+export interface DeferredPlace {
+  readonly deferred: DeferredSelection;
+  readonly object: DataObject;
+  readonly type: GraphQLObjectType | GraphQLInterfaceType;
+  readonly path: readonly (string | number)[];
+  /** Gaps of the objects above that reach into it. */
+  readonly gaps: readonly Gap[];
 }
 
 /** Stands for a value that has nulled its parent. Its error has been added. */
@@ -53,17 +65,25 @@ export class Completion {
 
   /** @returns the data of the answer; null when a null reached the root */
   complete(root: DataObject, type: GraphQLObjectType, selection: Selection): DataObject | null {
-    const data = this.#object(root, type, selection.fieldsOf(type), noGaps);
+    const data = this.#object(root, type, selection, noGaps);
+    return data === nulled ? null : data;
+  }
+
+  /** Completes a fragment that was left out before. @returns null when a null reached its object */
+  completeDeferred({ deferred, object, type, path, gaps }: DeferredPlace): DataObject | null {
+    this.#path.splice(0, this.#path.length, ...path);
+    const data = this.#object(object, type, deferred.selection, gaps);
     return data === nulled ? null : data;
   }
 
   #object(
     object: DataObject,
     type: GraphQLObjectType | GraphQLInterfaceType,
-    fields: readonly ShapeField[],
+    selection: Selection,
     inherited: readonly Gap[],
   ): DataObject | typeof nulled {
-    const { failures, introspect } = this.#options;
+    const { failures, introspect, onDeferred } = this.#options;
+    const fields = isObjectType(type) ? selection.fieldsOf(type) : (selection.commonFieldsOf(type) ?? []);
     const own = failures.any ? failures.gapsOf(object) : noGaps;
     const gaps = inherited.length > 0 ? [...inherited, ...own] : own;
     const completed: DataObject = {};
@@ -80,6 +100,9 @@ export class Completion {
         setField(completed, responseName, value);
       }
     }
+    if (onDeferred)
+      for (const deferred of selection.deferredOf(type))
+        onDeferred({ deferred, object, type, path: [...this.#path], gaps: inherited });
     return completed;
   }
 
@@ -104,16 +127,16 @@ export class Completion {
 
   #composite(type: GraphQLCompositeType, value: DataObject, slot: Slot): DataObject | typeof nulled {
     const { selection } = slot.field;
-    if (isObjectType(type)) return this.#object(value, type, selection.fieldsOf(type), slot.gaps);
+    if (isObjectType(type)) return this.#object(value, type, selection, slot.gaps);
     const { schema } = this.#options;
     const name = value['__typename'];
     const actual = typeof name === 'string' ? schema.getType(name) : undefined;
     if (isObjectType(actual) && schema.isSubType(type, actual))
-      return this.#object(value, actual, selection.fieldsOf(actual), slot.gaps);
+      return this.#object(value, actual, selection, slot.gaps);
     // Of an interface that a subgraph has as an object, the object's own type may not be known, nor needed.
-    const fields = isInterfaceType(type) ? selection.commonFieldsOf(type) : undefined;
-    if (isInterfaceType(type) && fields && (name === undefined || name === type.name))
-      return this.#object(value, type, fields, slot.gaps);
+    const isEnough = isInterfaceType(type) && selection.commonFieldsOf(type) !== undefined;
+    if (isEnough && (name === undefined || name === type.name))
+      return this.#object(value, type, selection, slot.gaps);
     return this.#invalid(slot, 'an object of a type that the schema does not have there');
   }
 

@@ -31,11 +31,17 @@ export class Failures {
   readonly #failures: Failure[] = [];
   readonly #gaps = new Map<DataObject, Gap[]>();
   readonly #toldPaths = new Set<string>();
+  readonly #earlier: Failures | undefined;
   #omitted = 0;
+
+  /** @param earlier failures of what came before a deferred part: they explain its nulls too */
+  constructor(earlier?: Failures) {
+    this.#earlier = earlier;
+  }
 
   /** Tells if some field may be null for a failure. */
   get any(): boolean {
-    return this.#gaps.size > 0 || this.#toldPaths.size > 0;
+    return this.#gaps.size > 0 || this.#toldPaths.size > 0 || (this.#earlier?.any ?? false);
   }
 
   /** Tells if nothing has gone wrong. */
@@ -71,7 +77,8 @@ export class Failures {
   }
 
   gapsOf(object: DataObject): readonly Gap[] {
-    return this.#gaps.get(object) ?? [];
+    const own = this.#gaps.get(object) ?? [];
+    return this.#earlier ? [...this.#earlier.gapsOf(object), ...own] : own;
   }
 
   /** Adds the failure's error at a field that it left null. */
@@ -83,7 +90,8 @@ export class Failures {
 
   /** Tells if a subgraph's error stands at a path or below it. */
   isTold(path: readonly (string | number)[]): boolean {
-    return this.#toldPaths.size > 0 && this.#toldPaths.has(JSON.stringify(path));
+    if (this.#toldPaths.size > 0 && this.#toldPaths.has(JSON.stringify(path))) return true;
+    return this.#earlier?.isTold(path) ?? false;
   }
 
   /**

@@ -13,7 +13,8 @@ import {
 } from './representations.ts';
 import { clientNameOf } from './required-arguments.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
-import type { Run, Step, StepContext } from './steps.ts';
+import type { Run, Step } from './run.ts';
+import type { StepContext } from './steps.ts';
 import type { SubgraphAnswer } from './subgraph-answer.ts';
 
 /** A fetch and what it needs for each of its runs. */
@@ -47,9 +48,18 @@ export function compileFetch(node: FetchNode, { schema, path, overlaps }: StepCo
     bodyPrefix: bodyPrefixOf(node),
   };
   const { requires, inputRewrites = [] } = node;
-  if (!requires) return run => fetchFields(fetch, run, objectsAt(run.root, path));
+  if (!requires) return thenTold(node, run => fetchFields(fetch, run, objectsAt(run.root, path)));
   const entityFetch = { ...fetch, select: compileRepresentations({ schema, requires, inputRewrites }) };
-  return run => fetchEntities(entityFetch, run, objectsAt(run.root, path));
+  return thenTold(node, run => fetchEntities(entityFetch, run, objectsAt(run.root, path)));
+}
+
+/** Tells of a fetch that deferred blocks wait for that it is done. */
+function thenTold({ id }: FetchNode, step: Step): Step {
+  if (id === undefined) return step;
+  return async run => {
+    await step(run);
+    run.deferral?.fetched(id);
+  };
 }
 
 async function fetchFields(fetch: CompiledFetch, run: Run, objects: readonly DataObject[]): Promise<void> {

@@ -12,14 +12,18 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { Completion } from './complete.ts';
+import { Completion, type DeferredPlace } from './complete.ts';
 import { conditionsOf, decideConditions } from './conditions.ts';
-import type { DataObject } from './data.ts';
+import { copyOf, type DataObject } from './data.ts';
+import { deferVariablesOf, hasDefer, labelDefers, withoutDefer } from './defer.ts';
+import { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
+import { Delivery, type IncrementalResult } from './incremental.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
+import { type Run, runPlan, type Step } from './run.ts';
 import { Selection, type ShapeField } from './shape.ts';
-import { compilePlan, type Run, runPlan, type Step } from './steps.ts';
+import { compilePlan } from './steps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import { compileWriter, type WriteAnswer } from './write.ts';
 
@@ -66,66 +70,94 @@ interface Variant {
   readonly selection: Selection;
   readonly write: WriteAnswer;
   readonly requiredFields: ReadonlySet<string>;
+  /** Labels that the client gave, by those of the plan; empty for an answer that comes as one. */
+  readonly clientLabels: ReadonlyMap<string, string | undefined>;
 }
 
 /** Variants of one operation that are kept. */
 const maxVariants = 64;
 
 /**
- * Compiles an operation: its plan into steps, its selections into the shape of the answer.
+ * Compiles an operation: its plan into steps, its selections into the shape of the answer. Fragments with `@defer` come with
+ * the rest.
  *
  * @throws GraphQLError when it can't be planned, Error when the plan has a node that is not executed
  */
 export function compileOperation(options: CompileOptions): ExecutableOperation {
   const { schema, operation } = options;
-  const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
-  const variantFor = createVariants(options);
+  const whole = { ...options, ...withoutDeferOf(options) };
+  const variantFor = createVariants(whole, compileVariant);
   // The planner may refuse the operation, and the first run need not wait for it.
   variantFor({});
-
-  async function execute(request: OperationRequest): Promise<Executed | ExecutionResult> {
-    const { variables, fetch } = request;
-    const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-    if (errors) return { errors };
-    const variant = variantFor(coerced);
-    const failures = new Failures();
-    const extensions: Run['extensions'] = new Map();
-    const root: DataObject = {};
-    const { step } = variant;
-    if (step) await runPlan(step, { root, variables, coerced, fetch, failures, extensions, postponed: [] });
-    return { root, variant, failures, extensions };
-  }
-
-  function complete(
-    { root, variant, failures, extensions }: Executed,
-    variables: OperationRequest['variables'],
-  ) {
-    const completion = new Completion({
-      schema,
-      failures,
-      introspect: field => introspect(options, field, variables),
-    });
-    const data = completion.complete(root, rootType, variant.selection);
-    const errors = failures.finish(data, variant.requiredFields);
-    return {
-      ...(errors.length > 0 ? { errors } : {}),
-      data,
-      ...(extensions.size > 0 ? { extensions: Object.fromEntries(extensions) } : {}),
-    };
-  }
 
   return {
     kind: operation.operation,
     async run(request) {
-      const executed = await execute(request);
-      return 'root' in executed ? complete(executed, request.variables) : executed;
+      const executed = await runFetches(options, variantFor, request);
+      return 'root' in executed ? complete(options, executed, request) : executed;
     },
     async write(request) {
-      const executed = await execute(request);
+      const executed = await runFetches(options, variantFor, request);
       if (!('root' in executed)) return executed;
       const { root, variant, failures, extensions } = executed;
       const written = failures.isEmpty && extensions.size === 0 ? variant.write(root) : undefined;
-      return written ?? complete(executed, request.variables);
+      return written ?? complete(options, executed, request);
+    },
+    planFor(variables) {
+      const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+      return coerced && variantFor(coerced).plan;
+    },
+  };
+}
+
+/** An operation with `@defer`, compiled once for all its runs. */
+export interface IncrementalOperation {
+  readonly kind: OperationTypeNode;
+  /** Runs it once. It does not reject. @returns a result alone when nothing is deferred, or its variables are wrong */
+  run(request: OperationRequest): Promise<ExecutionResult | IncrementalResult>;
+  planFor: ExecutableOperation['planFor'];
+}
+
+/**
+ * Compiles an operation whose fragments with `@defer` come after the rest.
+ *
+ * @throws GraphQLError when it can't be planned
+ */
+export function compileIncremental(options: CompileOptions): IncrementalOperation {
+  const { schema, operation } = options;
+  const whole = { ...options, ...withoutDeferOf(options) };
+  // Where the planner can't defer, or the fragments are too many, all comes as one.
+  const variantFor = createVariants(options, (_options, values) => {
+    try {
+      return compileDeferringVariant(options, values);
+    } catch {
+      return compileVariant(whole, values);
+    }
+  });
+  variantFor({});
+
+  return {
+    kind: operation.operation,
+    async run(request) {
+      const deferral = new Deferral();
+      const executed = await runFetches(options, variantFor, request, deferral);
+      if (!('root' in executed)) return executed;
+      const { variant, failures } = executed;
+      const places: DeferredPlace[] = [];
+      const initial = complete(options, executed, request, place => places.push(place));
+      if (!initial.data || places.length === 0) return initial;
+      const delivery = new Delivery({
+        schema,
+        deferral,
+        failures,
+        places,
+        requiredFields: variant.requiredFields,
+        clientLabels: variant.clientLabels,
+        introspect: field => introspect(options, field, request.variables),
+        data: copyOf(initial.data),
+      });
+      if (delivery.pending.length === 0) return initial;
+      return { initial, pending: delivery.pending, batches: delivery.batches() };
     },
     planFor(variables) {
       const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
@@ -143,44 +175,113 @@ interface Executed {
   readonly extensions: Run['extensions'];
 }
 
-/** Compiles the operation once for each set of values that `@skip` and `@include` go by. */
-function createVariants(options: CompileOptions) {
-  const { schema, supergraphSchema, document, operation, planOf, separated } = options;
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const conditions = conditionsOf(document);
+async function runFetches(
+  { schema, operation }: CompileOptions,
+  variantFor: VariantFor,
+  { variables, fetch }: OperationRequest,
+  deferral?: Deferral,
+): Promise<Executed | ExecutionResult> {
+  const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  if (errors) return { errors };
+  const variant = variantFor(coerced);
+  const failures = new Failures();
+  const extensions: Run['extensions'] = new Map();
+  const root: DataObject = {};
+  const { step } = variant;
+  if (step)
+    await runPlan(step, { root, variables, coerced, fetch, failures, extensions, postponed: [], deferral });
+  return { root, variant, failures, extensions };
+}
+
+function complete(
+  options: CompileOptions,
+  { root, variant, failures, extensions }: Executed,
+  { variables }: OperationRequest,
+  onDeferred?: (place: DeferredPlace) => void,
+) {
+  const { schema, operation } = options;
+  const completion = new Completion({
+    schema,
+    failures,
+    introspect: field => introspect(options, field, variables),
+    ...(onDeferred ? { onDeferred } : {}),
+  });
+  const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
+  const data = completion.complete(root, rootType, variant.selection);
+  const errors = failures.finish(data, variant.requiredFields);
+  return {
+    ...(errors.length > 0 ? { errors } : {}),
+    data,
+    ...(extensions.size > 0 ? { extensions: Object.fromEntries(extensions) } : {}),
+  };
+}
+
+/** The document and the operation without `@defer`; as they are when they have none. */
+function withoutDeferOf({ document, operation }: CompileOptions) {
+  if (!hasDefer(document)) return { document, operation };
+  return { document: withoutDefer(document), operation: withoutDefer(operation) };
+}
+
+type VariantFor = (variables: Readonly<Record<string, unknown>>) => Variant;
+
+/** Compiles the operation once for each set of values that `@skip`, `@include` and `@defer` go by. */
+function createVariants(
+  options: CompileOptions,
+  compile: (options: CompileOptions, values: Readonly<Record<string, unknown>>) => Variant,
+): VariantFor {
+  const { document } = options;
+  const names = [...new Set([...conditionsOf(document).names, ...deferVariablesOf(document)])];
   const variants = new LRUCache<string, Variant>({ max: maxVariants });
-
-  function compile(values: Readonly<Record<string, unknown>>): Variant {
-    const plan = planOf(
-      separateArguments(conditions.any ? decideConditions(document, values) : document, separated),
-    );
-    const { node } = plan;
-    if (node?.kind === 'Subscription')
-      throw new Error('A plan of a subscription is executed for each event, not by itself');
-    const selection = new Selection({ schema, fragments, variables: values, separated }, [
-      operation.selectionSet,
-    ]);
-    return {
-      plan,
-      step: node ? compilePlan(node, supergraphSchema) : undefined,
-      selection,
-      write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
-      requiredFields: node ? requiredFieldsOf(node) : new Set(),
-    };
-  }
-
-  return (variables: Readonly<Record<string, unknown>>): Variant => {
-    const key = conditions.names.map(name => (variables[name] === true ? '1' : '0')).join('');
+  return variables => {
+    const key = names.map(name => (variables[name] === true ? '1' : '0')).join('');
     const known = variants.get(key);
     if (known) return known;
     // A variant outlives the request: it keeps only the values that it goes by.
-    const variant = compile(
-      Object.fromEntries(conditions.names.map(name => [name, variables[name] === true])),
-    );
+    const variant = compile(options, Object.fromEntries(names.map(name => [name, variables[name] === true])));
     variants.set(key, variant);
     return variant;
+  };
+}
+
+function compileVariant(options: CompileOptions, values: Readonly<Record<string, unknown>>): Variant {
+  const { schema, document, operation, separated } = options;
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const selection = new Selection({ schema, fragments, variables: values, separated }, [
+    operation.selectionSet,
+  ]);
+  return { ...planVariant(options, values, document, selection), clientLabels: new Map() };
+}
+
+function compileDeferringVariant(
+  options: CompileOptions,
+  values: Readonly<Record<string, unknown>>,
+): Variant {
+  const { schema, separated } = options;
+  const { document, operation, clientLabels } = labelDefers(options.document, options.operation, values);
+  const context = { schema, fragments: new Map(), variables: values, separated, defers: true };
+  const selection = new Selection(context, [operation.selectionSet]);
+  return { ...planVariant(options, values, document, selection), clientLabels };
+}
+
+function planVariant(
+  { schema, supergraphSchema, operation, planOf, separated }: CompileOptions,
+  values: Readonly<Record<string, unknown>>,
+  document: DocumentNode,
+  selection: Selection,
+): Omit<Variant, 'clientLabels'> {
+  const decided = conditionsOf(document).any ? decideConditions(document, values) : document;
+  const plan = planOf(separateArguments(decided, separated));
+  const { node } = plan;
+  if (node?.kind === 'Subscription')
+    throw new Error('A plan of a subscription is executed for each event, not by itself');
+  return {
+    plan,
+    step: node ? compilePlan(node, supergraphSchema) : undefined,
+    selection,
+    write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
+    requiredFields: node ? requiredFieldsOf(node) : new Set(),
   };
 }
 

@@ -36,6 +36,10 @@ function collect(node: PlanNode | undefined, path: ResponsePath, found: (path: s
       collect(node.ifClause, path, found);
       collect(node.elseClause, path, found);
       break;
+    case 'Defer':
+      collect(node.primary.node, path, found);
+      for (const each of node.deferred) collect(each.node, path, found);
+      break;
     default:
   }
 }

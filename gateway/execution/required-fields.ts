@@ -25,7 +25,9 @@ function collectFromNode(node: PlanNode | undefined, names: Set<string>): void {
       collectFromNode(node.elseClause, names);
       break;
     case 'Defer':
-      throw new Error('A query plan has a Defer node, which is planned only on request');
+      collectFromNode(node.primary.node, names);
+      for (const each of node.deferred) collectFromNode(each.node, names);
+      break;
     default:
       node satisfies never;
   }

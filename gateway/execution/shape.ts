@@ -13,6 +13,7 @@ import {
   typeFromAST,
 } from 'graphql';
 import { isIncluded } from './conditions.ts';
+import { deferLabelOf } from './defer.ts';
 import { type FieldsRequiredWithArguments, ownNameOf } from './required-arguments.ts';
 
 /** A field that the client asked for on one object type. */
@@ -29,12 +30,22 @@ export interface ShapeField {
   readonly selection: Selection;
 }
 
+/** A fragment that comes after the object that it is on. */
+export interface DeferredSelection {
+  readonly label: string;
+  readonly selection: Selection;
+}
+
+const noneDeferred: readonly DeferredSelection[] = [];
+
 interface ShapeContext {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly variables: Readonly<Record<string, unknown>>;
   /** Fields that the plan has under names of their own. */
   readonly separated: FieldsRequiredWithArguments;
+  /** True if labelled fragments with `@defer` are left out of the fields. */
+  readonly defers?: boolean;
 }
 
 /**
@@ -46,6 +57,10 @@ export class Selection {
   readonly #context: ShapeContext;
   readonly #sets: readonly SelectionSetNode[];
   readonly #fieldsByType = new Map<GraphQLObjectType, readonly ShapeField[]>();
+  readonly #deferredByType = new Map<
+    GraphQLObjectType | GraphQLInterfaceType,
+    readonly DeferredSelection[]
+  >();
 
   constructor(context: ShapeContext, sets: readonly SelectionSetNode[]) {
     this.#context = context;
@@ -61,6 +76,17 @@ export class Selection {
     const fields = [...nodesByName].map(([name, nodes]) => this.#fieldOf(type, name, nodes));
     this.#fieldsByType.set(type, fields);
     return fields;
+  }
+
+  /** Fragments of a type that come later. */
+  deferredOf(type: GraphQLObjectType | GraphQLInterfaceType): readonly DeferredSelection[] {
+    if (!this.#context.defers) return noneDeferred;
+    const known = this.#deferredByType.get(type);
+    if (known) return known;
+    const deferred: DeferredSelection[] = [];
+    for (const set of this.#sets) this.#collectDeferred(set, type, deferred);
+    this.#deferredByType.set(type, deferred);
+    return deferred;
   }
 
   /**
@@ -108,6 +134,7 @@ export class Selection {
         else nodesByName.set(name, [selection]);
         continue;
       }
+      if (this.#context.defers && deferLabelOf(selection) !== undefined) continue;
       const fragment = this.#fragmentOf(selection, visited);
       if (!fragment) continue;
       if (!this.#applies(fragment.typeCondition, type)) {
@@ -115,6 +142,22 @@ export class Selection {
       } else if (!this.#collect(fragment.selectionSet, type, nodesByName, visited)) return false;
     }
     return true;
+  }
+
+  /** Fragments are inline where some are deferred. */
+  #collectDeferred(
+    set: SelectionSetNode,
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    deferred: DeferredSelection[],
+  ): void {
+    for (const selection of set.selections) {
+      if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
+      if (!isIncluded(selection, this.#context.variables)) continue;
+      if (!this.#applies(selection.typeCondition, type)) continue;
+      const label = deferLabelOf(selection);
+      if (label === undefined) this.#collectDeferred(selection.selectionSet, type, deferred);
+      else deferred.push({ label, selection: new Selection(this.#context, [selection.selectionSet]) });
+    }
   }
 
   #fragmentOf(selection: Exclude<SelectionNode, FieldNode>, visited: Set<string>) {

@@ -1,37 +1,8 @@
 import type { PlanNode, ResponsePath } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
-import type { DataObject } from './data.ts';
-import type { Failures } from './failures.ts';
 import { compileFetch } from './fetch-step.ts';
 import { type Overlaps, overlapsOf } from './overlaps.ts';
-import type { FetchFromSubgraph } from './subgraph-answer.ts';
-
-/** One run of a plan. */
-export interface Run {
-  /** Answers of all fetches, merged. */
-  readonly root: DataObject;
-  /** Values as the client gave them. */
-  readonly variables: Readonly<Record<string, unknown>>;
-  /** Values with the defaults of the operation. */
-  readonly coerced: Readonly<Record<string, unknown>>;
-  readonly fetch: FetchFromSubgraph;
-  readonly failures: Failures;
-  /** Extensions of the answers by subgraph; of entries with the same name, the one that came last. */
-  readonly extensions: Map<string, Readonly<Record<string, unknown>>>;
-  /** Fetches whose plan has them before a field that they require. */
-  readonly postponed: PostponedFetch[];
-}
-
-/** A fetch that waits for fields of some of its objects. */
-export interface PostponedFetch {
-  readonly objects: readonly DataObject[];
-  fetch(): Promise<void>;
-  /** Gives up: notes why the objects stay without the fields. */
-  giveUp(): void;
-}
-
-/** A part of a plan, compiled. */
-export type Step = (run: Run) => Promise<void>;
+import type { DeferredBlock, Step } from './run.ts';
 
 /** Compiles a query plan. @throws Error for a node that it does not know */
 export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
@@ -63,8 +34,16 @@ function compileStep(node: PlanNode, context: StepContext): Step {
       const ifFalse = elseClause ? compileStep(elseClause, context) : undefined;
       return async run => (run.coerced[condition] === true ? ifTrue : ifFalse)?.(run);
     }
-    case 'Defer':
-      throw new Error('A query plan has a Defer node, which is planned only on request');
+    case 'Defer': {
+      const { primary, deferred } = node;
+      const step = primary.node ? compileStep(primary.node, context) : undefined;
+      const blocks = deferred.map(each => ({
+        label: each.label,
+        depends: each.depends.map(({ id }) => id),
+        step: each.node ? compileStep(each.node, context) : undefined,
+      }));
+      return deferring(step, blocks);
+    }
     default:
       return node satisfies never;
   }
@@ -76,27 +55,16 @@ function inSequence(steps: readonly Step[]): Step {
   };
 }
 
+function deferring(primary: Step | undefined, blocks: readonly DeferredBlock[]): Step {
+  return async run => {
+    const done = Promise.resolve(primary?.(run));
+    run.deferral?.begin(blocks, run, done);
+    await done;
+  };
+}
+
 function inParallel(steps: readonly Step[]): Step {
   return async run => {
     await Promise.all(steps.map(step => step(run)));
   };
-}
-
-/**
- * Runs a whole plan. Fetches that it has before a field that they require (as the planner does with keys that lead
- * through several subgraphs) are made when the rest is there, and given up when that brings nothing new.
- */
-export async function runPlan(step: Step, run: Run): Promise<void> {
-  await step(run);
-  let waiting = Number.POSITIVE_INFINITY;
-  while (run.postponed.length > 0) {
-    const postponed = run.postponed.splice(0);
-    const objects = postponed.reduce((sum, each) => sum + each.objects.length, 0);
-    if (objects >= waiting) {
-      for (const each of postponed) each.giveUp();
-      return;
-    }
-    waiting = objects;
-    for (const each of postponed) await each.fetch();
-  }
 }

@@ -1,10 +1,13 @@
-import type { ExecutionResult, GraphQLError, ValidationRule } from 'graphql';
+import { type ExecutionResult, GraphQLError, type ValidationRule } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { graphNotReady } from '../errors.ts';
+import type { FormatError } from '../format.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
+import { byPath, partsOf } from '../incremental/formats.ts';
+import { runInParts } from '../incremental/run-in-parts.ts';
 import type { Apollo } from '../operation-context.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -47,6 +50,11 @@ export interface LiveOperations extends Closable {
   ): LiveResults;
   /** Runs a query or mutation the way it goes over plain HTTP. */
   execute(operation: Operation, client: Omit<LiveClient, 'transport'>): Promise<ExecutionResult>;
+  /** Runs a query or mutation whose fragments with `@defer` come later. @returns the parts, as clients get them */
+  executeInParts(
+    operation: Operation,
+    client: Omit<LiveClient, 'transport'> & { readonly signal: AbortSignal },
+  ): Promise<AsyncGenerator<object, void, undefined>>;
 }
 
 interface LiveOperationsOptions {
@@ -60,6 +68,7 @@ interface LiveOperationsOptions {
   readonly limit: RequestLimit;
   readonly config: Pick<GatewayConfig, 'LIVE_BUFFER_EVENTS' | 'LIVE_RESUME_TIMEOUT_MS'>;
   readonly metrics: LiveMetrics;
+  readonly formatError: FormatError;
   readonly log: Logger;
 }
 
@@ -70,7 +79,7 @@ export function isLive(operation: Operation): operation is LiveOperation {
 
 /** Makes what runs live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
-  const { served, upstreams, apollo, limit, rules, config, metrics, log } = options;
+  const { served, upstreams, apollo, limit, rules, config, metrics, formatError, log } = options;
   const reader = createOperationReader({ metrics, rules });
   const streamsByKey = new Map<string, readonly LiveStream[]>();
 
@@ -148,6 +157,13 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
         leave();
       }
     },
+    async executeInParts(operation, { caller, headers, signal }) {
+      const leave = limit.enter();
+      const context = { caller, headers: passOneWay(headers), signal };
+      const run = () => runInParts(operation, context).catch(error => ({ errors: [asGraphQLError(error)] }));
+      const result = leave ? await run() : { errors: [overloaded().toGraphQLError()] };
+      return untilDone(partsOf(result, byPath, formatError), () => leave?.());
+    },
     close: closeOnce(async () => {
       unfollow();
       for (const streams of streamsByKey.values()) for (const stream of streams) stream.end();
@@ -195,6 +211,20 @@ function openUpstream(
     },
     sink,
   );
+}
+
+/** Calls back when a generator has ended. */
+async function* untilDone<T>(parts: AsyncGenerator<T>, done: () => void): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* parts;
+  } finally {
+    done();
+  }
+}
+
+function asGraphQLError(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) return error;
+  return new GraphQLError('Internal server error', { originalError: error as Error });
 }
 
 /** Goes on in another graph, if the operation is valid there. */

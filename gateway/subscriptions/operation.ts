@@ -10,6 +10,7 @@ import {
   type ValidationRule,
   validate,
 } from 'graphql';
+import { hasDefer } from '../execution/defer.ts';
 import { limitOf } from '../security/operation-limits.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
@@ -33,6 +34,8 @@ export interface Operation {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Shared by all requests of the same document; set for subscriptions. */
   readonly subscription: PlannedSubscription | undefined;
+  /** True if the answer of a query or mutation comes in parts. */
+  readonly isDeferring: boolean;
 }
 
 /** A subscription's document, planned for one graph. */
@@ -62,15 +65,11 @@ export class RefusedOperation extends Error {
   }
 }
 
-interface ReadDocument {
-  readonly document: DocumentNode;
-  readonly definition: OperationDefinitionNode;
-  readonly subscription: PlannedSubscription | undefined;
-}
+type ReadDocument = Pick<Operation, 'document' | 'definition' | 'subscription' | 'isDeferring'>;
 
-/** The subscriptions of one graph by their text, the latest used last. */
+/** The subscriptions of one graph, and what is deferred, by their text, the latest used last. */
 interface Remembered {
-  readonly subscriptions: Map<string, ReadDocument>;
+  readonly documents: Map<string, ReadDocument>;
   /** Length of all texts. */
   characters: number;
 }
@@ -92,23 +91,23 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
   function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
-    const remembered = rememberedByGraph.get(graph) ?? { subscriptions: new Map(), characters: 0 };
+    const remembered = rememberedByGraph.get(graph) ?? { documents: new Map(), characters: 0 };
     rememberedByGraph.set(graph, remembered);
-    const { subscriptions } = remembered;
+    const { documents } = remembered;
     const key = textOf(request);
-    const known = subscriptions.get(key);
+    const known = documents.get(key);
     const read = known ?? parseAndPlan(graph, request, allRules);
-    // Apollo Server has its own memory of queries and mutations.
-    if (!read.subscription) return read;
-    subscriptions.delete(key);
-    subscriptions.set(key, read);
+    // Apollo Server has its own memory of other queries and mutations.
+    if (!read.subscription && !read.isDeferring) return read;
+    documents.delete(key);
+    documents.set(key, read);
     if (!known) {
       remembered.characters += key.length;
-      metrics.planned(read.subscription.plan.subgraph);
+      if (read.subscription) metrics.planned(read.subscription.plan.subgraph);
     }
-    for (const oldest of subscriptions.keys()) {
+    for (const oldest of documents.keys()) {
       if (remembered.characters <= maxRememberedCharacters) break;
-      subscriptions.delete(oldest);
+      documents.delete(oldest);
       remembered.characters -= oldest.length;
     }
     return read;
@@ -147,13 +146,15 @@ function parseAndPlan(
         extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
       }),
     ]);
-  if (definition.operation !== 'subscription') return { document, definition, subscription: undefined };
+  if (definition.operation !== 'subscription')
+    return { document, definition, subscription: undefined, isDeferring: hasDefer(document) };
   const resumption = resumptionOf(graph.schema, document, definition);
   const planned = resumption?.document ?? document;
   const plan = planSubscription({ graph, document, operation: definition, planned });
   const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
-  return { document, definition, subscription: { id, plan, resumption, isShareable } };
+  const subscription = { id, plan, resumption, isShareable };
+  return { document, definition, subscription, isDeferring: false };
 }
 
 /** Text that tells one operation from another, whatever its variables. */

@@ -1,5 +1,13 @@
 import * as fc from 'fast-check';
-import { parse, validate } from 'graphql';
+import {
+  type FragmentSpreadNode,
+  type InlineFragmentNode,
+  Kind,
+  parse,
+  print,
+  validate,
+  visit,
+} from 'graphql';
 import { expect } from 'vitest';
 import {
   type ClientResult,
@@ -19,6 +27,27 @@ import { operationsOf } from './operations.ts';
  * @throws the smallest operation found for which they differ, with fast-check's seed
  */
 export async function compareWithPlain(feature: FeatureFederation, runs: number): Promise<void> {
+  await compare(feature, runs, expectSame);
+}
+
+/**
+ * Compares answers in parts with those that come as one: random fragments of random operations are deferred, and what comes
+ * is put together as a client does. A null that reaches the object of a fragment stays there, so that answers with errors
+ * need only have errors both ways.
+ *
+ * @throws as {@link compareWithPlain}
+ */
+export async function comparePartsWithWhole(feature: FeatureFederation, runs: number): Promise<void> {
+  await compare(feature, runs, expectSameInParts);
+}
+
+type Comparison = (
+  running: RunningFederation,
+  query: string,
+  variables: Readonly<Record<string, unknown>>,
+) => Promise<void>;
+
+async function compare(feature: FeatureFederation, runs: number, expectation: Comparison): Promise<void> {
   let world: World = feature.world((_key, value) => value);
   const federation: Federation = {
     ...feature,
@@ -42,7 +71,7 @@ export async function compareWithPlain(feature: FeatureFederation, runs: number)
         return fault === 'error' ? new Error(`fault at ${key}`) : fault === 'null' ? null : value;
       };
       world = feature.world(maybe);
-      await expectSame(running, query, variables);
+      await expectation(running, query, variables);
     }),
     { numRuns: runs, interruptAfterTimeLimit: 0x7fffffff },
   );
@@ -65,6 +94,39 @@ async function expectSame(
     expect(placesAndMessages(again), query).toEqual(placesAndMessages(ours));
   }
 }
+
+async function expectSameInParts(
+  running: RunningFederation,
+  query: string,
+  variables: Readonly<Record<string, unknown>>,
+) {
+  const deferred = withDefers(query);
+  const whole = await running.ours(deferred, variables);
+  const parts = await running.inParts(deferred, variables);
+  if (whole.data === undefined) return;
+  expect(parts.errors === undefined, deferred).toBe(whole.errors === undefined);
+  if (whole.errors === undefined) expect(parts.data, deferred).toEqual(whole.data);
+}
+
+/** Defers each second fragment of a query, and those of a mutation that are not at its root. */
+function withDefers(query: string): string {
+  let count = 0;
+  const defer = <Node extends FragmentSpreadNode | InlineFragmentNode>(
+    node: Node,
+    _key: unknown,
+    _parent: unknown,
+    _path: unknown,
+    ancestors: readonly unknown[],
+  ): Node => {
+    const isAtRoot = !ancestors.some(each => (each as { kind?: string }).kind === Kind.FIELD);
+    count += 1;
+    if (count % 2 === 0 || (isAtRoot && query.startsWith('mutation'))) return node;
+    return { ...node, directives: [...(node.directives ?? []), deferNode] };
+  };
+  return print(visit(parse(query), { FragmentSpread: defer, InlineFragment: defer }));
+}
+
+const deferNode = { kind: Kind.DIRECTIVE, name: { kind: Kind.NAME, value: 'defer' } } as const;
 
 function placesAndMessages(result: ClientResult | undefined): unknown {
   return result?.errors?.map(({ path, message }) => ({ path, message }));

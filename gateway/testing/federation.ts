@@ -6,7 +6,10 @@ import { type ExecutionResult, execute, type GraphQLFieldResolver, type GraphQLS
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import { silentLog } from '../../platform/log.ts';
+import { copyOf, mergeInto } from '../execution/data.ts';
+import type { Pending } from '../execution/incremental.ts';
 import type { SubgraphAnswer, SubgraphRequest } from '../execution/subgraph-answer.ts';
+import { passHeaders } from '../header-rules.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { createKnownOperations } from '../operations/known-operations.ts';
 import { createOperationRunner } from '../operations/operation-runner.ts';
@@ -43,6 +46,11 @@ export interface Federation {
 /** A result as a client sees it. */
 export type ClientResult = Pick<ExecutionResult, 'data' | 'errors' | 'extensions'>;
 
+/** An answer that came in parts. */
+export interface PartedResult extends ClientResult {
+  readonly parts: readonly { readonly data: unknown; readonly pending: readonly Pending[] }[];
+}
+
 /** One federation, run three ways. */
 export interface RunningFederation {
   readonly schema: GraphQLSchema;
@@ -58,6 +66,8 @@ export interface RunningFederation {
     variables?: Readonly<Record<string, unknown>>,
     operationName?: string,
   ): Promise<ClientResult | undefined>;
+  /** In parts, put together as a client does; with the number of parts. */
+  inParts(query: string, variables?: Readonly<Record<string, unknown>>): Promise<PartedResult>;
   /** Through Apollo Server and Apollo Gateway's execution. */
   stock(query: string, variables?: Record<string, unknown>): Promise<ClientResult>;
   /** By graphql-js, over one schema with the same data. */
@@ -146,6 +156,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
       });
       return answer && (JSON.parse(answer.body.toString()) as ClientResult);
     },
+    inParts: (query, variables = {}) => askInParts(graph, query, variables),
     stock: (query, variables) => askServer(stock, query, variables),
     plain: async (query, variables = {}) =>
       JSON.parse(JSON.stringify(await run(federation, graph.schema, query, variables))) as ClientResult,
@@ -176,6 +187,38 @@ async function askServer(
   );
   if (body.kind !== 'single') throw new Error('Apollo Server answered with parts');
   return JSON.parse(JSON.stringify(body.singleResult)) as ClientResult;
+}
+
+/** Runs an operation whose fragments with `@defer` come later, and merges what comes. */
+async function askInParts(
+  graph: Graph,
+  query: string,
+  variables: Readonly<Record<string, unknown>>,
+): Promise<PartedResult> {
+  const seen = { document: parse(query), queryHash: query, operationName: undefined };
+  const operation = graph.compiledIncremental(seen);
+  if (!operation) throw new Error('The document has several operations');
+  const context = { caller: anonymous, headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
+  const result = await operation.run({ variables, fetch: graph.fetchFor(context) });
+  const { data, errors = [] } = 'initial' in result ? result.initial : result;
+  const merged = copyOf(data ?? null);
+  const parts: PartedResult['parts'][number][] = [
+    { data: copyOf(data), pending: 'initial' in result ? result.pending : [] },
+  ];
+  const allErrors = [...errors];
+  if ('initial' in result)
+    for await (const batch of result.batches) {
+      for (const part of batch.results) {
+        let target: unknown = merged;
+        for (const key of part.path) target = (target as Record<string | number, unknown>)[key];
+        if (part.data) mergeInto(target as Record<string, unknown>, copyOf(part.data));
+        allErrors.push(...part.errors);
+      }
+      parts.push({ data: batch.results.map(part => part.data), pending: batch.pending });
+    }
+  return JSON.parse(
+    JSON.stringify({ data: merged, ...(allErrors.length > 0 ? { errors: allErrors } : {}), parts }),
+  ) as PartedResult;
 }
 
 /** Runs a document over the world. */

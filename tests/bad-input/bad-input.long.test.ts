@@ -142,7 +142,9 @@ describe('bad input gets a clear error and changes nothing', () => {
       });
       expect(response.status).toBe(401);
       const { errors } = (await response.json()) as { errors: { message: string }[] };
-      expect(errors[0]?.message).toMatch(/Authorization expected|bearer token is not accepted/);
+      expect(errors[0]?.message).toMatch(
+        /header Authorization must be "Bearer"|bearer token is not accepted/,
+      );
     },
   );
 

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { GraphQLError } from 'graphql';
-import * as z from 'zod';
+import type { GraphQLError } from 'graphql';
 import { type ErrorCode, PorticoError } from '../../../platform/errors.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { type FormatError, formatResult, formatted } from '../../format.ts';
@@ -13,6 +12,7 @@ import type { LiveMetrics, Transport } from '../metrics.ts';
 import { type Operation, RefusedOperation } from '../operation.ts';
 import type { LiveConnections } from './connections.ts';
 import { atExpiry } from './expiry.ts';
+import { readRequest } from './read-request.ts';
 
 /** Format of the results in one HTTP response that goes on. */
 export interface StreamFormat {
@@ -109,34 +109,12 @@ interface HttpStreamsOptions {
 /** Longest time that a client that reads nothing more may hold its connection, in ms. */
 const lastWordMs = 5_000;
 
-const variablesSchema = z.record(z.string(), z.unknown()).nullish();
-const requestSchema = z.object({
-  query: z.string(),
-  operationName: z.string().nullish(),
-  variables: variablesSchema,
-});
-/** In a URL, variables are JSON. */
-const urlSchema = requestSchema.extend({
-  variables: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue({ code: 'custom', message: 'expected JSON' });
-        return z.NEVER;
-      }
-    })
-    .pipe(variablesSchema)
-    .optional(),
-});
-
 /** Makes what serves operations as Server-Sent Events and as multipart responses. */
 export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
   const { operations, formatError } = options;
   return {
     async serve(exchange) {
-      const { request, reply, format, caller, headers } = exchange;
+      const { request, reply, format } = exchange;
       let operation: Operation;
       try {
         operation = operations.read(readRequest(request));
@@ -160,21 +138,32 @@ export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
           .send({ errors: [error.toJSON()] });
         return true;
       }
-      const result = await operations.execute(operation, { caller, headers });
-      await answer(reply, format, formatResult(result, formatError));
+      await answerOnce(options, exchange, operation);
       return true;
     },
   };
 }
 
-function readRequest({ method, query, body }: FastifyRequest) {
-  const parsed = method === 'GET' ? urlSchema.safeParse(query) : requestSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new RefusedOperation([
-    new GraphQLError(`The request is not valid. ${z.prettifyError(parsed.error)}`, {
-      extensions: { code: 'BAD_USER_INPUT' },
-    }),
-  ]);
+/** Answers a query or mutation with a stream: of its parts, or of one result. */
+async function answerOnce(
+  { operations, formatError }: HttpStreamsOptions,
+  { reply, format, caller, headers }: StreamExchange,
+  operation: Operation,
+): Promise<void> {
+  if (!operation.isDeferring) {
+    const result = await operations.execute(operation, { caller, headers });
+    await answer(reply, format, formatResult(result, formatError));
+    return;
+  }
+  const { raw } = reply;
+  const gone = new AbortController();
+  raw.once('close', () => gone.abort());
+  const parts = await operations.executeInParts(operation, { caller, headers, signal: gone.signal });
+  reply.hijack();
+  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...streamHeaders(format) });
+  raw.write(format.opening);
+  for await (const part of parts) raw.write(format.result(part));
+  raw.end(format.closing);
 }
 
 /** Answers with a stream of one result. */

@@ -211,10 +211,15 @@ function createProtocol({ operations, authenticator, formatError, config, metric
     },
     execute({ contextValue }) {
       const { operation, connection } = contextValue as OperationOfConnection;
-      return operations.execute(operation, connection);
+      if (!operation.isDeferring) return operations.execute(operation, connection);
+      const gone = new AbortController();
+      connection.socket.once('close', () => gone.abort());
+      return operations.executeInParts(operation, { ...connection, signal: gone.signal }) as never;
     },
     onNext(_context, _id, _payload, { contextValue }, result) {
-      if (isLive((contextValue as OperationOfConnection).operation)) metrics.resultSent('websocket');
+      const { operation } = contextValue as OperationOfConnection;
+      if (operation.isDeferring) return result as FormattedExecutionResult;
+      if (isLive(operation)) metrics.resultSent('websocket');
       return formatResult(result as ExecutionResult, formatError) as FormattedExecutionResult;
     },
     onError: (_context, _id, _payload, errors) =>

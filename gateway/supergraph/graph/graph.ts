@@ -3,16 +3,16 @@ import { operationFromDocument } from '@apollo/federation-internals';
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { QueryPlan, QueryPlanner } from '@apollo/query-planner';
 import type { GatewayExecutor } from '@apollo/server-gateway-interface';
-import {
-  type DocumentNode,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-  OperationTypeNode,
-} from 'graphql';
+import { type DocumentNode, GraphQLError, GraphQLSchema, getOperationAST, OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../../platform/log.ts';
-import { compileOperation, type ExecutableOperation } from '../../execution/operation.ts';
+import { withoutDefer } from '../../execution/defer.ts';
+import {
+  compileIncremental,
+  compileOperation,
+  type ExecutableOperation,
+  type IncrementalOperation,
+} from '../../execution/operation.ts';
 import {
   type FieldsRequiredWithArguments,
   fieldsRequiredWithArguments,
@@ -20,6 +20,7 @@ import {
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
 import type { OperationContext } from '../../operation-context.ts';
 import type { Subgraph } from '../composition/compose.ts';
+import { deferDirective } from './defer-directive.ts';
 import type { SeenOperation } from './hot-operations.ts';
 
 /**
@@ -45,6 +46,8 @@ export interface Graph {
    * @throws GraphQLError when it can't be planned
    */
   compiled(operation: SeenOperation): ExecutableOperation | undefined;
+  /** The same, for an answer whose fragments with `@defer` come after the rest. */
+  compiledIncremental(operation: SeenOperation): IncrementalOperation | undefined;
   /** Plans and compiles an operation before it is sent, if it can be planned. */
   warm(operation: SeenOperation): Promise<void>;
   /** Fetches from the graph's subgraphs, for one operation of a client. */
@@ -79,15 +82,16 @@ interface GatewayInternals {
 export async function createGraph(options: GraphOptions): Promise<Graph> {
   const { supergraphSdl, subgraphs, clientOf, maxPlans, log } = options;
   const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
-  const operations = new LRUCache<string, ExecutableOperation>({ max: maxPlans });
   const gateway = new ApolloGateway({
     supergraphSdl,
     // What our own composition has made is not checked again.
     validateSupergraph: false,
+    queryPlannerConfig: { incrementalDelivery: { enableDefer: true } },
     logger: quiet(log),
     buildService: () => neverAsked,
   });
-  const { schema } = await gateway.load();
+  const loaded = await gateway.load();
+  const schema = withDefer(loaded.schema);
   const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
   if (!apiSchema || !queryPlanner || !supergraphSchema)
     throw new Error('Apollo Gateway has no query planner after loading');
@@ -101,23 +105,31 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     );
   }
 
-  function compiled({ document, queryHash, operationName }: SeenOperation): ExecutableOperation | undefined {
-    const key = `${queryHash} ${operationName ?? ''}`;
-    const known = operations.get(key);
-    if (known) return known;
-    const operation = getOperationAST(document, operationName);
-    if (!operation) return undefined;
-    const executable = compileOperation({
-      schema,
-      supergraphSchema: supergraphSchema as GraphQLSchema,
-      document,
-      operation,
-      separated,
-      planOf: decided => plan(decided, operationName),
-    });
-    operations.set(key, executable);
-    return executable;
+  /** Compiles an operation once. */
+  function createCompiler<Compiled extends {}>(
+    compile: (options: Parameters<typeof compileOperation>[0]) => Compiled,
+  ): (operation: SeenOperation) => Compiled | undefined {
+    const known = new LRUCache<string, Compiled>({ max: maxPlans });
+    return ({ document, queryHash, operationName }) => {
+      const key = `${queryHash} ${operationName ?? ''}`;
+      const found = known.get(key);
+      if (found) return found;
+      const operation = getOperationAST(document, operationName);
+      if (!operation) return undefined;
+      const compiled = compile({
+        schema,
+        supergraphSchema: supergraphSchema as GraphQLSchema,
+        document,
+        operation,
+        separated,
+        planOf: decided => plan(decided, operationName),
+      });
+      known.set(key, compiled);
+      return compiled;
+    };
   }
+  const compiled = createCompiler<ExecutableOperation>(compileOperation);
+  const compiledIncremental = createCompiler<IncrementalOperation>(compileIncremental);
 
   function fetchFor(context: OperationContext): FetchFromSubgraph {
     return (subgraph, request) => {
@@ -148,8 +160,9 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       const queryPlan = report.describe(operation.planFor(variables));
       return { ...result, extensions: { ...result.extensions, queryPlan } };
     },
-    plan,
+    plan: (document, operationName) => plan(withoutDefer(document), operationName),
     compiled,
+    compiledIncremental,
     warm(operation) {
       try {
         compiled(operation);
@@ -161,6 +174,14 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     fetchFor,
     close: () => gateway.stop(),
   };
+}
+
+/** Adds `@defer` to what clients see, as Apollo's planner knows it. */
+function withDefer(schema: GraphQLSchema): GraphQLSchema {
+  return new GraphQLSchema({
+    ...schema.toConfig(),
+    directives: [...schema.getDirectives(), deferDirective],
+  });
 }
 
 /** Apollo Gateway wants a data source for each subgraph; it plans here, and executes nothing. */

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FormatError } from '../format.ts';
+import type { OperationContext } from '../operation-context.ts';
+import type { LiveOperations } from '../subscriptions/live-operations.ts';
+import { type Operation, RefusedOperation } from '../subscriptions/operation.ts';
+import { readRequest } from '../subscriptions/transports/read-request.ts';
+import { byId, byPath, type IncrementalFormat, partsOf } from './formats.ts';
+import { runInParts } from './run-in-parts.ts';
+
+/**
+ * The format of an answer in parts that a request accepts; undefined when it accepts none, or defers nothing. Without a
+ * parameter, `multipart/mixed` is the format that most clients read. Only a POST is answered in parts: Apollo Server knows
+ * which GET may have come from a page of another site.
+ */
+export function incrementalFormatOf({
+  method,
+  headers: { accept = '' },
+  body,
+}: FastifyRequest): IncrementalFormat | undefined {
+  if (method !== 'POST' || !accept.includes('multipart/mixed')) return undefined;
+  if (typeof body !== 'string' || !body.includes('@defer')) return undefined;
+  const parameters = accept.match(/multipart\/mixed[^,]*/gi) ?? [];
+  for (const given of parameters) {
+    if (given.includes(byId.parameter)) return byId;
+    if (given.includes(byPath.parameter) || !/spec=/i.test(given)) return byPath;
+  }
+  return undefined;
+}
+
+interface AnswerOptions {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly format: IncrementalFormat;
+  readonly operations: Pick<LiveOperations, 'isReady' | 'read'>;
+  readonly context: OperationContext;
+  readonly formatError: FormatError;
+}
+
+/**
+ * Answers a request part by part.
+ *
+ * @returns false for one that Apollo Server has to answer: it defers nothing, is refused, or its variables are wrong
+ */
+export async function answerInParts(options: AnswerOptions): Promise<boolean> {
+  const { request, reply, format, operations, context, formatError } = options;
+  const operation = operations.isReady ? readOperation(operations, request) : undefined;
+  if (!operation?.isDeferring) return false;
+  const result = await runInParts(operation, context);
+  if (!('initial' in result) && result.data === undefined) return false;
+  const { raw } = reply;
+  reply.hijack();
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as Record<string, string>),
+    ...context.headers.response(),
+    'content-type': `multipart/mixed; boundary="-"; ${format.parameter}`,
+    'cache-control': 'no-store',
+    // A proxy that collects what it passes on would keep parts back.
+    'x-accel-buffering': 'no',
+  });
+  raw.write('\r\n---');
+  for await (const part of partsOf(result, format, formatError)) {
+    if (raw.destroyed) return true;
+    const text = `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(part)}\r\n---`;
+    if (!raw.write(text)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+  }
+  raw.end('--\r\n');
+  return true;
+}
+
+function readOperation(
+  operations: AnswerOptions['operations'],
+  request: FastifyRequest,
+): Operation | undefined {
+  try {
+    return operations.read(readRequest(request));
+  } catch (error) {
+    if (error instanceof RefusedOperation) return undefined;
+    throw error;
+  }
+}
