@@ -34,6 +34,15 @@ const supergraphSettings = z.object({
   SDL_POLL_INTERVAL_MS: durationMs(10_000).describe(
     'How often an instance that registers no schema.hash is asked for its SDL.',
   ),
+  AUTHORIZATION_POLICIES_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'File with the rules of `@policy` in JSON; without it, nobody may have what asks for a policy.',
+    ),
+  AUTHORIZATION_REJECTS: flag(false).describe(
+    'Whether an operation with a field that its caller may not have is refused as a whole; otherwise the field is null.',
+  ),
   QUERY_PLAN_CACHE_SIZE: wholeNumber(2_000, { min: 1, max: 1_000_000 }).describe(
     'Query plans that are kept.',
   ),

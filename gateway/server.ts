@@ -12,6 +12,8 @@ import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
+import { createAuthorization } from './authorization/authorization.ts';
+import { readPolicyRules } from './authorization/policies.ts';
 import type { GatewayConfig } from './config.ts';
 import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
@@ -154,6 +156,11 @@ async function startSupergraph(
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
+  const policiesFile = config.AUTHORIZATION_POLICIES_FILE;
+  const authorization = createAuthorization({
+    policies: policiesFile ? await readPolicyRules(policiesFile) : {},
+    rejects: config.AUTHORIZATION_REJECTS,
+  });
   const history = await openLaunchHistory(config.GATEWAY_DATA_DIR, log);
   const sdls = createSdlReader({
     pollIntervalMs: config.SDL_POLL_INTERVAL_MS,
@@ -171,6 +178,7 @@ async function startSupergraph(
     hotOperations,
     clientOf: routing.clientOf,
     maxPlans: config.QUERY_PLAN_CACHE_SIZE,
+    authorization,
     log,
   });
   const operator = scope.use(

@@ -14,6 +14,7 @@ import {
 } from 'graphql';
 import { type DataObject, isDataObject, ownField, setField } from './data.ts';
 import type { Failures, Gap } from './failures.ts';
+import { deniedError, type Grants } from './guard.ts';
 import { isValidLeaf } from './leaf-values.ts';
 import type { DeferredSelection, Selection, ShapeField } from './shape.ts';
 
@@ -23,6 +24,8 @@ interface CompletionOptions {
   readonly failures: Failures;
   /** Answers `__schema` and `__type`. */
   readonly introspect: (field: ShapeField) => unknown;
+  /** Code of the errors of fields that the caller may not have. */
+  readonly deniedCode?: Grants['deniedCode'] | undefined;
   /** Is told of each fragment that comes later, at each object that it is on. */
   readonly onDeferred?: (place: DeferredPlace) => void;
 }
@@ -93,8 +96,11 @@ export class Completion {
       else if (!field.type) setField(completed, responseName, introspect(field));
       else {
         this.#path.push(responseName);
+        if (field.isDenied) this.#deny(type, fieldName);
         const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, treeName) : noGaps };
-        const value = this.#value(field.type, ownField(object, treeName), slot);
+        const value = field.isDenied
+          ? nullOf(field.type)
+          : this.#value(field.type, ownField(object, treeName), slot);
         this.#path.pop();
         if (value === nulled) return nulled;
         setField(completed, responseName, value);
@@ -174,11 +180,21 @@ export class Completion {
     return nulled;
   }
 
+  #deny(type: GraphQLObjectType | GraphQLInterfaceType, fieldName: string): void {
+    const { failures, deniedCode = 'FORBIDDEN' } = this.#options;
+    failures.add(deniedError(`${type.name}.${fieldName}`, deniedCode, [...this.#path]));
+  }
+
   #add(message: string): void {
     this.#options.failures.add(
       new GraphQLError(message, { path: [...this.#path], extensions: { code: 'SUBGRAPH_INVALID_VALUE' } }),
     );
   }
+}
+
+/** Null where the type allows it; else it reaches the parent. */
+function nullOf(type: GraphQLOutputType): null | typeof nulled {
+  return isNonNullType(type) ? nulled : null;
 }
 
 function gapsBelow(gaps: readonly Gap[], name: string): readonly Gap[] {

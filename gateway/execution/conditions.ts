@@ -6,6 +6,7 @@ import {
   getDirectiveValues,
   Kind,
   type SelectionNode,
+  type SelectionSetNode,
   visit,
 } from 'graphql';
 
@@ -46,10 +47,13 @@ export function decideConditions(document: DocumentNode, values: Values): Docume
     Field: decide,
     InlineFragment: decide,
     FragmentSpread: decide,
-    SelectionSet: {
-      leave: set => (set.selections.length > 0 ? undefined : { ...set, selections: [typename] }),
-    },
+    SelectionSet: { leave: keepSelected },
   });
+}
+
+/** Selects `__typename` where nothing is left to select. */
+export function keepSelected(set: SelectionSetNode): SelectionSetNode | undefined {
+  return set.selections.length > 0 ? undefined : { ...set, selections: [typename] };
 }
 
 function isCondition(directive: string): boolean {

@@ -3,6 +3,7 @@ import {
   type DocumentNode,
   type ExecutionResult,
   execute,
+  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -18,6 +19,7 @@ import { copyOf, type DataObject } from './data.ts';
 import { deferVariablesOf, hasDefer, labelDefers, withoutDefer } from './defer.ts';
 import { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
+import { deniedError, type FieldGuard, type Grants, withoutFields } from './guard.ts';
 import { Delivery, type IncrementalResult } from './incremental.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
@@ -38,8 +40,8 @@ export interface ExecutableOperation {
    * @returns the result as JSON when it is data alone, as it is otherwise
    */
   write(request: OperationRequest): Promise<Buffer | ExecutionResult>;
-  /** The plan that a run with these variables follows; undefined when they can't be coerced. */
-  planFor(variables: OperationRequest['variables']): QueryPlan | undefined;
+  /** The plan that a run of the request follows; undefined when its variables can't be coerced. */
+  planFor(request: Omit<OperationRequest, 'fetch'>): QueryPlan | undefined;
 }
 
 /** Input of one run of an operation. */
@@ -47,6 +49,8 @@ export interface OperationRequest {
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly fetch: FetchFromSubgraph;
+  /** Requirements that the caller fulfils; without them, the caller may have what has none. */
+  readonly grants?: Grants | undefined;
 }
 
 interface CompileOptions {
@@ -61,6 +65,8 @@ interface CompileOptions {
   readonly operation: OperationDefinitionNode;
   /** Plans the document. @throws GraphQLError when it can't be planned */
   readonly planOf: (document: DocumentNode) => QueryPlan;
+  /** Undefined when no field has a requirement. */
+  readonly guard?: FieldGuard | undefined;
 }
 
 /** An operation whose conditions are decided. */
@@ -70,6 +76,8 @@ interface Variant {
   readonly selection: Selection;
   readonly write: WriteAnswer;
   readonly requiredFields: ReadonlySet<string>;
+  /** Names of the fields that the caller may not have. */
+  readonly denied: readonly string[];
   /** Labels that the client gave, by those of the plan; empty for an answer that comes as one. */
   readonly clientLabels: ReadonlyMap<string, string | undefined>;
 }
@@ -103,9 +111,9 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
       const written = failures.isEmpty && extensions.size === 0 ? variant.write(root) : undefined;
       return written ?? complete(options, executed, request);
     },
-    planFor(variables) {
+    planFor({ variables, grants }) {
       const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-      return coerced && variantFor(coerced).plan;
+      return coerced && variantFor(coerced, grants).plan;
     },
   };
 }
@@ -127,11 +135,11 @@ export function compileIncremental(options: CompileOptions): IncrementalOperatio
   const { schema, operation } = options;
   const whole = { ...options, ...withoutDeferOf(options) };
   // Where the planner can't defer, or the fragments are too many, all comes as one.
-  const variantFor = createVariants(options, (_options, values) => {
+  const variantFor = createVariants(options, (_options, values, isGranted) => {
     try {
-      return compileDeferringVariant(options, values);
+      return compileDeferringVariant(options, values, isGranted);
     } catch {
-      return compileVariant(whole, values);
+      return compileVariant(whole, values, isGranted);
     }
   });
   variantFor({});
@@ -159,9 +167,9 @@ export function compileIncremental(options: CompileOptions): IncrementalOperatio
       if (delivery.pending.length === 0) return initial;
       return { initial, pending: delivery.pending, batches: delivery.batches() };
     },
-    planFor(variables) {
+    planFor({ variables, grants }) {
       const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-      return coerced && variantFor(coerced).plan;
+      return coerced && variantFor(coerced, grants).plan;
     },
   };
 }
@@ -178,12 +186,14 @@ interface Executed {
 async function runFetches(
   { schema, operation }: CompileOptions,
   variantFor: VariantFor,
-  { variables, fetch }: OperationRequest,
+  { variables, fetch, grants }: OperationRequest,
   deferral?: Deferral,
 ): Promise<Executed | ExecutionResult> {
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
   if (errors) return { errors };
-  const variant = variantFor(coerced);
+  const variant = variantFor(coerced, grants);
+  if (grants?.rejects && variant.denied.length > 0)
+    return { errors: variant.denied.map(field => deniedError(field, grants.deniedCode)) };
   const failures = new Failures();
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
@@ -196,7 +206,7 @@ async function runFetches(
 function complete(
   options: CompileOptions,
   { root, variant, failures, extensions }: Executed,
-  { variables }: OperationRequest,
+  { variables, grants }: OperationRequest,
   onDeferred?: (place: DeferredPlace) => void,
 ) {
   const { schema, operation } = options;
@@ -204,6 +214,7 @@ function complete(
     schema,
     failures,
     introspect: field => introspect(options, field, variables),
+    deniedCode: grants?.deniedCode,
     ...(onDeferred ? { onDeferred } : {}),
   });
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
@@ -222,56 +233,79 @@ function withoutDeferOf({ document, operation }: CompileOptions) {
   return { document: withoutDefer(document), operation: withoutDefer(operation) };
 }
 
-type VariantFor = (variables: Readonly<Record<string, unknown>>) => Variant;
+type VariantFor = (variables: Readonly<Record<string, unknown>>, grants?: Grants) => Variant;
 
-/** Compiles the operation once for each set of values that `@skip`, `@include` and `@defer` go by. */
+type IsGranted = Grants['isGranted'];
+
+const grantsNothing: IsGranted = () => false;
+const noIds: ReadonlySet<number> = new Set();
+
+/**
+ * Compiles the operation once for each set of values that `@skip`, `@include` and `@defer` go by, and of requirements that
+ * callers fulfil.
+ */
 function createVariants(
   options: CompileOptions,
-  compile: (options: CompileOptions, values: Readonly<Record<string, unknown>>) => Variant,
+  compile: (
+    options: CompileOptions,
+    values: Readonly<Record<string, unknown>>,
+    isGranted: IsGranted,
+  ) => Variant,
 ): VariantFor {
-  const { document } = options;
+  const { document, guard } = options;
+  const requirements = guard?.requirementsOf(document) ?? [];
   const names = [...new Set([...conditionsOf(document).names, ...deferVariablesOf(document)])];
   const variants = new LRUCache<string, Variant>({ max: maxVariants });
-  return variables => {
-    const key = names.map(name => (variables[name] === true ? '1' : '0')).join('');
+  return (variables, { isGranted = grantsNothing } = {} as Grants) => {
+    const granted = requirements.length > 0 ? new Set(requirements.filter(isGranted)) : noIds;
+    const key = [...names.map(name => variables[name] === true), ...requirements.map(id => granted.has(id))]
+      .map(bit => (bit ? '1' : '0'))
+      .join('');
     const known = variants.get(key);
     if (known) return known;
     // A variant outlives the request: it keeps only the values that it goes by.
-    const variant = compile(options, Object.fromEntries(names.map(name => [name, variables[name] === true])));
+    const values = Object.fromEntries(names.map(name => [name, variables[name] === true]));
+    const variant = compile(options, values, id => granted.has(id));
     variants.set(key, variant);
     return variant;
   };
 }
 
-function compileVariant(options: CompileOptions, values: Readonly<Record<string, unknown>>): Variant {
+function compileVariant(
+  options: CompileOptions,
+  values: Readonly<Record<string, unknown>>,
+  isGranted: IsGranted,
+): Variant {
   const { schema, document, operation, separated } = options;
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const selection = new Selection({ schema, fragments, variables: values, separated }, [
+  const denied = options.guard?.deniedIn(document, isGranted) ?? noFields;
+  const selection = new Selection({ schema, fragments, variables: values, separated, denied }, [
     operation.selectionSet,
   ]);
-  return { ...planVariant(options, values, document, selection), clientLabels: new Map() };
+  return { ...planVariant(options, { values, document, selection, denied }), clientLabels: new Map() };
 }
 
 function compileDeferringVariant(
   options: CompileOptions,
   values: Readonly<Record<string, unknown>>,
+  isGranted: IsGranted,
 ): Variant {
-  const { schema, separated } = options;
+  const { schema, separated, guard } = options;
   const { document, operation, clientLabels } = labelDefers(options.document, options.operation, values);
-  const context = { schema, fragments: new Map(), variables: values, separated, defers: true };
+  const denied = guard?.deniedIn(document, isGranted) ?? noFields;
+  const context = { schema, fragments: new Map(), variables: values, separated, denied, defers: true };
   const selection = new Selection(context, [operation.selectionSet]);
-  return { ...planVariant(options, values, document, selection), clientLabels };
+  return { ...planVariant(options, { values, document, selection, denied }), clientLabels };
 }
 
 function planVariant(
   { schema, supergraphSchema, operation, planOf, separated }: CompileOptions,
-  values: Readonly<Record<string, unknown>>,
-  document: DocumentNode,
-  selection: Selection,
+  { values, document, selection, denied }: VariantInput,
 ): Omit<Variant, 'clientLabels'> {
-  const decided = conditionsOf(document).any ? decideConditions(document, values) : document;
+  const allowed = withoutFields(document, denied);
+  const decided = conditionsOf(allowed).any ? decideConditions(allowed, values) : allowed;
   const plan = planOf(separateArguments(decided, separated));
   const { node } = plan;
   if (node?.kind === 'Subscription')
@@ -282,7 +316,17 @@ function planVariant(
     selection,
     write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
     requiredFields: node ? requiredFieldsOf(node) : new Set(),
+    denied: [...new Set([...denied].map(({ name }) => name.value))],
   };
+}
+
+const noFields: ReadonlySet<FieldNode> = new Set();
+
+interface VariantInput {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly document: DocumentNode;
+  readonly selection: Selection;
+  readonly denied: ReadonlySet<FieldNode>;
 }
 
 /** Answers `__schema` or `__type` by graphql-js, of the schema that the client sees. */

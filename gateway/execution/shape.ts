@@ -25,6 +25,8 @@ export interface ShapeField {
   readonly fieldName: string;
   /** Undefined for introspection, which every type has. */
   readonly type: GraphQLOutputType | undefined;
+  /** True if the caller may not have it. */
+  readonly isDenied: boolean;
   /** Its selections in the operation. */
   readonly nodes: readonly FieldNode[];
   readonly selection: Selection;
@@ -44,6 +46,8 @@ interface ShapeContext {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Fields that the plan has under names of their own. */
   readonly separated: FieldsRequiredWithArguments;
+  /** Selections that the caller may not have. */
+  readonly denied?: ReadonlySet<FieldNode>;
   /** True if labelled fragments with `@defer` are left out of the fields. */
   readonly defers?: boolean;
 }
@@ -107,13 +111,16 @@ export class Selection {
     nodes: readonly FieldNode[],
   ): ShapeField {
     const fieldName = nodes[0]?.name.value ?? responseName;
-    const sets = nodes.flatMap(({ selectionSet }) => (selectionSet ? [selectionSet] : []));
+    const { denied } = this.#context;
+    const allowed = denied ? nodes.filter(node => !denied.has(node)) : nodes;
+    const sets = allowed.flatMap(({ selectionSet }) => (selectionSet ? [selectionSet] : []));
     return {
       responseName,
       treeName: this.#context.separated.has(fieldName) ? ownNameOf(responseName) : responseName,
       fieldName,
       type: type.getFields()[fieldName]?.type,
-      nodes,
+      isDenied: allowed.length === 0,
+      nodes: allowed,
       selection: new Selection(this.#context, sets),
     };
   }

@@ -125,17 +125,27 @@ function writeObjects(schema: GraphQLSchema, type: GraphQLObjectType, selection:
 function fieldsOf(schema: GraphQLSchema, type: GraphQLObjectType, selection: Selection): WrittenField[] {
   return selection
     .fieldsOf(type)
-    .map(({ responseName, treeName, fieldName, type: fieldType, selection }, index) => ({
+    .map(({ responseName, treeName, fieldName, isDenied, type: fieldType, selection }, index) => ({
       prefix: `${index === 0 ? '{' : ','}${quote(responseName)}:`,
       treeName,
       isInherited: treeName in Object.prototype,
-      write:
-        fieldName === '__typename'
-          ? constant(quote(type.name))
-          : fieldType
-            ? writeValues(schema, fieldType, selection)
-            : refuse,
+      write: isDenied ? refuse : writeField(schema, type, { fieldName, fieldType, selection }),
     }));
+}
+
+function writeField(
+  schema: GraphQLSchema,
+  type: GraphQLObjectType,
+  { fieldName, fieldType, selection }: WritableField,
+): Write {
+  if (fieldName === '__typename') return constant(quote(type.name));
+  return fieldType ? writeValues(schema, fieldType, selection) : refuse;
+}
+
+interface WritableField {
+  readonly fieldName: string;
+  readonly fieldType: GraphQLOutputType | undefined;
+  readonly selection: Selection;
 }
 
 /** Objects of an interface or a union are of the type that they say. */

@@ -44,7 +44,7 @@ interface AnswerOptions {
  */
 export async function answerInParts(options: AnswerOptions): Promise<boolean> {
   const { request, reply, format, operations, context, formatError } = options;
-  const operation = operations.isReady ? readOperation(operations, request) : undefined;
+  const operation = operations.isReady ? readOperation(operations, request, context.caller) : undefined;
   if (!operation?.isDeferring) return false;
   const result = await runInParts(operation, context);
   if (!('initial' in result) && result.data === undefined) return false;
@@ -71,9 +71,10 @@ export async function answerInParts(options: AnswerOptions): Promise<boolean> {
 function readOperation(
   operations: AnswerOptions['operations'],
   request: FastifyRequest,
+  caller: OperationContext['caller'],
 ): Operation | undefined {
   try {
-    return operations.read(readRequest(request));
+    return operations.read(readRequest(request), caller);
   } catch (error) {
     if (error instanceof RefusedOperation) return undefined;
     throw error;

@@ -23,13 +23,15 @@ export async function runInParts(
   const { signal: _, ...lasting } = context;
   const isMutation = operation.kind === OperationTypeNode.MUTATION;
   const given = variables ?? {};
+  const grants = graph.grantsOf(context.caller);
   const result = await operation.run({
     variables: given,
+    grants,
     fetch: graph.fetchFor(isMutation ? lasting : context),
   });
   const { report } = context;
   if (!report) return result;
-  const queryPlan = report.describe(operation.planFor(given));
+  const queryPlan = report.describe(operation.planFor({ variables: given, grants }));
   if (!('initial' in result)) return withQueryPlan(result, queryPlan);
   return { ...result, initial: withQueryPlan(result.initial, queryPlan) };
 }

@@ -9,7 +9,7 @@ import { createOperationRunner } from './operation-runner.ts';
 function createRunner(result: Buffer | ExecutionResult = Buffer.from('{"data":{}}\n')) {
   const executed: unknown[] = [];
   const operation = {
-    graph: { fetchFor: () => undefined },
+    graph: { fetchFor: () => undefined, grantsOf: () => undefined },
     executable: {
       kind: OperationTypeNode.QUERY,
       write({ variables }: { variables: unknown }) {

@@ -60,7 +60,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     context: OperationContext,
   ): Promise<Executed<WrittenAnswer | undefined>> {
     hotOperations.see(seen);
-    const result = await executable.write({ variables, fetch: graph.fetchFor(context) });
+    const grants = graph.grantsOf(context.caller);
+    const result = await executable.write({ variables, grants, fetch: graph.fetchFor(context) });
     const { headers } = context;
     const body = result instanceof Uint8Array ? result : written(result, formatError);
     if (body === undefined) return { answer: undefined, isShareable: true };

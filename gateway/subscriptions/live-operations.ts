@@ -15,7 +15,12 @@ import type { Graph } from '../supergraph/graph/graph.ts';
 import type { ServedGraph } from '../supergraph/served-graph.ts';
 import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
-import { createOperationReader, type Operation, type OperationRequest } from './operation.ts';
+import {
+  createOperationReader,
+  type Operation,
+  type OperationReader,
+  type OperationRequest,
+} from './operation.ts';
 import { LiveResults } from './results.ts';
 import type { UpstreamSink } from './upstream/sink.ts';
 import type { Upstreams } from './upstream/upstreams.ts';
@@ -36,7 +41,7 @@ export interface LiveOperations extends Closable {
    * Checks an operation against the graph that is served now.
    * @throws RefusedOperation when it can't be run; PorticoError GRAPH_NOT_READY when there is no graph yet
    */
-  read(request: OperationRequest): Operation;
+  read(request: OperationRequest, caller: OperationCaller): Operation;
   /**
    * Runs a subscription. Clients that ask for the same, on behalf of the same caller and with the same headers, share
    * one subscription of the subgraph and one run of the plan for each event.
@@ -125,10 +130,10 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     get isReady() {
       return served.graph !== undefined && apollo() !== undefined;
     },
-    read(request) {
+    read(request, caller) {
       const { graph } = served;
       if (!graph) throw graphNotReady();
-      return reader.read(graph, request);
+      return reader.read(graph, request, caller);
     },
     subscribe(operation, client, onEnded) {
       const { transport } = client;
@@ -228,13 +233,9 @@ function asGraphQLError(error: unknown): GraphQLError {
 }
 
 /** Goes on in another graph, if the operation is valid there. */
-function followGraph(
-  read: (graph: Graph, request: OperationRequest) => Operation,
-  stream: LiveStream,
-  graph: Graph,
-): void {
+function followGraph(read: OperationReader['read'], stream: LiveStream, graph: Graph): void {
   try {
-    const operation = read(graph, stream.operation.request);
+    const operation = read(graph, stream.operation.request, stream.caller);
     if (isLive(operation)) stream.follow(operation);
   } catch (error) {
     const message = `The graph has changed, and this subscription is not valid any more: ${(error as Error).message}`;

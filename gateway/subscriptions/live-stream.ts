@@ -75,7 +75,7 @@ export class LiveStream implements UpstreamSink {
   /** True if it brings what comes from now on, so that a client which asks for that may join. */
   readonly isCurrent: boolean;
   readonly key: string;
-  readonly #caller: OperationCaller;
+  readonly caller: OperationCaller;
   readonly #headers: PassedHeaders['request'];
   readonly #host: StreamHost;
   readonly #listeners = new Set<StreamListener>();
@@ -93,7 +93,7 @@ export class LiveStream implements UpstreamSink {
   constructor({ key, operation, caller, headers, after }: LiveStreamOptions, host: StreamHost) {
     this.key = key;
     this.#operation = operation;
-    this.#caller = caller;
+    this.caller = caller;
     this.#headers = headers;
     this.#host = host;
     this.position = after;
@@ -113,7 +113,7 @@ export class LiveStream implements UpstreamSink {
   begin(): void {
     const { subscription, variables } = this.#operation;
     const own = subscription.resumption ? { [afterVariable]: this.#received ?? null } : {};
-    const options = { variables: { ...variables, ...own }, caller: this.#caller };
+    const options = { variables: { ...variables, ...own }, caller: this.caller };
     const opening: StreamState = { phase: 'open' };
     this.#enter(opening);
     try {
@@ -246,7 +246,7 @@ export class LiveStream implements UpstreamSink {
     this.#hasBrought = true;
     metrics.eventReceived(plan.subgraph);
     const result = plan
-      .runEvent(event, { variables, caller: this.#caller, headers: this.#headers })
+      .runEvent(event, { variables, caller: this.caller, headers: this.#headers })
       .catch(error => failed(error));
     this.#deliveries.add(result, completed => {
       if (this.#hasEnded) return;

@@ -1,6 +1,7 @@
 import { GraphQLError } from 'graphql';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../platform/log.ts';
+import { anonymous } from '../security/operation-caller.ts';
 import { compose } from '../supergraph/composition/compose.ts';
 import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
 import { federation } from '../testing/supergraph.ts';
@@ -49,7 +50,7 @@ describe('an operation that is read', () => {
   test('has its variables coerced, and no plan when it is a query', async () => {
     const { graph, reader, planned } = await start();
     const query = 'query ($sku: ID!) { price(sku: $sku) }';
-    const read = reader.read(graph, { query, variables: { sku: 5 } });
+    const read = reader.read(graph, { query, variables: { sku: 5 } }, anonymous);
     expect(read).toMatchObject({ variables: { sku: '5' }, subscription: undefined });
     expect(planned).not.toHaveBeenCalled();
   });
@@ -57,7 +58,7 @@ describe('an operation that is read', () => {
   test('is planned once for a graph when it is a subscription, however often it comes', async () => {
     const { graph, reader, planned } = await start();
     const query = 'subscription ($sku: ID!) { priceChanged(sku: $sku) { amount } }';
-    const [one, other] = ['a', 'b'].map(sku => reader.read(graph, { query, variables: { sku } }));
+    const [one, other] = ['a', 'b'].map(sku => reader.read(graph, { query, variables: { sku } }, anonymous));
     expect(one?.subscription).toBe(other?.subscription);
     expect(one?.subscription).toMatchObject({ plan: { subgraph: 'prices' }, isShareable: true });
     expect(planned.mock.calls).toEqual([['prices']]);
@@ -66,13 +67,13 @@ describe('an operation that is read', () => {
   test('has the id of its text, in whichever graph', async () => {
     const { graph, reader } = await start();
     const request = { query: 'subscription { ticked }' };
-    const inOne = reader.read(graph, request).subscription;
-    const inOther = reader.read(await startGraph(), request).subscription;
+    const inOne = reader.read(graph, request, anonymous).subscription;
+    const inOther = reader.read(await startGraph(), request, anonymous).subscription;
     expect(inOther).not.toBe(inOne);
     expect(inOther?.id).toBe(inOne?.id);
-    expect(reader.read(graph, { query: 'subscription { tick: ticked }' }).subscription?.id).not.toBe(
-      inOne?.id,
-    );
+    expect(
+      reader.read(graph, { query: 'subscription { tick: ticked }' }, anonymous).subscription?.id,
+    ).not.toBe(inOne?.id);
   });
 });
 
@@ -89,7 +90,7 @@ describe('an operation is refused', () => {
     ['whose variable is missing', 'query ($sku: ID!) { price(sku: $sku) }', 'BAD_USER_INPUT'],
   ])('%s', async (_what, query, code) => {
     const { graph, reader } = await start();
-    expect(codesOf(refusalOf(() => reader.read(graph, { query })))).toEqual([code]);
+    expect(codesOf(refusalOf(() => reader.read(graph, { query }, anonymous)))).toEqual([code]);
   });
 
   test('that breaks a rule of the gateway', async () => {
@@ -104,7 +105,7 @@ describe('an operation is refused', () => {
         }),
       ],
     });
-    const errors = refusalOf(() => reader.read(graph, { query: 'subscription { ticked }' }));
+    const errors = refusalOf(() => reader.read(graph, { query: 'subscription { ticked }' }, anonymous));
     expect(errors.map(({ message }) => message)).toEqual(['no ticks here']);
   });
 });

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import {
   type DocumentNode,
+  type FragmentDefinitionNode,
   GraphQLError,
   getOperationAST,
   getVariableValues,
+  Kind,
   type OperationDefinitionNode,
   parse,
+  type SelectionSetNode,
   specifiedRules,
   type ValidationRule,
   validate,
 } from 'graphql';
 import { hasDefer } from '../execution/defer.ts';
+import { deniedError, type Grants, withoutFields } from '../execution/guard.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
 import { limitOf } from '../security/operation-limits.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
 import type { LiveMetrics } from './metrics.ts';
@@ -50,8 +55,8 @@ export interface PlannedSubscription {
 
 /** Reads operations and checks them against a graph. */
 export interface OperationReader {
-  /** @throws RefusedOperation when it is not valid */
-  read(graph: Graph, request: OperationRequest): Operation;
+  /** @throws RefusedOperation when it is not valid, or the caller may not have it */
+  read(graph: Graph, request: OperationRequest, caller: OperationCaller): Operation;
 }
 
 /** Why an operation is not run. */
@@ -90,13 +95,13 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
   const allRules = [...specifiedRules, ...rules];
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
-  function readDocument(graph: Graph, request: OperationRequest): ReadDocument {
+  function readDocument(graph: Graph, request: OperationRequest, grants: Grants | undefined): ReadDocument {
     const remembered = rememberedByGraph.get(graph) ?? { documents: new Map(), characters: 0 };
     rememberedByGraph.set(graph, remembered);
     const { documents } = remembered;
-    const key = textOf(request);
+    const key = `${grants?.key ?? ''}\n${textOf(request)}`;
     const known = documents.get(key);
-    const read = known ?? parseAndPlan(graph, request, allRules);
+    const read = known ?? parseAndPlan(graph, request, allRules, grants);
     // Apollo Server has its own memory of other queries and mutations.
     if (!read.subscription && !read.isDeferring) return read;
     documents.delete(key);
@@ -114,8 +119,8 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
   }
 
   return {
-    read(graph, request) {
-      const read = readDocument(graph, request);
+    read(graph, request, caller) {
+      const read = readDocument(graph, request, graph.grantsOf(caller));
       const { coerced, errors } = getVariableValues(
         graph.schema,
         read.definition.variableDefinitions ?? [],
@@ -131,6 +136,7 @@ function parseAndPlan(
   graph: Graph,
   request: OperationRequest,
   rules: readonly ValidationRule[],
+  grants: Grants | undefined,
 ): ReadDocument {
   const { query, operationName } = request;
   const document = parseDocument(query);
@@ -149,12 +155,46 @@ function parseAndPlan(
   if (definition.operation !== 'subscription')
     return { document, definition, subscription: undefined, isDeferring: hasDefer(document) };
   const resumption = resumptionOf(graph.schema, document, definition);
-  const planned = resumption?.document ?? document;
+  const planned = withoutDenied(graph, resumption?.document ?? document, grants);
   const plan = planSubscription({ graph, document, operation: definition, planned });
   const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   const subscription = { id, plan, resumption, isShareable };
   return { document, definition, subscription, isDeferring: false };
+}
+
+/**
+ * Takes the fields out of a subscription that its caller may not have.
+ *
+ * @throws RefusedOperation when the subscription itself is one of them
+ */
+function withoutDenied({ guard }: Graph, document: DocumentNode, grants: Grants | undefined): DocumentNode {
+  if (!guard || !grants) return document;
+  const denied = guard.deniedIn(document, grants.isGranted);
+  const allowed = withoutFields(document, denied);
+  if (denied.size > 0 && (grants.rejects || !selectsField(allowed)))
+    throw new RefusedOperation([...denied].map(({ name }) => deniedError(name.value, grants.deniedCode)));
+  return allowed;
+}
+
+/** Tells whether the operation of a document has a field of its own left. */
+function selectsField(document: DocumentNode): boolean {
+  return document.definitions.some(
+    definition =>
+      definition.kind === Kind.OPERATION_DEFINITION && selectsFieldIn(document, definition.selectionSet),
+  );
+}
+
+function selectsFieldIn(document: DocumentNode, { selections }: SelectionSetNode): boolean {
+  return selections.some(selection => {
+    if (selection.kind === Kind.FIELD) return !selection.name.value.startsWith('__');
+    if (selection.kind === Kind.INLINE_FRAGMENT) return selectsFieldIn(document, selection.selectionSet);
+    const fragment = document.definitions.find(
+      definition =>
+        definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
+    ) as FragmentDefinitionNode | undefined;
+    return fragment !== undefined && selectsFieldIn(document, fragment.selectionSet);
+  });
 }
 
 /** Text that tells one operation from another, whatever its variables. */

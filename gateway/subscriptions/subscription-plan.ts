@@ -45,7 +45,7 @@ interface PlanOptions {
 }
 
 /**
- * Plans a subscription, once for all its events and all its callers. Apollo's planner splits it into `primary`, the
+ * Plans a subscription, once for all its events, and for callers that may have the same. Apollo's planner splits it into `primary`, the
  * subscription of one subgraph, and `rest`, the fetches that complete an event. Each event is run as a plan in which it is
  * the answer of `primary`.
  *
@@ -53,14 +53,22 @@ interface PlanOptions {
  */
 export function planSubscription(options: PlanOptions): SubscriptionPlan {
   const { graph, document, operation, planned } = options;
-  const { schema, supergraphSchema, separated } = graph;
+  const { schema, supergraphSchema, separated, guard } = graph;
   const { node } = graph.plan(separateArguments(planned, separated), operation.name?.value);
   if (node?.kind !== 'Subscription')
     throw new Error(`The plan of a subscription begins with a node ${node?.kind}`);
   const { primary } = node;
   const plan = planOfEvent(node);
   const planOf = () => plan;
-  const completion = compileOperation({ schema, supergraphSchema, document, operation, separated, planOf });
+  const completion = compileOperation({
+    schema,
+    supergraphSchema,
+    document,
+    operation,
+    separated,
+    guard,
+    planOf,
+  });
 
   return {
     subgraph: primary.serviceName,
@@ -70,6 +78,7 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     runEvent: (event, { variables, caller, headers }) =>
       completion.run({
         variables,
+        grants: graph.grantsOf(caller),
         fetch: withEvent(graph.fetchFor({ caller, headers: passOneWay(headers) }), primary, event),
       }),
   };

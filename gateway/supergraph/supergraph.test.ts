@@ -117,18 +117,6 @@ describe('a subgraph with which no graph can be served', () => {
 
   test.each([
     [
-      'asks for what the gateway can not enforce',
-      `${link('2.5', '["@authenticated"]')} type Query { secret: Int @authenticated }`,
-    ],
-    [
-      'asks for scopes that the gateway can not enforce',
-      `${link('2.5', '["@requiresScopes"]')} type Query { secret: Int @requiresScopes(scopes: [["a"]]) }`,
-    ],
-    [
-      'asks for policies',
-      `${link('2.6', '["@policy"]')} type Query { secret: Int @policy(policies: [["a"]]) }`,
-    ],
-    [
       'links a security feature that nobody knows',
       `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9") @link(url: "https://evil.example/lock/v1.0", for: SECURITY) type Query { a: Int }`,
     ],

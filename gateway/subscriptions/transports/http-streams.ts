@@ -114,10 +114,10 @@ export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
   const { operations, formatError } = options;
   return {
     async serve(exchange) {
-      const { request, reply, format } = exchange;
+      const { request, reply, format, caller } = exchange;
       let operation: Operation;
       try {
-        operation = operations.read(readRequest(request));
+        operation = operations.read(readRequest(request), caller);
       } catch (error) {
         if (!(error instanceof RefusedOperation)) throw error;
         const errors = error.errors.map(each => formatted(each, formatError));

@@ -183,7 +183,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       if (Object.keys(subscriptions).length > config.LIVE_MAX_OPERATIONS_PER_CONNECTION)
         return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
       try {
-        const operation = operations.read(payload);
+        const operation = operations.read(payload, extra.caller);
         const contextValue: OperationOfConnection = { operation, connection: extra, id };
         const { document, graph } = operation;
         const { operationName } = payload;

@@ -6,7 +6,11 @@ import type { GatewayExecutor } from '@apollo/server-gateway-interface';
 import { type DocumentNode, GraphQLError, GraphQLSchema, getOperationAST, OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../../platform/log.ts';
+import { type Authorization, byTokenAlone } from '../../authorization/authorization.ts';
+import { createFieldGuard } from '../../authorization/field-guard.ts';
+import { takeRequirements } from '../../authorization/requirements.ts';
 import { withoutDefer } from '../../execution/defer.ts';
+import type { FieldGuard, Grants } from '../../execution/guard.ts';
 import {
   compileIncremental,
   compileOperation,
@@ -19,6 +23,7 @@ import {
 } from '../../execution/required-arguments.ts';
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
 import type { OperationContext } from '../../operation-context.ts';
+import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { deferDirective } from './defer-directive.ts';
 import type { SeenOperation } from './hot-operations.ts';
@@ -37,6 +42,10 @@ export interface Graph {
   readonly supergraphSchema: GraphQLSchema;
   /** Fields that plans have under names of their own. */
   readonly separated: FieldsRequiredWithArguments;
+  /** Guard of fields that not every caller may have; undefined when there are none. */
+  readonly guard: FieldGuard | undefined;
+  /** Requirements that a caller fulfils; undefined when no field has any. */
+  grantsOf(caller: OperationCaller): Grants | undefined;
   /** Runs a query or mutation, as Apollo Server hands it over. */
   readonly execute: GatewayExecutor;
   /** Plans an operation that is valid in `schema`. @throws GraphQLError when it can't be planned */
@@ -59,6 +68,8 @@ export interface Graph {
 export type SubgraphClient = (request: SubgraphRequest, context: OperationContext) => Promise<SubgraphAnswer>;
 
 interface GraphOptions {
+  /** @default only what tokens say is granted */
+  readonly authorization?: Authorization;
   readonly supergraphSdl: string;
   readonly subgraphs: readonly Subgraph[];
   readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
@@ -80,10 +91,11 @@ interface GatewayInternals {
  * @throws when the supergraph is not valid
  */
 export async function createGraph(options: GraphOptions): Promise<Graph> {
-  const { supergraphSdl, subgraphs, clientOf, maxPlans, log } = options;
+  const { supergraphSdl, subgraphs, clientOf, maxPlans, log, authorization = byTokenAlone } = options;
+  const guarded = takeRequirements(supergraphSdl);
   const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
   const gateway = new ApolloGateway({
-    supergraphSdl,
+    supergraphSdl: guarded.supergraphSdl,
     // What our own composition has made is not checked again.
     validateSupergraph: false,
     queryPlannerConfig: { incrementalDelivery: { enableDefer: true } },
@@ -92,6 +104,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   });
   const loaded = await gateway.load();
   const schema = withDefer(loaded.schema);
+  const guard = guarded.requirements && createFieldGuard(schema, guarded.requirements);
   const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
   if (!apiSchema || !queryPlanner || !supergraphSchema)
     throw new Error('Apollo Gateway has no query planner after loading');
@@ -122,6 +135,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
         document,
         operation,
         separated,
+        guard,
         planOf: decided => plan(decided, operationName),
       });
       known.set(key, compiled);
@@ -130,6 +144,9 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   }
   const compiled = createCompiler<ExecutableOperation>(compileOperation);
   const compiledIncremental = createCompiler<IncrementalOperation>(compileIncremental);
+
+  const { requirements } = guarded;
+  const grantsOf = (caller: OperationCaller) => requirements && authorization.grantsOf(requirements, caller);
 
   function fetchFor(context: OperationContext): FetchFromSubgraph {
     return (subgraph, request) => {
@@ -145,19 +162,23 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     schema,
     supergraphSchema,
     separated,
+    guard,
+    grantsOf,
     async execute({ document, queryHash, request, context }) {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });
       if (!operation) return { errors: [unknownOperation(operationName)] };
       // A mutation runs to its end, whoever has left.
       const { signal, ...lasting } = context as OperationContext;
+      const { report, caller } = lasting;
+      const grants = grantsOf(caller);
       const result = await operation.run({
         variables,
+        grants,
         fetch: fetchFor(operation.kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
       });
-      const { report } = lasting;
       if (!report) return result;
-      const queryPlan = report.describe(operation.planFor(variables));
+      const queryPlan = report.describe(operation.planFor({ variables, grants }));
       return { ...result, extensions: { ...result.extensions, queryPlan } };
     },
     plan: (document, operationName) => plan(withoutDefer(document), operationName),

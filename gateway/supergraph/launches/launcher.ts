@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { messageOf } from '../../../platform/errors.ts';
 import { hashOfSdl } from '../../../platform/graphql/sdl.ts';
 import type { Logger } from '../../../platform/log.ts';
+import type { Authorization } from '../../authorization/authorization.ts';
 import type { Adoption } from '../composition/adoption.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { type Composer, type Composition, CompositionTimeoutError } from '../composition/composer.ts';
@@ -45,6 +46,7 @@ interface LauncherOptions {
   readonly hotOperations: HotOperations;
   readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
   readonly maxPlans: number;
+  readonly authorization?: Authorization;
   readonly log: Logger;
 }
 
@@ -53,7 +55,7 @@ const maxRememberedFailures = 100;
 
 /** Makes the launcher. */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { composer, history, hotOperations, clientOf, maxPlans, log } = options;
+  const { composer, history, hotOperations, clientOf, maxPlans, authorization, log } = options;
   const failureBySet = new LRUCache<string, Composition>({ max: maxRememberedFailures });
   /** The graph that was loaded last, and is not served yet. */
   let loaded: { readonly key: string; readonly graph: Graph } | undefined;
@@ -67,7 +69,14 @@ export function createLauncher(options: LauncherOptions): Launcher {
     if (known?.key === key) return known.graph;
     await known?.graph.close();
     const { supergraphSdl } = outcome;
-    return createGraph({ supergraphSdl, subgraphs, clientOf, maxPlans, log });
+    return createGraph({
+      supergraphSdl,
+      subgraphs,
+      clientOf,
+      maxPlans,
+      log,
+      ...(authorization ? { authorization } : {}),
+    });
   }
 
   /** Loads a composition too; Apollo Gateway refuses, for example, features that it does not know. */
