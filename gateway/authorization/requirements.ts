@@ -64,7 +64,8 @@ function linkedFeatures(document: DocumentNode): Map<string, Feature> {
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
     for (const link of definition.directives ?? []) {
       const feature = featureOf(link);
-      if (feature) found.set(String(argumentsOf(link)['as'] ?? feature), feature);
+      const { as } = argumentsOf(link);
+      if (feature) found.set(typeof as === 'string' ? as : feature, feature);
     }
   }
   return found;
