@@ -1,6 +1,7 @@
 import type { FetchDataRewrite, QueryPlanSelectionNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import { type DataObject, isDataObject, ownField } from './data.ts';
+import { originalOf } from './field-copies/names.ts';
 import { quote, toJson } from './json.ts';
 import { applyRewrites } from './rewrites.ts';
 import { isOfType } from './types.ts';
@@ -127,7 +128,8 @@ class KeySelection {
     const fields: KeyField[] = [];
     for (const [name, below] of belowByName) {
       const selection = below ? new KeySelection(this.#schema, below) : undefined;
-      fields.push({ name, prefix: `${before}${before === '{' ? '' : ','}${quote(name)}:`, selection });
+      const prefix = `${before}${before === '{' ? '' : ','}${quote(originalOf(name))}:`;
+      fields.push({ name, prefix, selection });
       before = '';
     }
     const [first] = fields;

@@ -288,6 +288,56 @@ const requiredArguments: FeatureFederation = {
   },
 };
 
+/** Fields that ask by `@requires` for one field with different arguments, in one subgraph and in two. */
+const requiredTwice: FeatureFederation = {
+  subgraphs: {
+    a: `type Query { posts: [Post] first: Post } type Mutation { post: Post }
+      type Post @key(fields: "id") { id: ID! comments(limit: Int = 9): [Comment] info: Info }
+      type Comment @key(fields: "id") { id: ID! text: String } type Info { words(of: String): [String] }`,
+    b: `type Post @key(fields: "id") { id: ID! comments(limit: Int = 9): [Comment] @external
+        three: Int @requires(fields: "comments(limit: 3) { id }")
+        one(plus: Int): Int @requires(fields: "comments(limit: 1) { id }")
+        alsoThree: Int @requires(fields: "comments(limit: 3) { id }") plain: String }
+      type Comment @key(fields: "id") { id: ID! likes: Int }`,
+    c: `type Post @key(fields: "id") { id: ID! comments(limit: Int = 9): [Comment] @external
+        info: Info @external two: Int @requires(fields: "comments(limit: 2) { id }")
+        long: Int @requires(fields: "info { words(of: \\"long\\") }") short: Int @requires(fields: "info { words(of: \\"ab\\") }") }
+      type Comment @key(fields: "id") { id: ID! } type Info @external { words(of: String): [String] }`,
+  },
+  world(maybe) {
+    const comments: Row[] = rows(5, n => ({
+      __typename: 'Comment',
+      id: `c${n}`,
+      text: maybe(`comment${n}.text`, `text ${n}`),
+      likes: n,
+    }));
+    const countOf = (count: number) =>
+      function (this: Row, { plus }: { plus?: number | null } = {}) {
+        const representation = this['given'] as Row | undefined;
+        return (representation ? (representation['comments'] as unknown[]).length : count) + (plus ?? 0);
+      };
+    const wordsOf = (of: string) =>
+      function (this: Row) {
+        const info = (this['given'] as Row | undefined)?.['info'] as Row | undefined;
+        return info ? (info['words'] as unknown[]).length : of.length;
+      };
+    const posts: Row[] = rows(2, n => ({
+      __typename: 'Post',
+      id: `${n}`,
+      comments: ({ limit }: { limit?: number | null }) => comments.slice(0, limit ?? 9),
+      info: { words: ({ of }: { of?: string | null }) => Array.from(of ?? '') },
+      three: countOf(3),
+      one: countOf(1),
+      alsoThree: countOf(3),
+      two: countOf(2),
+      long: wordsOf('long'),
+      short: wordsOf('ab'),
+      plain: maybe(`post${n}.plain`, 'plain'),
+    }));
+    return { root: { posts, first: posts[0], post: posts[1] }, entities: { Post: posts, Comment: comments } };
+  },
+};
+
 /** Value types whose parts are of several subgraphs, in lists, and mutually nested entities. */
 const nestedValues: FeatureFederation = {
   subgraphs: {
@@ -714,6 +764,7 @@ export const federations: Readonly<Record<string, FeatureFederation>> = {
   values,
   keyChains,
   requiredArguments,
+  requiredTwice,
   nestedValues,
   hidden,
   chains,

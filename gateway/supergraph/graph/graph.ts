@@ -10,6 +10,8 @@ import { type Authorization, byTokenAlone } from '../../authorization/authorizat
 import { createFieldGuard } from '../../authorization/field-guard.ts';
 import { takeRequirements } from '../../authorization/requirements.ts';
 import { withoutDefer } from '../../execution/defer.ts';
+import { copyFields } from '../../execution/field-copies/add-copies.ts';
+import { resolveCopies } from '../../execution/field-copies/resolve-copies.ts';
 import type { FieldGuard, Grants } from '../../execution/guard.ts';
 import {
   compileIncremental,
@@ -93,9 +95,10 @@ interface GatewayInternals {
 export async function createGraph(options: GraphOptions): Promise<Graph> {
   const { supergraphSdl, subgraphs, clientOf, maxPlans, log, authorization = byTokenAlone } = options;
   const guarded = takeRequirements(supergraphSdl);
+  const copies = copyFields(guarded.supergraphSdl);
   const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
   const gateway = new ApolloGateway({
-    supergraphSdl: guarded.supergraphSdl,
+    supergraphSdl: copies?.supergraphSdl ?? guarded.supergraphSdl,
     // What our own composition has made is not checked again.
     validateSupergraph: false,
     queryPlannerConfig: { incrementalDelivery: { enableDefer: true } },
@@ -113,9 +116,10 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
 
   function plan(document: DocumentNode, operationName: string | undefined): QueryPlan {
     const options = operationName === undefined ? {} : { operationName };
-    return (queryPlanner as QueryPlanner).buildQueryPlan(
+    const planned = (queryPlanner as QueryPlanner).buildQueryPlan(
       operationFromDocument(apiSchema as Schema, document, options),
     );
+    return copies ? resolveCopies(planned, copies) : planned;
   }
 
   /** Compiles an operation once. */
