@@ -13,8 +13,7 @@ import {
 } from './representations.ts';
 import { clientNameOf } from './required-arguments.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
-import type { Run, Step } from './run.ts';
-import type { StepContext } from './steps.ts';
+import type { Run, Step, StepContext } from './run.ts';
 import type { SubgraphAnswer } from './subgraph-answer.ts';
 
 /** A fetch and what it needs for each of its runs. */

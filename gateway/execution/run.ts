@@ -1,5 +1,8 @@
+import type { ResponsePath } from '@apollo/query-planner';
+import type { GraphQLSchema } from 'graphql';
 import type { DataObject } from './data.ts';
 import type { Failures } from './failures.ts';
+import type { Overlaps } from './overlaps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 
 /** One run of a plan. */
@@ -30,6 +33,15 @@ export interface PostponedFetch {
 
 /** A part of a plan, compiled. */
 export type Step = (run: Run) => Promise<void>;
+
+/** Input of the compilation of a step. */
+export interface StepContext {
+  /** The supergraph's schema. */
+  readonly schema: GraphQLSchema;
+  /** Where the step's objects are. */
+  readonly path: ResponsePath;
+  readonly overlaps: Overlaps;
+}
 
 /** A part of a plan that a `@defer` fragment waits for. */
 export interface DeferredBlock {

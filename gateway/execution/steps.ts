@@ -1,21 +1,12 @@
-import type { PlanNode, ResponsePath } from '@apollo/query-planner';
+import type { PlanNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import { compileFetch } from './fetch-step.ts';
-import { type Overlaps, overlapsOf } from './overlaps.ts';
-import type { DeferredBlock, Step } from './run.ts';
+import { overlapsOf } from './overlaps.ts';
+import type { DeferredBlock, Step, StepContext } from './run.ts';
 
 /** Compiles a query plan. @throws Error for a node that it does not know */
 export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
   return compileStep(plan, { schema, path: [], overlaps: overlapsOf(plan) });
-}
-
-/** Input of the compilation of a step. */
-export interface StepContext {
-  /** The supergraph's schema. */
-  readonly schema: GraphQLSchema;
-  /** Where the step's objects are. */
-  readonly path: ResponsePath;
-  readonly overlaps: Overlaps;
 }
 
 function compileStep(node: PlanNode, context: StepContext): Step {

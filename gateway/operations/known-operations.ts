@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ExecutableOperation } from '../execution/operation.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
-import type { SeenOperation } from '../supergraph/graph/hot-operations.ts';
+import type { SeenOperation } from '../supergraph/graph/seen-operation.ts';
 
 /** An operation that Apollo Server has parsed and validated, and that the graph has compiled. */
 export interface KnownOperation {

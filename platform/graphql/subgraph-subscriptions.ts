@@ -19,8 +19,8 @@ import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
 import { PorticoError } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
+import type { SubgraphOperationContext } from './operation-context.ts';
 import { startCursorExtension } from './start-cursor.ts';
-import type { SubgraphOperationContext } from './subgraph.ts';
 
 interface SubscriptionsOptions<C extends SubgraphOperationContext> {
   readonly server: Server;

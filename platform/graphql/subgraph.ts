@@ -17,6 +17,7 @@ import { metadataKeys } from '../registry/instance.ts';
 import { registerProcess } from '../registry/register-process.ts';
 import { registrySettings } from '../registry/settings.ts';
 import { createErrorFormatter } from './error-format.ts';
+import type { SubgraphOperationContext } from './operation-context.ts';
 import { hashOfSdl } from './sdl.ts';
 import { serveSubscriptions } from './subgraph-subscriptions.ts';
 
@@ -31,14 +32,6 @@ export const subgraphSettings = processSettings.extend({
 });
 
 type SubgraphConfig = z.infer<typeof subgraphSettings>;
-
-/** Context of every operation in a subgraph. */
-export interface SubgraphOperationContext {
-  /** Caller of the operation; undefined for nobody. */
-  readonly caller: Caller | undefined;
-  /** Set by a subscription that can be resumed: the cursor after which its events begin. */
-  startCursor?: Promise<string>;
-}
 
 type Resolvers = Parameters<typeof buildSubgraphSchema>[0] extends infer Options
   ? Extract<Options, { resolvers?: unknown }>['resolvers']

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type Caller, requireScope, requireService } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { parseInput, storableText } from '../../platform/graphql/input.ts';
-import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
+import type { SubgraphOperationContext } from '../../platform/graphql/operation-context.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Resolvers } from './generated/graphql.ts';
 import type { StockStore } from './store.ts';

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { type Caller, requireCustomer } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { decodeCursor, encodeCursor, readPage, toConnection } from '../../platform/graphql/connection.ts';
-import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
+import type { SubgraphOperationContext } from '../../platform/graphql/operation-context.ts';
 import type { Resolvers } from './generated/graphql.ts';
 import type { FeedEvent, LiveFeeds } from './live-feeds.ts';
 import type { NotificationRow, NotificationStore } from './store.ts';

@@ -3,6 +3,6 @@ import { orderEventData } from './events.ts';
 
 /** Input of the code generation (`codegen.ts` at the root). */
 export const codegenInput: CodegenInput = {
-  mappers: { Order: '../store.ts#PlacedOrder', OrderItem: '../resolvers.ts#OrderItemParent' },
+  mappers: { Order: '../order.ts#PlacedOrder', OrderItem: '../resolvers.ts#OrderItemParent' },
   events: orderEventData,
 };

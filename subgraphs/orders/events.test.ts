@@ -6,7 +6,7 @@ import { eventSchemaOf } from '../../platform/kafka/event-schema.ts';
 import type { DomainEvent } from '../../platform/kafka/events.ts';
 import { readEventSchemas } from '../../platform/kafka/testing.ts';
 import { orderAbandoned, orderCancelled, orderEventData, orderPlaced } from './events.ts';
-import type { OrderRow } from './store.ts';
+import type { OrderRow } from './order.ts';
 
 const schemas = await readEventSchemas('orders');
 // The formats have patterns beside them.

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { createEvent, type DomainEvent } from '../../platform/kafka/events.ts';
-import type { OrderRow } from './store.ts';
+import type { OrderRow } from './order.ts';
 
 /** Topic of this service's events; docs/events.md is their specification. */
 export const orderEventsTopic = 'orders.events';

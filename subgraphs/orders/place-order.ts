@@ -6,7 +6,8 @@ import { PorticoError } from '../../platform/errors.ts';
 import { parseInput, storableText } from '../../platform/graphql/input.ts';
 import type { Catalogue } from './catalogue.ts';
 import { givenUp, type Inventory, type ReserveOutcome } from './inventory.ts';
-import type { OrderRow, OrderStore, PlacedOrder } from './store.ts';
+import type { OrderRow, PlacedOrder } from './order.ts';
+import type { OrderStore } from './store.ts';
 
 /** Store and services that placing an order needs. */
 export interface OrderDependencies {

@@ -4,10 +4,10 @@ import * as z from 'zod';
 import { type Caller, requireCustomer } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { readPage, toConnection } from '../../platform/graphql/connection.ts';
-import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
+import type { SubgraphOperationContext } from '../../platform/graphql/operation-context.ts';
 import type { Resolvers } from './generated/graphql.ts';
+import type { PlacedOrder } from './order.ts';
 import { type OrderDependencies, placeOrder } from './place-order.ts';
-import type { PlacedOrder } from './store.ts';
 
 /** A line of an order, with the currency that the order has. */
 export type OrderItemParent = PlacedOrder['lines'][number] & { readonly currency: string };

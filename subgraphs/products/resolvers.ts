@@ -4,7 +4,7 @@ import { type Caller, requireScope } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import { readPage, toConnection } from '../../platform/graphql/connection.ts';
 import { parseInput, storableText } from '../../platform/graphql/input.ts';
-import type { SubgraphOperationContext } from '../../platform/graphql/subgraph.ts';
+import type { SubgraphOperationContext } from '../../platform/graphql/operation-context.ts';
 import type { Resolvers } from './generated/graphql.ts';
 import type { ProductRow, ProductStore } from './store.ts';
 

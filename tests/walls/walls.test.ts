@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { rootDir } from '../../dev/settings.ts';
-import { findBreaches, findSources, importsOf, mayImport } from './walls.ts';
+import { findBreaches, findCircles, findSources, importsOf, mayImport } from './walls.ts';
 
 test('no source of the repository imports what its folder may not (docs/architecture.md)', async () => {
   const files = await findSources(rootDir);
   expect(files).toContain('discovery/dashboard/render.js');
   expect(files.length).toBeGreaterThan(400);
   expect(await findBreaches(rootDir, files)).toEqual([]);
+});
+
+test('no sources import each other around a circle', async () => {
+  expect(await findCircles(rootDir, await findSources(rootDir))).toEqual([]);
 });
 
 test('every form of import is read', () => {

@@ -89,3 +89,23 @@ export async function findBreaches(root: string, files: readonly string[]): Prom
       if (!mayImport(file, imported)) breaches.push(`${file} imports ${imported}`);
   return breaches;
 }
+
+/** Finds files that import each other around a circle, also for their types alone. @returns the files of each circle */
+export async function findCircles(root: string, files: readonly string[]): Promise<string[][]> {
+  const imports = new Map<string, readonly string[]>();
+  for (const file of files) imports.set(file, importsOf(file, await readFile(join(root, file), 'utf8')));
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+  const follow = (file: string): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) circles.push(path.slice(at));
+    if (at >= 0 || done.has(file)) return;
+    path.push(file);
+    for (const imported of imports.get(file) ?? []) follow(imported);
+    path.pop();
+    done.add(file);
+  };
+  for (const file of files) follow(file);
+  return circles;
+}

@@ -2,7 +2,7 @@ import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-i
 import type { GraphQLSchema } from 'graphql';
 import type { ServedGraph } from '../served-graph.ts';
 import type { Graph } from './graph.ts';
-import type { SeenOperation } from './hot-operations.ts';
+import type { SeenOperation } from './seen-operation.ts';
 
 /** Told of what Apollo Server does. */
 export interface GatewayObserver {

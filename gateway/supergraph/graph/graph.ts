@@ -28,7 +28,7 @@ import type { OperationContext } from '../../operation-context.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { deferDirective } from './defer-directive.ts';
-import type { SeenOperation } from './hot-operations.ts';
+import type { SeenOperation } from './seen-operation.ts';
 
 /**
  * One composed graph that can be queried. It never changes: a new composition is a new graph, so that an operation ends

@@ -1,7 +1,8 @@
 import { buildSchema, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import type { Graph } from './graph.ts';
-import { rememberHotOperations, type SeenOperation } from './hot-operations.ts';
+import { rememberHotOperations } from './hot-operations.ts';
+import type { SeenOperation } from './seen-operation.ts';
 
 const operation = (field: string): SeenOperation => ({
   document: parse(`{ ${field} }`),

@@ -1,14 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type DocumentNode, validate } from 'graphql';
+import { validate } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Graph } from './graph.ts';
-
-/** An operation that clients send. */
-export interface SeenOperation {
-  readonly document: DocumentNode;
-  readonly queryHash: string;
-  readonly operationName: string | undefined;
-}
+import type { SeenOperation } from './seen-operation.ts';
 
 /** Remembers which operations clients send most, to plan them before a new graph takes over. */
 export interface HotOperations {
