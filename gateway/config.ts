@@ -153,6 +153,15 @@ const frontSettings = z.object({
   OPERATION_MAX_DIRECTIVES: wholeNumber(200, { min: 0, max: 1_000_000 }).describe(
     'Most directives of an operation, with its fragments as often as they are spread.',
   ),
+  OPERATION_MAX_COST: wholeNumber(100_000, { min: 0, max: 1_000_000_000 }).describe(
+    'Largest estimated cost of an operation: 1 an object, unless `@cost` and `@listSize` say otherwise; 0 for any.',
+  ),
+  OPERATION_DEFAULT_LIST_SIZE: wholeNumber(10, { min: 1, max: 1_000_000 }).describe(
+    'Items that a list is estimated to have of which `@listSize` says nothing.',
+  ),
+  OPERATION_COST_MEASURE_ONLY: flag(false).describe(
+    'Whether operations that cost too much are only counted, and run all the same.',
+  ),
   JWT_JWKS_URL: urlSetting('https:', 'http:', 'file:')
     .optional()
     .describe(

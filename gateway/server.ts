@@ -15,6 +15,7 @@ import { registerProcess } from '../platform/registry/register-process.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { readPolicyRules } from './authorization/policies.ts';
 import type { GatewayConfig } from './config.ts';
+import { createCostLimits } from './cost/cost-limit.ts';
 import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
@@ -179,6 +180,12 @@ async function startSupergraph(
     clientOf: routing.clientOf,
     maxPlans: config.QUERY_PLAN_CACHE_SIZE,
     authorization,
+    createCostLimit: createCostLimits({
+      maxCost: config.OPERATION_MAX_COST,
+      defaultListSize: config.OPERATION_DEFAULT_LIST_SIZE,
+      measuresOnly: config.OPERATION_COST_MEASURE_ONLY,
+      metrics,
+    }),
     log,
   });
   const operator = scope.use(

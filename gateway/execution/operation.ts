@@ -7,6 +7,7 @@ import {
   type FragmentDefinitionNode,
   type GraphQLObjectType,
   type GraphQLSchema,
+  getOperationAST,
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
@@ -15,6 +16,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import { Completion, type DeferredPlace } from './complete.ts';
 import { conditionsOf, decideConditions } from './conditions.ts';
+import type { CostLimit } from './cost.ts';
 import { copyOf, type DataObject } from './data.ts';
 import { deferVariablesOf, hasDefer, labelDefers, withoutDefer } from './defer.ts';
 import { Deferral } from './deferral.ts';
@@ -67,6 +69,8 @@ interface CompileOptions {
   readonly planOf: (document: DocumentNode) => QueryPlan;
   /** Undefined when no field has a requirement. */
   readonly guard?: FieldGuard | undefined;
+  /** Undefined when operations may cost anything. */
+  readonly cost?: CostLimit | undefined;
 }
 
 /** An operation whose conditions are decided. */
@@ -76,6 +80,8 @@ interface Variant {
   readonly selection: Selection;
   readonly write: WriteAnswer;
   readonly requiredFields: ReadonlySet<string>;
+  /** Checks the cost of what the caller may have. */
+  readonly checkCost: ReturnType<CostLimit['compile']> | undefined;
   /** Names of the fields that the caller may not have. */
   readonly denied: readonly string[];
   /** Labels that the client gave, by those of the plan; empty for an answer that comes as one. */
@@ -192,6 +198,8 @@ async function runFetches(
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
   if (errors) return { errors };
   const variant = variantFor(coerced, grants);
+  const tooExpensive = variant.checkCost?.(coerced);
+  if (tooExpensive) return { errors: [tooExpensive] };
   if (grants?.rejects && variant.denied.length > 0)
     return { errors: variant.denied.map(field => deniedError(field, grants.deniedCode)) };
   const failures = new Failures();
@@ -301,7 +309,7 @@ function compileDeferringVariant(
 }
 
 function planVariant(
-  { schema, supergraphSchema, operation, planOf, separated }: CompileOptions,
+  { schema, supergraphSchema, operation, planOf, separated, cost }: CompileOptions,
   { values, document, selection, denied }: VariantInput,
 ): Omit<Variant, 'clientLabels'> {
   const allowed = withoutFields(document, denied);
@@ -316,8 +324,14 @@ function planVariant(
     selection,
     write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
     requiredFields: node ? requiredFieldsOf(node) : new Set(),
+    checkCost: cost?.compile(allowed, operationIn(allowed, operation)),
     denied: [...new Set([...denied].map(({ name }) => name.value))],
   };
+}
+
+/** The operation as a changed document has it. */
+function operationIn(document: DocumentNode, { name }: OperationDefinitionNode): OperationDefinitionNode {
+  return getOperationAST(document, name?.value) as OperationDefinitionNode;
 }
 
 const noFields: ReadonlySet<FieldNode> = new Set();

@@ -13,6 +13,7 @@ import {
   type ValidationRule,
   validate,
 } from 'graphql';
+import type { CostLimit } from '../execution/cost.ts';
 import { hasDefer } from '../execution/defer.ts';
 import { deniedError, type Grants, withoutFields } from '../execution/guard.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -70,7 +71,10 @@ export class RefusedOperation extends Error {
   }
 }
 
-type ReadDocument = Pick<Operation, 'document' | 'definition' | 'subscription' | 'isDeferring'>;
+type ReadDocument = Pick<Operation, 'document' | 'definition' | 'subscription' | 'isDeferring'> & {
+  /** Checks the cost of a subscription's events; others are checked when they run. */
+  readonly checkCost?: ReturnType<CostLimit['compile']> | undefined;
+};
 
 /** The subscriptions of one graph, and what is deferred, by their text, the latest used last. */
 interface Remembered {
@@ -127,6 +131,8 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
         request.variables ?? {},
       );
       if (errors) throw new RefusedOperation(errors.map(error => withCode(error, 'BAD_USER_INPUT')));
+      const tooExpensive = read.checkCost?.(coerced);
+      if (tooExpensive) throw new RefusedOperation([tooExpensive]);
       return { graph, request, ...read, variables: coerced };
     },
   };
@@ -160,7 +166,8 @@ function parseAndPlan(
   const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   const subscription = { id, plan, resumption, isShareable };
-  return { document, definition, subscription, isDeferring: false };
+  const checkCost = graph.cost?.compile(document, definition);
+  return { document, definition, subscription, isDeferring: false, checkCost };
 }
 
 /**

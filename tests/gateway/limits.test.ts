@@ -1,5 +1,6 @@
 import { getIntrospectionQuery } from 'graphql';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createGraphClient } from '../../dev/graph-client.ts';
 import { useFront } from '../helpers/front.ts';
 import { metricOf } from '../helpers/metrics.ts';
 
@@ -103,5 +104,62 @@ describe('an operation that is larger than a limit', () => {
     const bombs = Array.from({ length: 20 }, () => front.anyone.request(bomb(60)));
     expect((await front.anyone.request('{ name }')).data).toEqual({ name: 'Ada' });
     for (const { errors } of await Promise.all(bombs)) expect(errors).toHaveLength(2);
+  });
+});
+
+describe('an operation that costs too much', () => {
+  const front = useFront({ env: { OPERATION_MAX_COST: '100' } });
+  let asked = 0;
+  beforeAll(async () => {
+    const subgraph = await front.serve({
+      name: 'people',
+      typeDefs: `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@listSize"])
+        type Query { people(first: Int): [Person] @listSize(slicingArguments: ["first"]) }
+        type Subscription { joined(first: Int): Person }
+        type Person { name: String friends(first: Int): [Person] @listSize(slicingArguments: ["first"]) }`,
+      resolvers: {
+        Query: {
+          people: () => {
+            asked += 1;
+            return [];
+          },
+        },
+      },
+    });
+    await subgraph.register();
+    await vi.waitFor(
+      async () =>
+        expect((await front.anyone.request('{ people(first: 1) { name } }')).data).toEqual({ people: [] }),
+      10_000,
+    );
+  });
+
+  test('is refused before anything is asked, whether or not its document is known', async () => {
+    const query = 'query ($n: Int) { people(first: $n) { friends(first: 10) { name } } }';
+    const ask = async (n: number) => {
+      const response = await fetch(front.graphUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query, variables: { n } }),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    for (let time = 0; time < 2; time += 1) {
+      asked = 0;
+      const { status, body } = await ask(50);
+      expect(status).toBe(400);
+      expect(body).toMatchObject({
+        errors: [{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE', estimatedCost: 550, maxCost: 100 } }],
+      });
+      expect(asked).toBe(0);
+      expect((await ask(5)).body).toEqual({ data: { people: [] } });
+    }
+  });
+
+  test('is refused as a subscription too', async () => {
+    const client = createGraphClient(front.graphUrl);
+    const refused = client.subscribe('subscription { joined { friends(first: 200) { name } } }').next();
+    await expect(refused).rejects.toMatchObject([{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } }]);
+    await client.close();
   });
 });

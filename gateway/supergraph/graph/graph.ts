@@ -9,6 +9,8 @@ import type { Logger } from '../../../platform/log.ts';
 import { type Authorization, byTokenAlone } from '../../authorization/authorization.ts';
 import { createFieldGuard } from '../../authorization/field-guard.ts';
 import { takeRequirements } from '../../authorization/requirements.ts';
+import type { CreateCostLimit } from '../../cost/cost-limit.ts';
+import type { CostLimit } from '../../execution/cost.ts';
 import { withoutDefer } from '../../execution/defer.ts';
 import { copyFields } from '../../execution/field-copies/add-copies.ts';
 import { resolveCopies } from '../../execution/field-copies/resolve-copies.ts';
@@ -44,6 +46,8 @@ export interface Graph {
   readonly supergraphSchema: GraphQLSchema;
   /** Fields that plans have under names of their own. */
   readonly separated: FieldsRequiredWithArguments;
+  /** Limit of what operations may cost; undefined when there is none. */
+  readonly cost: CostLimit | undefined;
   /** Guard of fields that not every caller may have; undefined when there are none. */
   readonly guard: FieldGuard | undefined;
   /** Requirements that a caller fulfils; undefined when no field has any. */
@@ -70,6 +74,8 @@ export interface Graph {
 export type SubgraphClient = (request: SubgraphRequest, context: OperationContext) => Promise<SubgraphAnswer>;
 
 interface GraphOptions {
+  /** @default operations may cost anything */
+  readonly createCostLimit?: CreateCostLimit;
   /** @default only what tokens say is granted */
   readonly authorization?: Authorization;
   readonly supergraphSdl: string;
@@ -97,28 +103,17 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const guarded = takeRequirements(supergraphSdl);
   const copies = copyFields(guarded.supergraphSdl);
   const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
-  const gateway = new ApolloGateway({
-    supergraphSdl: copies?.supergraphSdl ?? guarded.supergraphSdl,
-    // What our own composition has made is not checked again.
-    validateSupergraph: false,
-    queryPlannerConfig: { incrementalDelivery: { enableDefer: true } },
-    logger: quiet(log),
-    buildService: () => neverAsked,
-  });
-  const loaded = await gateway.load();
-  const schema = withDefer(loaded.schema);
+  const { gateway, apiSchema, queryPlanner, supergraphSchema, schema } = await loadGateway(
+    copies?.supergraphSdl ?? guarded.supergraphSdl,
+    log,
+  );
+  const cost = options.createCostLimit?.(supergraphSdl, schema);
   const guard = guarded.requirements && createFieldGuard(schema, guarded.requirements);
-  const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
-  if (!apiSchema || !queryPlanner || !supergraphSchema)
-    throw new Error('Apollo Gateway has no query planner after loading');
-
   const separated = fieldsRequiredWithArguments(supergraphSchema);
 
   function plan(document: DocumentNode, operationName: string | undefined): QueryPlan {
     const options = operationName === undefined ? {} : { operationName };
-    const planned = (queryPlanner as QueryPlanner).buildQueryPlan(
-      operationFromDocument(apiSchema as Schema, document, options),
-    );
+    const planned = queryPlanner.buildQueryPlan(operationFromDocument(apiSchema, document, options));
     return copies ? resolveCopies(planned, copies) : planned;
   }
 
@@ -135,11 +130,12 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       if (!operation) return undefined;
       const compiled = compile({
         schema,
-        supergraphSchema: supergraphSchema as GraphQLSchema,
+        supergraphSchema,
         document,
         operation,
         separated,
         guard,
+        cost,
         planOf: decided => plan(decided, operationName),
       });
       known.set(key, compiled);
@@ -167,6 +163,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     supergraphSchema,
     separated,
     guard,
+    cost,
     grantsOf,
     async execute({ document, queryHash, request, context }) {
       const { operationName, variables = {} } = request;
@@ -199,6 +196,23 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     fetchFor,
     close: () => gateway.stop(),
   };
+}
+
+/** Starts an Apollo Gateway of one supergraph. @throws when the supergraph is not valid */
+async function loadGateway(supergraphSdl: string, log: Logger) {
+  const gateway = new ApolloGateway({
+    supergraphSdl,
+    // What our own composition has made is not checked again.
+    validateSupergraph: false,
+    queryPlannerConfig: { incrementalDelivery: { enableDefer: true } },
+    logger: quiet(log),
+    buildService: () => neverAsked,
+  });
+  const loaded = await gateway.load();
+  const { apiSchema, queryPlanner, supergraphSchema } = gateway as unknown as GatewayInternals;
+  if (!apiSchema || !queryPlanner || !supergraphSchema)
+    throw new Error('Apollo Gateway has no query planner after loading');
+  return { gateway, apiSchema, queryPlanner, supergraphSchema, schema: withDefer(loaded.schema) };
 }
 
 /** Adds `@defer` to what clients see, as Apollo's planner knows it. */

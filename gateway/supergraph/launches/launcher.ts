@@ -3,6 +3,7 @@ import { messageOf } from '../../../platform/errors.ts';
 import { hashOfSdl } from '../../../platform/graphql/sdl.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { Authorization } from '../../authorization/authorization.ts';
+import type { CreateCostLimit } from '../../cost/cost-limit.ts';
 import type { Adoption } from '../composition/adoption.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { type Composer, type Composition, CompositionTimeoutError } from '../composition/composer.ts';
@@ -47,6 +48,7 @@ interface LauncherOptions {
   readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
   readonly maxPlans: number;
   readonly authorization?: Authorization;
+  readonly createCostLimit?: CreateCostLimit;
   readonly log: Logger;
 }
 
@@ -55,7 +57,8 @@ const maxRememberedFailures = 100;
 
 /** Makes the launcher. */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { composer, history, hotOperations, clientOf, maxPlans, authorization, log } = options;
+  const { composer, history, hotOperations, clientOf, maxPlans, authorization, createCostLimit, log } =
+    options;
   const failureBySet = new LRUCache<string, Composition>({ max: maxRememberedFailures });
   /** The graph that was loaded last, and is not served yet. */
   let loaded: { readonly key: string; readonly graph: Graph } | undefined;
@@ -76,6 +79,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       maxPlans,
       log,
       ...(authorization ? { authorization } : {}),
+      ...(createCostLimit ? { createCostLimit } : {}),
     });
   }
 
