@@ -153,6 +153,15 @@ const frontSettings = z.object({
   OPERATION_MAX_DIRECTIVES: wholeNumber(200, { min: 0, max: 1_000_000 }).describe(
     'Most directives of an operation, with its fragments as often as they are spread.',
   ),
+  RATE_LIMIT_CALLER_PER_MINUTE: wholeNumber(0, { min: 0, max: 100_000_000 }).describe(
+    'Most operations of a caller with a token in a minute, at each gateway; 0 for any number.',
+  ),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, { min: 0, max: 100_000_000 }).describe(
+    'Most operations without a token from an address in a minute, at each gateway; 0 for any number.',
+  ),
+  GATEWAY_TRUSTED_PROXIES: commaSeparated([]).describe(
+    'Addresses and networks of proxies whose x-forwarded-for is believed, comma-separated; loopback and uniquelocal name those.',
+  ),
   OPERATION_MAX_COST: wholeNumber(100_000, { min: 0, max: 1_000_000_000 }).describe(
     'Largest estimated cost of an operation: 1 an object, unless `@cost` and `@listSize` say otherwise; 0 for any.',
   ),

@@ -2,6 +2,7 @@ import { type ErrorKind, PorticoError, type PorticoErrorOptions } from '../platf
 
 /** Error codes that only the gateway answers with. */
 export const gatewayErrorKinds = {
+  RATE_LIMITED: { httpStatus: 429, retryable: true },
   TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
   SLOW_CLIENT: { httpStatus: 503, retryable: true },
   GRAPH_NOT_READY: { httpStatus: 503, retryable: true },

@@ -13,6 +13,7 @@ import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
+import type { RateLimit } from './security/rate-limit.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 
@@ -21,6 +22,7 @@ interface GraphQLRouteOptions {
   readonly apollo: () => Apollo | undefined;
   readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
+  readonly rateLimit: RateLimit;
   readonly streams: HttpStreams;
   /** Reads operations that are answered in parts. */
   readonly operations: Pick<LiveOperations, 'isReady' | 'read'>;
@@ -48,8 +50,18 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
 }
 
 function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
-  const { apollo, authenticator, limit, streams, operations, formatError, runner, rules, mayShowPlan } =
-    options;
+  const {
+    apollo,
+    authenticator,
+    limit,
+    rateLimit,
+    streams,
+    operations,
+    formatError,
+    runner,
+    rules,
+    mayShowPlan,
+  } = options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
   const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
@@ -115,7 +127,10 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     async preHandler(request, reply) {
       try {
-        callers.set(request, await authenticator.authenticate(request.headers.authorization));
+        const caller = await authenticator.authenticate(request.headers.authorization);
+        callers.set(request, caller);
+        if (rateLimit.isActive)
+          void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -224,6 +239,7 @@ function onGone({ raw }: FastifyReply, callback: () => void): void {
 
 /** Answers a request as a whole with one error, in GraphQL's shape. */
 function refuse(reply: FastifyReply, error: PorticoError): FastifyReply {
-  if (error.retryable) void reply.header('retry-after', '1');
+  const { retryAfterSeconds = 1 } = error.details;
+  if (error.retryable) void reply.header('retry-after', String(retryAfterSeconds));
   return reply.code(error.httpStatus).send({ errors: [error.toGraphQLError().toJSON()] });
 }

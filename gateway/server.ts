@@ -29,6 +29,7 @@ import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { limitOperations } from './security/operation-limits.ts';
+import { createRateLimit } from './security/rate-limit.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
 import { maxDocumentTokens } from './subscriptions/operation.ts';
@@ -111,10 +112,12 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
   const rules = headerRulesOf(config);
+  const rateLimit = createRateLimit(config, metrics);
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
     limit,
+    rateLimit,
     streams: createHttpStreams(live),
     operations,
     formatError,
@@ -134,7 +137,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     'HTTP server',
     await listen(app, { host: config.HOST, port: config.GATEWAY_PORT }),
   );
-  scope.use('WebSockets', serveWebSockets({ ...live, server: app.server, authenticator }));
+  scope.use('WebSockets', serveWebSockets({ ...live, server: app.server, authenticator, rateLimit }));
   scope.use('live connections', connections);
   registerProcess(context, {
     port: server.port,

@@ -17,6 +17,7 @@ import { GatewayError } from '../../gateway-error.ts';
 import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../../header-rules.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
+import type { RateLimit } from '../../security/rate-limit.ts';
 import { isLive, type LiveOperations } from '../live-operations.ts';
 import type { LiveMetrics } from '../metrics.ts';
 import { type Operation, RefusedOperation } from '../operation.ts';
@@ -29,6 +30,7 @@ interface WebSocketOptions {
   readonly operations: LiveOperations;
   readonly connections: LiveConnections;
   readonly authenticator: Authenticator;
+  readonly rateLimit: RateLimit;
   readonly formatError: FormatError;
   readonly config: Pick<
     GatewayConfig,
@@ -45,6 +47,8 @@ interface WebSocketOptions {
 /** One client's connection. */
 interface Connection {
   readonly socket: WebSocket;
+  /** Address of the client. */
+  readonly address: string;
   caller: OperationCaller;
   /** Headers that it was opened with and go to subgraphs. */
   readonly headers: PassedHeaders['request'];
@@ -76,7 +80,7 @@ const maxReasonBytes = 123;
 
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
 export function serveWebSockets(options: WebSocketOptions): Closable {
-  const { server, operations, connections, config, log } = options;
+  const { server, operations, connections, rateLimit, config, log } = options;
   const protocol = createProtocol(options);
   const rules = headerRulesOf(config);
   const sockets = new WebSocketServer({
@@ -95,6 +99,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
     }
     // What follows lives as long as the socket does, and is not to keep the request.
     const headers = lastingHeaders(passHeaders(rules, request.headers).request);
+    const address = rateLimit.addressOf(request);
     sockets.handleUpgrade(request, stream, head, socket => {
       socket.on('error', () => {});
       // Without a graph, clients are to connect again, as they do by themselves; the error of an operation would end it.
@@ -109,14 +114,19 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      carry(socket, headers, exit);
+      carry(socket, { headers, address }, exit);
     });
   }
 
-  function carry(socket: WebSocket, headers: Connection['headers'], exit: () => void): void {
+  function carry(
+    socket: WebSocket,
+    { headers, address }: Pick<Connection, 'headers' | 'address'>,
+    exit: () => void,
+  ): void {
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
     const connection: Connection = {
       socket,
+      address,
       caller: anonymous,
       headers,
       results: new Set(),
@@ -163,7 +173,14 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
 }
 
 /** graphql-ws's protocol, with our operations. */
-function createProtocol({ operations, authenticator, formatError, config, metrics }: WebSocketOptions) {
+function createProtocol({
+  operations,
+  authenticator,
+  rateLimit,
+  formatError,
+  config,
+  metrics,
+}: WebSocketOptions) {
   return makeServer<Record<string, unknown>, Connection>({
     async onConnect({ extra, connectionParams }) {
       const { socket } = extra;
@@ -179,10 +196,11 @@ function createProtocol({ operations, authenticator, formatError, config, metric
       }
       return undefined;
     },
-    onSubscribe({ extra, subscriptions }, id, payload) {
+    async onSubscribe({ extra, subscriptions }, id, payload) {
       if (Object.keys(subscriptions).length > config.LIVE_MAX_OPERATIONS_PER_CONNECTION)
         return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
       try {
+        await rateLimit.count(extra);
         const operation = operations.read(payload, extra.caller);
         const contextValue: OperationOfConnection = { operation, connection: extra, id };
         const { document, graph } = operation;
@@ -190,6 +208,7 @@ function createProtocol({ operations, authenticator, formatError, config, metric
         return { schema: graph.schema, document, operationName, contextValue };
       } catch (error) {
         if (error instanceof RefusedOperation) return error.errors;
+        if (error instanceof GatewayError && error.code === 'RATE_LIMITED') return [error.toGraphQLError()];
         throw error;
       }
     },

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import proxyAddr from '@fastify/proxy-addr';
+import { Counter, type Registry } from 'prom-client';
+import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
+import type { GatewayConfig } from '../config.ts';
+import { GatewayError } from '../gateway-error.ts';
+import type { OperationCaller } from './operation-caller.ts';
+
+/** Party whose operations are counted: a caller with a token, or an address without one. */
+export interface CountedParty {
+  readonly caller: OperationCaller;
+  readonly address: string;
+}
+
+/** Limits how many operations each caller and each address may send. */
+export interface RateLimit {
+  /** False when nothing is counted. */
+  readonly isActive: boolean;
+  /** The address of a client, behind the proxies that are trusted. */
+  addressOf(request: IncomingMessage): string;
+  /**
+   * Counts an operation.
+   *
+   * @returns headers that tell of the allowance, https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+   * @throws GatewayError RATE_LIMITED, with the seconds to wait in its details, when there were too many
+   */
+  count(party: CountedParty): Promise<Readonly<Record<string, string>>>;
+}
+
+type RateLimitConfig = Pick<
+  GatewayConfig,
+  'RATE_LIMIT_CALLER_PER_MINUTE' | 'RATE_LIMIT_ADDRESS_PER_MINUTE' | 'GATEWAY_TRUSTED_PROXIES'
+>;
+
+const noHeaders = Promise.resolve({});
+const windowSeconds = 60;
+
+/** Creates the limit; without settings, it counts nothing. */
+export function createRateLimit(config: RateLimitConfig, metrics: Registry): RateLimit {
+  const refused = new Counter({
+    name: 'gateway_operations_rate_limited_total',
+    help: 'Operations that were refused because their caller or address sent too many.',
+    labelNames: ['by'],
+    registers: [metrics],
+  });
+  const byCaller = limiterOf(config.RATE_LIMIT_CALLER_PER_MINUTE);
+  const byAddress = limiterOf(config.RATE_LIMIT_ADDRESS_PER_MINUTE);
+  const isTrusted = proxyAddr.compile([...config.GATEWAY_TRUSTED_PROXIES]);
+
+  async function consume(by: 'caller' | 'address', limiter: RateLimiterMemory, key: string) {
+    const outcome = await limiter.consume(key).catch((rejected: RateLimiterRes) => rejected);
+    const resetSeconds = Math.ceil(outcome.msBeforeNext / 1_000);
+    if (outcome.consumedPoints > limiter.points) {
+      refused.inc({ by });
+      throw new GatewayError(
+        'RATE_LIMITED',
+        `This ${by} may send ${limiter.points} operations a minute; try again in ${resetSeconds} s`,
+        { details: { retryAfterSeconds: resetSeconds } },
+      );
+    }
+    return {
+      'ratelimit-limit': String(limiter.points),
+      'ratelimit-remaining': String(outcome.remainingPoints),
+      'ratelimit-reset': String(resetSeconds),
+    };
+  }
+
+  return {
+    isActive: byCaller !== undefined || byAddress !== undefined,
+    addressOf: request => proxyAddr(request, isTrusted),
+    count({ caller, address }) {
+      if (caller.caller) return byCaller ? consume('caller', byCaller, caller.caller.id) : noHeaders;
+      return byAddress ? consume('address', byAddress, address) : noHeaders;
+    },
+  };
+}
+
+function limiterOf(perMinute: number): RateLimiterMemory | undefined {
+  return perMinute > 0 ? new RateLimiterMemory({ points: perMinute, duration: windowSeconds }) : undefined;
+}
