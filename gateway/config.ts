@@ -153,6 +153,16 @@ const frontSettings = z.object({
   OPERATION_MAX_DIRECTIVES: wholeNumber(200, { min: 0, max: 1_000_000 }).describe(
     'Most directives of an operation, with its fragments as often as they are spread.',
   ),
+  PERSISTED_OPERATIONS_FILE: z
+    .string()
+    .optional()
+    .describe(
+      "Manifest of the clients' operations, of Apollo's or Relay's format; clients may send their ids alone.",
+    ),
+  PERSISTED_OPERATIONS_MODE: z
+    .enum(['off', 'log', 'enforce'])
+    .default('off')
+    .describe('Whether operations that are not in the manifest run, are logged, or are refused.'),
   RATE_LIMIT_CALLER_PER_MINUTE: wholeNumber(0, { min: 0, max: 100_000_000 }).describe(
     'Most operations of a caller with a token in a minute, at each gateway; 0 for any number.',
   ),

@@ -2,6 +2,8 @@ import { type ErrorKind, PorticoError, type PorticoErrorOptions } from '../platf
 
 /** Error codes that only the gateway answers with. */
 export const gatewayErrorKinds = {
+  QUERY_NOT_IN_SAFELIST: { httpStatus: 400, retryable: false },
+  PERSISTED_QUERY_NOT_IN_LIST: { httpStatus: 400, retryable: false },
   RATE_LIMITED: { httpStatus: 429, retryable: true },
   TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
   SLOW_CLIENT: { httpStatus: 503, retryable: true },

@@ -13,6 +13,7 @@ import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
+import type { PersistedOperations } from './security/persisted-operations.ts';
 import type { RateLimit } from './security/rate-limit.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
@@ -23,6 +24,8 @@ interface GraphQLRouteOptions {
   readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
   readonly rateLimit: RateLimit;
+  /** Undefined without a manifest. */
+  readonly persisted: PersistedOperations | undefined;
   readonly streams: HttpStreams;
   /** Reads operations that are answered in parts. */
   readonly operations: Pick<LiveOperations, 'isReady' | 'read'>;
@@ -55,6 +58,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     authenticator,
     limit,
     rateLimit,
+    persisted,
     streams,
     operations,
     formatError,
@@ -65,12 +69,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
   const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
-  const enter = ({ raw }: FastifyReply) => {
-    const leave = limit.enter();
-    if (raw.destroyed) leave?.();
-    else if (leave) raw.once('close', leave);
-    return leave !== undefined;
-  };
+  const enter = (reply: FastifyReply) => enterUntilClosed(limit, reply);
 
   async function runKnown(request: FastifyRequest, reply: FastifyReply): Promise<Buffer | undefined> {
     const { headers, body: text } = request;
@@ -138,6 +137,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       return undefined;
     },
     async handler(request, reply) {
+      if (persisted) resolvePersisted(persisted, request, parseBody);
       const format = streamFormatOf(request);
       const incremental = format ? undefined : incrementalFormatOf(request);
       if (incremental) {
@@ -159,6 +159,46 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
+}
+
+/** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */
+function resolvePersisted(
+  persisted: PersistedOperations,
+  request: FastifyRequest,
+  parseBody: (request: FastifyRequest) => unknown,
+): void {
+  if (request.method === 'GET') {
+    const given = request.query as { query?: string; extensions?: string; documentId?: string };
+    const resolved = persisted.resolve({ ...given, extensions: jsonIn(given.extensions) });
+    if (resolved.query === given.query) return;
+    const others = Object.entries(request.query as Record<string, string>).filter(
+      ([name]) => !['query', 'extensions', 'documentId', 'doc_id'].includes(name),
+    );
+    const search = new URLSearchParams([...others, ['query', resolved.query ?? '']]);
+    request.raw.url = `/graphql?${search.toString()}`;
+    request.query = Object.fromEntries(search);
+    return;
+  }
+  const body = parseBody(request);
+  // A batch, or what is no request, is Apollo Server's to refuse.
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
+  request.body = JSON.stringify(persisted.resolve(body));
+}
+
+function jsonIn(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes a request in until its connection closes. @returns false when there are too many */
+function enterUntilClosed(limit: RequestLimit, { raw }: FastifyReply): boolean {
+  const leave = limit.enter();
+  if (raw.destroyed) leave?.();
+  else if (leave) raw.once('close', leave);
+  return leave !== undefined;
 }
 
 /** Makes what hands requests over to Apollo Server. */

@@ -29,6 +29,7 @@ import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
 import { limitOperations } from './security/operation-limits.ts';
+import { openPersistedOperations } from './security/persisted-operations.ts';
 import { createRateLimit } from './security/rate-limit.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
@@ -112,12 +113,13 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
   const rules = headerRulesOf(config);
-  const rateLimit = createRateLimit(config, metrics);
+  const { rateLimit, persisted } = await createProtection(context);
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
     limit,
     rateLimit,
+    persisted,
     streams: createHttpStreams(live),
     operations,
     formatError,
@@ -137,7 +139,10 @@ export async function startGateway(context: Context): Promise<Ports> {
     'HTTP server',
     await listen(app, { host: config.HOST, port: config.GATEWAY_PORT }),
   );
-  scope.use('WebSockets', serveWebSockets({ ...live, server: app.server, authenticator, rateLimit }));
+  scope.use(
+    'WebSockets',
+    serveWebSockets({ ...live, server: app.server, authenticator, rateLimit, persisted }),
+  );
   scope.use('live connections', connections);
   registerProcess(context, {
     port: server.port,
@@ -146,6 +151,16 @@ export async function startGateway(context: Context): Promise<Ports> {
     metadata: { [metadataKeys.subgraph]: '' },
   });
   return { http: server.port, management: managementPort };
+}
+
+/** Creates what bounds and checks the operations of clients before they are read. */
+async function createProtection({ config, metrics, log }: Context) {
+  const file = config.PERSISTED_OPERATIONS_FILE;
+  const mode = config.PERSISTED_OPERATIONS_MODE;
+  return {
+    rateLimit: createRateLimit(config, metrics),
+    persisted: file ? await openPersistedOperations({ file, mode, metrics, log }) : undefined,
+  };
 }
 
 interface SupergraphParts {

@@ -17,6 +17,7 @@ import { GatewayError } from '../../gateway-error.ts';
 import { headerRulesOf, lastingHeaders, type PassedHeaders, passHeaders } from '../../header-rules.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
+import type { PersistedOperations } from '../../security/persisted-operations.ts';
 import type { RateLimit } from '../../security/rate-limit.ts';
 import { isLive, type LiveOperations } from '../live-operations.ts';
 import type { LiveMetrics } from '../metrics.ts';
@@ -31,6 +32,7 @@ interface WebSocketOptions {
   readonly connections: LiveConnections;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
+  readonly persisted: PersistedOperations | undefined;
   readonly formatError: FormatError;
   readonly config: Pick<
     GatewayConfig,
@@ -172,11 +174,19 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
   };
 }
 
+/** Codes of errors that end an operation, and leave its connection. */
+const refusals: ReadonlySet<string> = new Set([
+  'RATE_LIMITED',
+  'QUERY_NOT_IN_SAFELIST',
+  'PERSISTED_QUERY_NOT_IN_LIST',
+]);
+
 /** graphql-ws's protocol, with our operations. */
 function createProtocol({
   operations,
   authenticator,
   rateLimit,
+  persisted,
   formatError,
   config,
   metrics,
@@ -201,14 +211,14 @@ function createProtocol({
         return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
       try {
         await rateLimit.count(extra);
-        const operation = operations.read(payload, extra.caller);
+        const operation = operations.read(persisted?.resolve(payload) ?? payload, extra.caller);
         const contextValue: OperationOfConnection = { operation, connection: extra, id };
         const { document, graph } = operation;
         const { operationName } = payload;
         return { schema: graph.schema, document, operationName, contextValue };
       } catch (error) {
         if (error instanceof RefusedOperation) return error.errors;
-        if (error instanceof GatewayError && error.code === 'RATE_LIMITED') return [error.toGraphQLError()];
+        if (error instanceof GatewayError && refusals.has(error.code)) return [error.toGraphQLError()];
         throw error;
       }
     },
