@@ -38,6 +38,17 @@ describe('the explorers', () => {
     expect(html).not.toMatch(/https?:/);
   });
 
+  test.each(['/', '/ide/'])(
+    'the page %s is framed by nobody, and says where it came from to nobody',
+    async path => {
+      const { headers } = await fetch(`${origin()}${path}`);
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+      expect(headers.get('x-frame-options')).toBe('DENY');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+    },
+  );
+
   test.each([
     ['page.js', 'application/javascript'],
     ['page.css', 'text/css'],
