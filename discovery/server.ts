@@ -132,7 +132,11 @@ async function serve(context: DiscoveryContext, observed: Observed, managementPo
     managementPort,
     port: () => port,
   });
-  addDashboardRoutes(app, observed, config.DISCOVERY_GATEWAY_APP);
+  addDashboardRoutes(app, observed, {
+    app: config.DISCOVERY_GATEWAY_APP,
+    // Anybody could register as a gateway where registering needs no token.
+    token: config.DISCOVERY_TOKEN === undefined ? undefined : config.MANAGEMENT_TOKEN,
+  });
   // Streams never end by themselves, and would keep the server from closing.
   app.addHook('preClose', () => observed.changes.close());
   const server = scope.use(

@@ -81,6 +81,13 @@ export const processSettings = z.object({
       'Host by which others reach this process; by default HOST, or the machine name when HOST is a wildcard.',
     ),
   MANAGEMENT_PORT: port(0).describe('Port of /actuator/*; 0 takes a free one and registers it.'),
+  MANAGEMENT_TOKEN: z
+    .string()
+    .min(16)
+    .optional()
+    .describe(
+      'Token of operators, for what changes a process or shows its internals at /actuator; without it that is closed, unless HOST is the machine itself.',
+    ),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

@@ -4,12 +4,14 @@ import type { Registry } from 'prom-client';
 import type { HealthGroup, HealthRegistry } from './health.ts';
 import { createHttpServer } from './http.ts';
 import type { Logger } from './log.ts';
+import type { ManagementAccess } from './management-access.ts';
 
 interface ManagementOptions {
   readonly name: string;
   readonly log: Logger;
   readonly health: HealthRegistry;
   readonly metrics: Registry;
+  readonly access: ManagementAccess;
 }
 
 /** Version of this build, from package.json. */
@@ -29,11 +31,21 @@ function readVersion(): string {
 
 /**
  * Makes the management server of a process: `/actuator` with links to all others, `/actuator/health` with its `liveness`
- * and `readiness` groups, `/actuator/info`, `/actuator/prometheus`. Paths and shapes are Spring Boot Actuator's. Rooms
- * add their own endpoints below `/actuator` before it listens.
+ * and `readiness` groups, `/actuator/info`, `/actuator/prometheus`. Paths and shapes are Spring Boot Actuator's. Servers
+ * add their own endpoints below `/actuator` before it listens; those are for operators only.
  */
-export function createManagementServer({ name, log, health, metrics }: ManagementOptions): FastifyInstance {
+export function createManagementServer({
+  name,
+  log,
+  health,
+  metrics,
+  access,
+}: ManagementOptions): FastifyInstance {
   const app = createHttpServer({ log });
+  app.addHook('onRequest', (request, _reply, done) => {
+    access.check(request);
+    done();
+  });
   const startedAt = new Date();
 
   const paths: string[] = [];
@@ -52,12 +64,13 @@ export function createManagementServer({ name, log, health, metrics }: Managemen
     ['/actuator/health/liveness', 'liveness'],
     ['/actuator/health/readiness', 'readiness'],
   ] as const satisfies [string, HealthGroup][])
-    app.get(path, async (_request, reply) => {
+    app.get(path, async (request, reply) => {
       const answer = await health.check(group);
       const healthy = answer.status === 'UP' || answer.status === 'UNKNOWN';
-      return reply
-        .code(healthy ? 200 : 503)
-        .send(group === 'all' ? { ...answer, groups: ['liveness', 'readiness'] } : answer);
+      return reply.code(healthy ? 200 : 503).send({
+        ...(access.isOperator(request) ? answer : { status: answer.status }),
+        ...(group === 'all' ? { groups: ['liveness', 'readiness'] } : {}),
+      });
     });
 
   app.get('/actuator/info', (_request, reply) =>

@@ -9,6 +9,7 @@ import { listen } from './http.ts';
 import { createScope, type Scope } from './lifecycle.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createManagementServer } from './management.ts';
+import { createManagementAccess } from './management-access.ts';
 import { createMetrics } from './metrics.ts';
 import { onTermination } from './termination.ts';
 
@@ -83,7 +84,8 @@ export function createProcessContext<C extends ProcessConfig>(
   const metrics = createMetrics();
   const health = new HealthRegistry();
   const scope = createScope(log);
-  const management = createManagementServer({ name, log, health, metrics });
+  const access = createManagementAccess({ host: config.HOST, token: config.MANAGEMENT_TOKEN });
+  const management = createManagementServer({ name, log, health, metrics, access });
   return {
     name,
     config,

@@ -31,7 +31,11 @@ const contentSecurityPolicy = [
 ].join('; ');
 
 /** Adds the dashboard: its files, and what they show. */
-export function addDashboardRoutes(app: FastifyInstance, observed: Observed, gatewayApp: string): void {
+export function addDashboardRoutes(
+  app: FastifyInstance,
+  observed: Observed,
+  gateway: { readonly app: string; readonly token: string | undefined },
+): void {
   for (const { path, file, type } of files) {
     const content = readFileSync(new URL(`../dashboard/${file}`, import.meta.url));
     app.get(path, (_request, reply) =>
@@ -47,7 +51,11 @@ export function addDashboardRoutes(app: FastifyInstance, observed: Observed, gat
     );
   }
   const lastChanges = keepLastChanges(observed.registry);
-  const graph = createGraphProxy({ leases: observed.registry.leases, gatewayApp });
+  const graph = createGraphProxy({
+    leases: observed.registry.leases,
+    gatewayApp: gateway.app,
+    token: gateway.token,
+  });
   app.get('/dashboard/registry.json', () => describeRegistry(observed, lastChanges()));
   app.get('/dashboard/graph.json', () => graph());
 }

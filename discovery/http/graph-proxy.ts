@@ -9,6 +9,8 @@ interface GraphProxyOptions {
   readonly leases: Pick<LeaseTable, 'application'>;
   /** Application under which the gateway registers. */
   readonly gatewayApp: string;
+  /** Token that is shown to gateways; undefined for none. */
+  readonly token: string | undefined;
 }
 
 /** A gateway's description of its graph, or the reason for which there is none. */
@@ -21,7 +23,11 @@ const maxAgeMs = 2_000;
 const maxGateways = 3;
 
 /** Makes what asks a registered gateway for the state of its graph, so that a browser need not reach it. */
-export function createGraphProxy({ leases, gatewayApp }: GraphProxyOptions): () => Promise<GraphAnswer> {
+export function createGraphProxy({
+  leases,
+  gatewayApp,
+  token,
+}: GraphProxyOptions): () => Promise<GraphAnswer> {
   let asked: { atMs: number; answer: Promise<GraphAnswer> } | undefined;
 
   async function ask(): Promise<GraphAnswer> {
@@ -32,7 +38,7 @@ export function createGraphProxy({ leases, gatewayApp }: GraphProxyOptions): () 
       if (!managementPort) continue;
       const host = isIPv6(info.hostName) ? `[${info.hostName}]` : info.hostName;
       try {
-        const graph = await fetchJson(`http://${host}:${managementPort}/actuator/supergraph`);
+        const graph = await fetchJson(`http://${host}:${managementPort}/actuator/supergraph`, token);
         return { gateway: info.instanceId, graph };
       } catch (error) {
         failures.push(`${info.instanceId}: ${messageOf(error)}`);
@@ -49,9 +55,13 @@ export function createGraphProxy({ leases, gatewayApp }: GraphProxyOptions): () 
   };
 }
 
-async function fetchJson(url: string): Promise<unknown> {
+async function fetchJson(url: string, token: string | undefined): Promise<unknown> {
+  const headers = {
+    accept: 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   return withDeadline({ timeoutMs }, async signal => {
-    const response = await request(url, { signal, headers: { accept: 'application/json' } });
+    const response = await request(url, { signal, headers });
     if (response.statusCode !== 200) {
       await response.body.dump();
       throw new Error(`it answered ${response.statusCode}`);
