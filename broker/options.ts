@@ -1,6 +1,6 @@
 /** Options of `startBroker`. Sizes are in bytes. */
 export interface BrokerOptions {
-  /** Where everything is kept; made when missing. It belongs to one running broker at a time. */
+  /** Folder of the data; made when missing. It belongs to one running broker at a time. */
   dataDir: string;
   /** Port to listen on; 0 takes a free one. */
   port: number;

@@ -36,7 +36,7 @@ interface ReadyMessage {
   readonly port?: number;
   readonly url?: string;
   readonly ports?: Readonly<Record<string, number>>;
-  /** Where its data is, when that is not where it was to be. */
+  /** Folder of its data, when that is not the one it was to be in. */
   readonly elsewhere?: string;
 }
 

@@ -73,7 +73,7 @@ function createRegistry(
   });
 }
 
-/** Makes what the endpoints work on: the lists, the change stream, and whether they are complete. */
+/** Creates the state that the endpoints work on: the lists, the change stream, and whether they are complete. */
 function observe(
   { config, scope }: DiscoveryContext,
   { copied, ...parts }: Pick<Observed, 'registry' | 'name' | 'peers'> & { copied: boolean },

@@ -201,7 +201,7 @@ function enterUntilClosed(limit: RequestLimit, { raw }: FastifyReply): boolean {
   return leave !== undefined;
 }
 
-/** Makes what hands requests over to Apollo Server. */
+/** Creates the function that hands requests over to Apollo Server. */
 function createApolloAsker(app: FastifyInstance) {
   let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
   const contexts = new WeakMap<FastifyRequest, OperationContext>();

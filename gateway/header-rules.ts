@@ -20,7 +20,7 @@ export interface PassedHeaders {
   response(): Record<string, string | string[]>;
 }
 
-/** Which headers go where. */
+/** Names of the headers that are passed on. */
 export interface HeaderRules {
   /** Names, in lower case, of what goes to subgraphs; nothing else does. */
   readonly toSubgraphs: readonly string[];

@@ -49,7 +49,7 @@ export class PlanReport {
   }
 }
 
-/** Makes what tells whether a request may see its plan: whether its header has the secret. Without one, none may. */
+/** Creates the check whether a request may see its plan: its header must have the secret. Without a secret, none may. */
 export function createPlanAccess(secret: string | undefined): (header: unknown) => boolean {
   if (secret === undefined) return () => false;
   const isSecret = createSecretCheck(secret);

@@ -86,7 +86,7 @@ export function createCallerTokens(secret: string): CallerTokens {
 }
 
 /**
- * Makes what gives tokens of a caller for whom many requests are made. Each is signed once in half a lifetime, and good for
+ * Creates the source of tokens of a caller for whom many requests are made. Each is signed once in half a lifetime, and good for
  * the other half at least.
  */
 export function createTokenSource(tokens: CallerTokens, caller: Caller): () => Promise<string> {

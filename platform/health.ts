@@ -16,7 +16,7 @@ export interface Health extends ComponentHealth {
 
 type Indicator = () => ComponentHealth | Promise<ComponentHealth>;
 
-/** Which probe asks: `liveness` (restart me?), `readiness` (send me requests?), or all of it. */
+/** Probe that asks: `liveness` (restart me?), `readiness` (send me requests?), or all of it. */
 export type HealthGroup = 'liveness' | 'readiness' | 'all';
 
 interface IndicatorOptions {

@@ -10,7 +10,7 @@ import { closeUnusedConnections } from './unused-connections.ts';
 
 interface HttpServerOptions {
   readonly log: Logger;
-  /** Where request durations are measured; none for a management server. */
+  /** Registry of the durations of requests; none for a management server. */
   readonly metrics?: Registry;
   /** Largest request body. @default 1 MiB */
   readonly bodyLimitBytes?: number;

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Makes what tells whether somebody has shown a secret, in a time that does not tell how much of it was right. */
+/** Creates the check of a secret, in a time that does not tell how much of it was right. */
 export function createSecretCheck(secret: string): (shown: string) => boolean {
   const expected = digest(secret);
   return shown => timingSafeEqual(digest(shown), expected);

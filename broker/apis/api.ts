@@ -7,7 +7,7 @@ import type { Topics } from '../storage/topics.ts';
 /** State that the APIs work on. */
 export interface BrokerState {
   readonly settings: BrokerSettings;
-  /** Where clients are told to connect to. */
+  /** Address that clients are told to connect to. */
   readonly advertised: { readonly host: string; readonly port: number };
   readonly topics: Topics;
   readonly offsets: CommittedOffsets;

@@ -5,7 +5,7 @@ import { type Api, type BrokerState, nodeId, noThrottleMs } from './api.ts';
 const topicResource = 2;
 const brokerResource = 4;
 
-/** Where a setting comes from, in the protocol's numbers. */
+/** Sources of a setting, in the protocol's numbers. */
 const Source = { TOPIC: 1, BROKER: 4, DEFAULT: 5 } as const;
 
 interface ConfigEntry {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { writeFully } from './files.ts';
 import { type BatchHeader, isIntact, magic, readBatchHeader } from './record-batch.ts';
 
-/** Where in its segment a batch lies, and which records it holds. */
+/** Place of a batch in its segment, and the records that it holds. */
 export interface IndexEntry {
   baseOffset: number;
   /** The offset after its last record's. */

@@ -30,7 +30,7 @@ export interface DeadLetterTopic {
   readonly ranges: readonly Range[];
 }
 
-/** Which dead letters are meant. */
+/** Selection of dead letters. */
 export interface Selection {
   /** Only those of this topic. */
   readonly topic?: string | undefined;

@@ -6,7 +6,7 @@ import { addReadRoutes } from './read-routes.ts';
 import { addReplicationRoute } from './replication-route.ts';
 import { addWriteRoutes } from './write-routes.ts';
 
-/** Where Spring's and Netflix's clients look for the API. */
+/** Paths at which Spring's and Netflix's clients look for the API. */
 export const eurekaBases = ['/eureka', '/eureka/v2'];
 
 /** Adds Eureka's REST operations, and the change stream, below one base path. */

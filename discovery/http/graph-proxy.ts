@@ -22,7 +22,7 @@ const maxAnswerBytes = 1024 * 1024;
 const maxAgeMs = 2_000;
 const maxGateways = 3;
 
-/** Makes what asks a registered gateway for the state of its graph, so that a browser need not reach it. */
+/** Creates the proxy that asks a registered gateway for the state of its graph, so that a browser need not reach it. */
 export function createGraphProxy({
   leases,
   gatewayApp,

@@ -14,7 +14,7 @@ export interface InstancePort {
 /** Data centres that Eureka's clients know. */
 export const dataCenterNames = ['Netflix', 'Amazon', 'MyOwn'] as const;
 
-/** Where an instance runs. */
+/** Data centre that an instance runs in. */
 export interface DataCenter {
   readonly name: (typeof dataCenterNames)[number];
   /** Java class that Netflix's clients read it into. */
@@ -58,6 +58,6 @@ export interface InstanceInfo extends Readonly<Partial<Record<CarriedField, stri
   /** Time without a renewal after which the instance is evicted. */
   readonly durationMs: number;
   readonly metadata: Readonly<Record<string, string>>;
-  /** When the instance last changed what it says of itself, by its own clock, in ms since 1970. */
+  /** Time at which the instance last changed its registration, by its own clock, in ms since 1970. */
   readonly lastDirtyTimestampMs: number;
 }

@@ -23,16 +23,16 @@ export interface Lease {
   readonly override: InstanceStatus | undefined;
   readonly registeredAtMs: number;
   readonly renewedAtMs: number;
-  /** When the instance was first UP. */
+  /** Time at which the instance was first UP. */
   readonly upSinceMs: number;
-  /** When something other than a renewal last changed the lease. */
+  /** Time at which something other than a renewal last changed the lease. */
   readonly updatedAtMs: number;
   readonly evictedAtMs: number;
   readonly lastAction: ActionType;
   readonly source: RenewalSource;
 }
 
-/** When the lease ends unless it is renewed before. */
+/** Time at which the lease ends unless it is renewed before. */
 export function expiresAtMs({ renewedAtMs, info }: Lease): number {
   return renewedAtMs + info.durationMs;
 }

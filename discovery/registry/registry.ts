@@ -9,7 +9,7 @@ import {
 } from './self-preservation.ts';
 import { resolveStatus } from './status.ts';
 
-/** Why an instance changed. */
+/** Cause of a change of an instance. */
 export type ChangeCause = 'registered' | 'updated' | 'status' | 'metadata' | 'cancelled' | 'expired';
 
 /** One change of the registry. Renewals are none. */
@@ -74,7 +74,7 @@ export class InstanceRegistry {
     return this.#sequence;
   }
 
-  /** When a lease can end at the earliest; undefined when there is none. */
+  /** Earliest time at which a lease can end; undefined when there is none. */
   get nextReviewAtMs(): number | undefined {
     return this.#nextReviewAtMs;
   }

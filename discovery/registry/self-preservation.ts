@@ -11,7 +11,7 @@ export interface SelfPreservationSettings {
   readonly maxHoldMs: number;
 }
 
-/** Why an expired lease is kept. */
+/** Reason for which an expired lease is kept. */
 export type PreservationReason = 'many-leases-late' | 'peer-unreachable';
 
 /** State of the self-preservation: off, or on with the reason for which expired leases are kept. */
@@ -37,7 +37,7 @@ export type PreservationState =
 
 interface Review {
   readonly evict: readonly Lease[];
-  /** When to review again at the latest; undefined when no lease is left. */
+  /** Latest time of the next review; undefined when no lease is left. */
   readonly nextReviewAtMs: number | undefined;
 }
 

@@ -20,7 +20,7 @@ import type { SubgraphAnswer } from './subgraph-answer.ts';
 interface CompiledFetch {
   readonly node: FetchNode;
   readonly schema: GraphQLSchema;
-  /** Where its objects are. */
+  /** Path of its objects. */
   readonly path: ResponsePath;
   /** Fields that it adds to each object. */
   readonly fields: () => FieldTree;

@@ -5,7 +5,7 @@ const min32Bit = -(2 ** 31);
 
 type IsValid = (value: unknown) => boolean;
 
-/** Makes what tells if a client may see a value of a leaf type. Custom scalars may be anything. */
+/** Creates the check whether a client may see a value of a leaf type. Custom scalars may be anything. */
 export function leafValidator(type: GraphQLLeafType): IsValid {
   if (isEnumType(type)) return value => typeof value === 'string' && type.getValue(value) !== undefined;
   return isSpecifiedScalarType(type) ? (validators[type.name] ?? isString) : () => true;

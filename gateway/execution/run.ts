@@ -38,7 +38,7 @@ export type Step = (run: Run) => Promise<void>;
 export interface StepContext {
   /** The supergraph's schema. */
   readonly schema: GraphQLSchema;
-  /** Where the step's objects are. */
+  /** Path of the step's objects. */
   readonly path: ResponsePath;
   readonly overlaps: Overlaps;
 }

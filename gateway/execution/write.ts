@@ -29,7 +29,7 @@ type Write = (value: unknown) => void;
  */
 export type WriteAnswer = (root: DataObject) => Buffer | undefined;
 
-/** Where all answers are written: one at a time. */
+/** Buffer that all answers are written to, one at a time. */
 const out = new JsonBytes();
 
 /** Thrown for a value that is not as the schema says. It is made once: nobody reads its stack. */

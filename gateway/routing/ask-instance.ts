@@ -11,12 +11,12 @@ import type { OperationContext } from '../operation-context.ts';
 import { addressOf, type Endpoint } from './endpoint.ts';
 import { type ExchangeResponse, exchange } from './exchange.ts';
 
-/** Where fetches of one subgraph in one graph go. */
+/** Target of the fetches of one subgraph in one graph. */
 export interface FetchTarget {
   readonly subgraph: string;
   readonly agent: Dispatcher;
   readonly serves: (instance: ServiceInstance) => boolean;
-  /** Whether only instances that serve the composed schema may be asked. */
+  /** Tells whether only instances that serve the composed schema may be asked. */
   readonly isStrict: () => boolean;
   /** Resolves when the graph has followed what the registry said last; undefined when it has. */
   readonly graphFollows: () => Promise<void> | undefined;
@@ -26,7 +26,7 @@ export interface FetchTarget {
   readonly maxResponseBytes: number;
   /** Value of `accept-encoding`; undefined for none. */
   readonly acceptEncoding: string | undefined;
-  /** Whether several requests may have one answer. */
+  /** True if several requests may have one answer. */
   readonly isShared: boolean;
 }
 

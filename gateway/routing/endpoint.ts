@@ -48,7 +48,7 @@ export class Endpoint {
     this.#now = now;
   }
 
-  /** Where its GraphQL endpoint is, over HTTP. */
+  /** Address of its GraphQL endpoint, over HTTP. */
   get address(): Address {
     return this.#address;
   }
@@ -69,7 +69,7 @@ export class Endpoint {
     return this.#state.kind === 'ejected' && this.#state.untilMs > this.#now();
   }
 
-  /** When the ejection ends, in ms since 1970; 0 when there is none. */
+  /** Time at which the ejection ends, in ms since 1970; 0 when there is none. */
   get ejectedUntilMs(): number {
     return this.#state.kind === 'ejected' ? this.#state.untilMs : 0;
   }

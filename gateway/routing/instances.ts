@@ -6,7 +6,7 @@ import { GatewayError } from '../gateway-error.ts';
 import { instancesBySubgraph, subgraphNameOf } from '../supergraph/sdl/subgraph-instances.ts';
 import { Endpoint } from './endpoint.ts';
 
-/** Which instances may get a request. */
+/** Instances that may get a request. */
 export interface PickOptions {
   /**
    * Instances that serve the schema that was composed. Without one of them, `strict` decides whether any other may get
@@ -18,7 +18,7 @@ export interface PickOptions {
   readonly except?: ReadonlySet<Endpoint>;
 }
 
-/** Which instance gets a request. */
+/** Choice of the instance that gets a request. */
 export interface Instances extends Closable {
   /**
    * The instance with the fewest requests outstanding; among equals, each in turn. Instances that are ejected for their

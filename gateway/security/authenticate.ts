@@ -14,7 +14,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import type { GatewayConfig } from '../config.ts';
 import { anonymous, createOperationCaller, type OperationCaller } from './operation-caller.ts';
 
-/** Says who asks, from what a client sends of itself. */
+/** Finds the caller of a request by its token. */
 export interface Authenticator {
   /**
    * @param authorization value of an Authorization header; undefined for nobody

@@ -5,7 +5,7 @@ export interface OperationCaller {
   readonly caller: Caller | undefined;
   /** The same for equal callers, and for no others. */
   readonly key: string;
-  /** When what the client has shown of itself expires, in ms since 1970; undefined for never. */
+  /** Time at which the client's token expires, in ms since 1970; undefined for never. */
   readonly expiresAtMs?: number;
   /** A token that is good for at least half its lifetime; undefined for nobody. */
   token(): Promise<string | undefined>;

@@ -82,7 +82,7 @@ export function isLive(operation: Operation): operation is LiveOperation {
   return operation.subscription !== undefined;
 }
 
-/** Makes what runs live operations, on whichever graph is served. */
+/** Creates the runner of live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
   const { served, upstreams, apollo, limit, rules, config, metrics, formatError, log } = options;
   const reader = createOperationReader({ metrics, rules });

@@ -60,7 +60,7 @@ export interface OperationReader {
   read(graph: Graph, request: OperationRequest, caller: OperationCaller): Operation;
 }
 
-/** Why an operation is not run. */
+/** An operation is refused, with the errors for its client. */
 export class RefusedOperation extends Error {
   override readonly name = 'RefusedOperation';
   readonly errors: readonly GraphQLError[];

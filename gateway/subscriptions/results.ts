@@ -1,7 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError } from '../gateway-error.ts';
 
-/** Where a stream puts what it has for one client. */
+/** Receiver of a stream's results for one client. */
 export interface StreamListener {
   /** The stream stands after `cursor`, and nothing has been put yet. */
   start(cursor: string): void;

@@ -26,7 +26,7 @@ export interface SubgraphEvent {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Whom an event is completed for. */
+/** Caller, variables and headers of one event's run. */
 export interface EventRun {
   /** Coerced by the graph's schema. */
   readonly variables: Readonly<Record<string, unknown>>;

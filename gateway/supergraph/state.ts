@@ -10,7 +10,7 @@ export interface Served {
   readonly launch: Launch;
 }
 
-/** Where the graph stands. */
+/** Phase of the graph. */
 export type SupergraphState =
   /** Nothing has been composed yet. */
   | { readonly phase: 'waiting' }
@@ -26,7 +26,7 @@ export interface SupergraphFaults {
   /** Subgraphs of which a version's SDL could not be read from any of its instances. */
   readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
   readonly heldBack: readonly HeldBack[];
-  /** Why a graph that composed could not be loaded. */
+  /** Reason for which a graph that composed could not be loaded. */
   readonly load: string | undefined;
   /** Services in the registry that do not say that they serve a subgraph, and do not seem to. No fault. */
   readonly ignored: readonly { readonly service: string; readonly message: string }[];

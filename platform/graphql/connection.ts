@@ -6,7 +6,7 @@ export interface ConnectionArgs {
   readonly after?: string | null;
 }
 
-/** Where a page begins and how long it is. */
+/** Beginning and length of a page. */
 export interface PageRequest {
   /** Nodes in the page, 1 to the connection's maximum. */
   readonly first: number;

@@ -41,7 +41,7 @@ interface SubgraphOptions<C extends SubgraphOperationContext> {
   readonly context: ProcessContext<SubgraphConfig>;
   readonly schemaUrl: URL;
   readonly resolvers: object;
-  /** Makes what the resolvers of one operation share. */
+  /** Creates the context that the resolvers of one operation share. */
   readonly operationContext: (caller: Caller | undefined) => C;
 }
 

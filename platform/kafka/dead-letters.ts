@@ -22,7 +22,7 @@ export const deadLetterHeaders = {
 /** A message that could not be handled. */
 export interface DeadLetter {
   readonly reason: string;
-  /** Where the message was: topic, partition, offset. */
+  /** Place of the message: topic, partition, offset. */
   readonly topic: string;
   readonly partition: string;
   readonly offset: string;

@@ -15,7 +15,7 @@ export interface DomainEvent<T = unknown> {
   readonly source: string;
   /** Subject of the event: the order's id. Also the message key, so that events of one subject keep their order. */
   readonly subject: string;
-  /** When, RFC 3339. */
+  /** Time of the event, RFC 3339. */
   readonly time: string;
   /** The trace of the request that it happened in, by CloudEvents' extension Distributed Tracing. */
   readonly trace?: TraceContext;

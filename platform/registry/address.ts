@@ -1,4 +1,4 @@
-/** Where a registry is, and what requests to it carry. */
+/** Address of a registry, and the headers of requests to it. */
 export interface RegistryAddress {
   /** Base address without credentials and without a slash at its end. */
   readonly base: string;

@@ -27,7 +27,7 @@ export class InstanceSet {
     return appsHashcode(countStatuses(named.map(([, instance]) => instance)));
   }
 
-  /** When the first of the kept instances is to go; undefined when there is none. */
+  /** Time at which the first of the kept instances is to go; undefined when there is none. */
   get nextExpiryMs(): number | undefined {
     return this.#keptUntilMsByKey.size === 0 ? undefined : Math.min(...this.#keptUntilMsByKey.values());
   }

@@ -15,9 +15,9 @@ export interface ServiceInstance {
   readonly secure: boolean;
   readonly status: InstanceStatus;
   readonly metadata: Readonly<Record<string, string>>;
-  /** When the instance last changed what it says of itself, in ms since 1970. */
+  /** Time at which the instance last changed its registration, in ms since 1970. */
   readonly lastDirtyTimestampMs: number;
-  /** Why no request may be sent to it, where that is so: it can't be read, or its address leads elsewhere. */
+  /** Reason for which no request may be sent to it, if there is one: it can't be read, or its address leads elsewhere. */
   readonly addressFault?: string;
 }
 
@@ -60,7 +60,7 @@ export interface InstanceChange {
   readonly instance: ServiceInstance;
   /** True if the instance is gone. */
   readonly deleted: boolean;
-  /** Why it is gone. */
+  /** Reason for which it is gone. */
   readonly reason?: RemovalReason | undefined;
 }
 

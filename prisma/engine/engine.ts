@@ -6,10 +6,10 @@ import { toSchemaEngineError } from './error.ts';
 import { loadSchemaEngine } from './load.ts';
 import { connectShadowDatabase } from './shadow.ts';
 
-/** Which tables and enums the engine is to leave to somebody else: none. */
+/** Tables and enums that the engine is to leave to somebody else: none. */
 export const filters = { externalTables: [], externalEnums: [] };
 
-/** Where the schema engine is to work. */
+/** Database that the schema engine works on. */
 export interface EngineTarget {
   databaseUrl: string;
   schemaFile: string;

@@ -16,7 +16,7 @@ import type { Account } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { exists, removeEmptyFolder } from './cluster.ts';
 
-/** Where root puts what the account of PostgreSQL can't get at elsewhere: the place of services' data in the FHS. */
+/** Folder for what the account of PostgreSQL can't reach elsewhere: the place of services' data in the FHS. */
 const stateDir = '/var/lib/portico';
 
 /** Characters in a path that a shell reads as something else, also within the quotes that initdb puts around it. */

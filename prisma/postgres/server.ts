@@ -31,7 +31,7 @@ export interface PostgresServer {
   /** Of the superuser and the maintenance database: `postgresql://postgres@127.0.0.1:<port>/postgres`. */
   url: string;
   port: number;
-  /** Where the data is, without links. */
+  /** Folder of the data, without links. */
   dataDir: string;
   /** Resolves when the server has ended, by `close()` or by itself. */
   exited: Promise<void>;

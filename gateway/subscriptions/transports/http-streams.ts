@@ -109,7 +109,7 @@ interface HttpStreamsOptions {
 /** Longest time that a client that reads nothing more may hold its connection, in ms. */
 const lastWordMs = 5_000;
 
-/** Makes what serves operations as Server-Sent Events and as multipart responses. */
+/** Creates the server of operations over Server-Sent Events and multipart responses. */
 export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
   const { operations, formatError } = options;
   return {

@@ -23,7 +23,7 @@ export interface InstanceProtocol {
   unsupported(faults: readonly ProtocolError[]): GraphQLError;
 }
 
-/** Makes what remembers the protocol of each instance. */
+/** Creates the memory of the protocol of each instance. */
 export function createInstanceProtocols(log: Logger): (endpoint: Endpoint) => InstanceProtocol {
   const known = new WeakMap<Endpoint, InstanceProtocol>();
   return endpoint => {

@@ -5,7 +5,7 @@ import type { Composition } from './composer.ts';
 export interface Candidate {
   readonly name: string;
   readonly versions: readonly Subgraph[];
-  /** When the first of its instances registered, in ms since 1970. @default 0 */
+  /** Time at which the first of its instances registered, in ms since 1970. @default 0 */
   readonly sinceMs?: number;
 }
 
@@ -19,7 +19,7 @@ export interface HeldBack {
 
 type Composed = Composition & { readonly outcome: { readonly kind: 'composed' } };
 
-/** Which versions the next graph is made of. */
+/** Versions that the next graph is made of. */
 export interface Adoption {
   /** The subgraphs of the next graph, by name. */
   readonly subgraphs: readonly Subgraph[];

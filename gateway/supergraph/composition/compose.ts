@@ -14,7 +14,7 @@ export interface CompositionFault {
   readonly message: string;
   /** Code of Apollo's composition, https://www.apollographql.com/docs/graphos/reference/errors */
   readonly code: string;
-  /** Where in the subgraphs' SDLs, as far as it is known; lines and columns count from 1. */
+  /** Places in the subgraphs' SDLs, as far as they are known; lines and columns count from 1. */
   readonly locations: readonly SdlLocation[];
 }
 

@@ -7,7 +7,7 @@ export interface SchemaChange {
   /** Kind of change, such as `FIELD_REMOVED`. */
   readonly type: string;
   readonly message: string;
-  /** Where: `Product.name`. */
+  /** Place of the change: `Product.name`. */
   readonly path: string;
   /** True if operations that were valid may not be so any more, or behave otherwise. */
   readonly severity: 'breaking' | 'dangerous' | 'safe';

@@ -9,7 +9,7 @@ const launchSchema = z.object({
   /** Counts from 1. */
   id: z.number().int(),
   at: z.iso.datetime(),
-  /** Why there was a composition. */
+  /** Cause of the composition. */
   cause: z.enum(['registry', 'rollback', 'follow']),
   /** Outcome of the composition. */
   outcome: z.enum(['served', 'failed']),
@@ -28,7 +28,7 @@ const launchSchema = z.object({
       severity: z.enum(['breaking', 'dangerous', 'safe']),
     }),
   ),
-  /** Why it failed, or what was held back. */
+  /** Reasons for which it failed, or what was held back. */
   faults: z.array(z.string()),
 });
 

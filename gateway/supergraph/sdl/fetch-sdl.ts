@@ -16,7 +16,7 @@ const answerSchema = z.object({
 
 const errorsSchema = z.object({ errors: z.array(z.object({ message: z.string() })).min(1) });
 
-/** Why an instance's SDL could not be read. */
+/** The SDL of an instance could not be read. */
 export class SdlError extends Error {
   override readonly name = 'SdlError';
 }

@@ -14,7 +14,7 @@ export interface SubgraphVersions {
   readonly name: string;
   /** The versions whose SDL is known, that of the instance that registered last first. */
   readonly versions: readonly Subgraph[];
-  /** Why SDLs could not be read. */
+  /** Reasons for which SDLs could not be read. */
   readonly failures: readonly string[];
   /** True if an instance says itself that it serves a subgraph; of other services a failure means nothing. */
   readonly declared: boolean;
@@ -34,7 +34,7 @@ export interface SdlReader extends Closable {
   ): Promise<SubgraphVersions[]>;
   /** Hash of what an instance serves; undefined until that is known. */
   versionOf(instance: ServiceInstance): string | undefined;
-  /** When something is to be read again, in ms since 1970: after a failure, or what may have changed. */
+  /** Time at which something is to be read again, in ms since 1970: after a failure, or what may have changed. */
   readonly nextReadMs: number;
 }
 
@@ -56,7 +56,7 @@ interface Source {
 interface Reading {
   known: { readonly sdl: string; readonly hash: string } | undefined;
   failure: string | undefined;
-  /** When it is to be read, in ms since 1970; never while it is being read. */
+  /** Time at which it is to be read, in ms since 1970; never while it is being read. */
   nextMs: number;
   readonly backoff: Backoff;
 }
