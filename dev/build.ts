@@ -34,6 +34,8 @@ export async function build(): Promise<boolean> {
   for (const folder of folders)
     await cp(join(rootDir, folder), join(outDir, folder), {
       recursive: true,
+      // A service's link to a table of the platform becomes a file: nothing in dist/ leads out of it.
+      dereference: true,
       filter: source => extname(source) !== '.ts',
     });
   await writeFile(stampFile, stamp);

@@ -7,10 +7,10 @@ import { serviceFolder } from './service-folder.ts';
  * Without a database URL in the environment, only commands that need no database work (`generate`, `validate`).
  */
 export function definePrismaConfig(service: ServiceName): PrismaConfig {
-  const { schemaFile, migrationsDir } = serviceFolder(service);
+  const { schemaDir, migrationsDir } = serviceFolder(service);
   const url = process.env[databaseUrlVariable(service)];
   return defineConfig({
-    schema: schemaFile,
+    schema: schemaDir,
     migrations: { path: migrationsDir },
     ...(url && { datasource: { url } }),
   });

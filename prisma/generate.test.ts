@@ -24,10 +24,12 @@ model Cup {
 `;
 
 let service: TestService;
+let schemaFile: string;
 
 beforeEach(async () => {
   service = await createTestService();
-  await writeFile(service.folder.schemaFile, schema);
+  schemaFile = join(service.folder.schemaDir, 'schema.prisma');
+  await writeFile(schemaFile, schema);
 });
 
 afterEach(() => service.remove());
@@ -44,7 +46,7 @@ describe('generateClients', () => {
 
   test('generates a client again when its schema changed or the client is gone', async () => {
     await generateClients([service.folder]);
-    await writeFile(service.folder.schemaFile, schema.replace('model Cup', 'model Mug'));
+    await writeFile(schemaFile, schema.replace('model Cup', 'model Mug'));
     expect(await generateClients([service.folder])).toEqual(['orders']);
     await rm(service.folder.clientDir, { recursive: true });
     expect(await generateClients([service.folder])).toEqual(['orders']);
@@ -63,7 +65,7 @@ describe('generateClients', () => {
   });
 
   test('tells the service and what Prisma says when a schema is wrong, and tries again next time', async () => {
-    await writeFile(service.folder.schemaFile, schema.replace('id Int', 'id Number'));
+    await writeFile(schemaFile, schema.replace('id Int', 'id Number'));
     await expect(generateClients([service.folder])).rejects.toThrow(
       /^The Prisma client of orders could not be generated:\n(.|\n)*Type "Number" is neither a built-in type/,
     );

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ServiceName, serviceNames } from '../services.ts';
+import { readSchema } from './engine/read-schema.ts';
 import { runAsScript } from './script.ts';
 import { parseServices, type ServiceFolder, serviceFolder } from './service-folder.ts';
 
@@ -36,22 +37,23 @@ export async function generateClients(
 }
 
 /** Generates one client unless it is fresh, and tells whether it did. */
-async function generateClient({ service, schemaFile, clientDir }: ServiceFolder): Promise<boolean> {
+async function generateClient({ service, schemaDir, clientDir }: ServiceFolder): Promise<boolean> {
   // Inside the generated folder, so that it goes when the folder goes.
   const stampFile = join(clientDir, '.stamp');
-  const stamp = await describeInput(schemaFile);
+  const stamp = await describeInput(schemaDir);
   if ((await readFile(stampFile, 'utf8').catch(() => undefined)) === stamp) return false;
 
-  await runPrisma(['generate', '--no-hints', '--schema', schemaFile], service);
+  await runPrisma(['generate', '--no-hints', '--schema', schemaDir], service);
   await writeFile(stampFile, stamp);
   return true;
 }
 
 /** Names everything that a generated client depends on: the version of Prisma and the text of the schema. */
-async function describeInput(schemaFile: string): Promise<string> {
+async function describeInput(schemaDir: string): Promise<string> {
   const { version } = require('prisma/package.json') as { version: string };
-  const schema = await readFile(schemaFile);
-  return `prisma ${version} sha256 ${createHash('sha256').update(schema).digest('hex')}\n`;
+  const { files } = await readSchema(schemaDir);
+  const hash = createHash('sha256').update(JSON.stringify(files.map(({ content }) => content)));
+  return `prisma ${version} sha256 ${hash.digest('hex')}\n`;
 }
 
 async function runPrisma(args: string[], service: ServiceName): Promise<void> {

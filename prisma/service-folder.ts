@@ -5,7 +5,8 @@ import { databaseUrlVariable, type ServiceName, serviceNames } from '../services
 /** Absolute paths of a service's schema, migrations and generated client. */
 export interface ServiceFolder {
   service: ServiceName;
-  schemaFile: string;
+  /** Its files `*.prisma` are the service's schema, its own and those that link to a table of the platform. */
+  schemaDir: string;
   migrationsDir: string;
   clientDir: string;
 }
@@ -17,7 +18,7 @@ export const repositoryDir = dirname(dirname(fileURLToPath(import.meta.url)));
 export function serviceFolder(service: ServiceName, rootDir: string = repositoryDir): ServiceFolder {
   return {
     service,
-    schemaFile: join(rootDir, 'prisma', service, 'schema.prisma'),
+    schemaDir: join(rootDir, 'prisma', service),
     migrationsDir: join(rootDir, 'prisma', service, 'migrations'),
     clientDir: join(rootDir, 'subgraphs', service, 'generated', 'prisma'),
   };

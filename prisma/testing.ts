@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ServiceName } from '../services.ts';
 import { deployMigrations } from './migrate.ts';
 import { startScratchPostgres } from './postgres/scratch.ts';
@@ -24,8 +24,11 @@ export async function createTestService(): Promise<TestService> {
   const folder = serviceFolder('orders', rootDir);
   const migrationDir = (name: string) => join(folder.migrationsDir, name);
   const writeSchema = async (models: string) => {
-    await mkdir(dirname(folder.schemaFile), { recursive: true });
-    await writeFile(folder.schemaFile, `datasource db {\n  provider = "postgresql"\n}\n${models}`);
+    await mkdir(folder.schemaDir, { recursive: true });
+    await writeFile(
+      join(folder.schemaDir, 'schema.prisma'),
+      `datasource db {\n  provider = "postgresql"\n}\n${models}`,
+    );
   };
   await writeSchema('');
   return {

@@ -22,16 +22,16 @@ afterAll(async () => {
 
 describe('withSchemaEngine', () => {
   test('runs the engine on the database', async () => {
-    const { schemaFile } = service.folder;
-    const version = await withSchemaEngine({ databaseUrl: server.url, schemaFile }, engine =>
+    const { schemaDir } = service.folder;
+    const version = await withSchemaEngine({ databaseUrl: server.url, schemaDir }, engine =>
       engine.version(),
     );
     expect(version).toContain('PostgreSQL 18');
   });
 
   test('leaves the trace of its own calls out of what the engine complains of', async () => {
-    const { schemaFile } = service.folder;
-    const error = await withSchemaEngine({ databaseUrl: server.url, schemaFile }, engine =>
+    const { schemaDir } = service.folder;
+    const error = await withSchemaEngine({ databaseUrl: server.url, schemaDir }, engine =>
       engine.dbExecute({ datasourceType: { tag: 'url', url: server.url }, script: 'SELCT 1' }),
     ).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(SchemaEngineError);

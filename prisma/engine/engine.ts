@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { bindMigrationAwareSqlAdapterFactory, type SqlDriverAdapter } from '@prisma/driver-adapter-utils';
-import type { SchemaEngine, SchemasContainer } from '@prisma/schema-engine-wasm';
+import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import { connectAdapter } from './adapter.ts';
 import { toSchemaEngineError } from './error.ts';
 import { loadSchemaEngine } from './load.ts';
+import { readSchema } from './read-schema.ts';
 import { connectShadowDatabase } from './shadow.ts';
 
 /** Tables and enums that the engine is to leave to somebody else: none. */
@@ -12,14 +12,10 @@ export const filters = { externalTables: [], externalEnums: [] };
 /** Database that the schema engine works on. */
 export interface EngineTarget {
   databaseUrl: string;
-  schemaFile: string;
+  /** Holds the schema's files, `*.prisma`. */
+  schemaDir: string;
   /** Readies the engine's own session. @default nothing is done */
   prepare?: (session: SqlDriverAdapter) => Promise<void>;
-}
-
-/** Reads a schema in the form that the engine takes. */
-export async function readSchema(schemaFile: string): Promise<SchemasContainer> {
-  return { files: [{ path: schemaFile, content: await readFile(schemaFile, 'utf8') }] };
 }
 
 /**
@@ -29,11 +25,11 @@ export async function readSchema(schemaFile: string): Promise<SchemasContainer> 
  * @throws SchemaEngineError when the engine or its connection fails
  */
 export async function withSchemaEngine<Result>(
-  { databaseUrl, schemaFile, prepare }: EngineTarget,
+  { databaseUrl, schemaDir, prepare }: EngineTarget,
   use: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
   const Engine = await loadSchemaEngine();
-  const { files } = await readSchema(schemaFile);
+  const { files } = await readSchema(schemaDir);
   const datamodels = files.map((file): [string, string] => [file.path, file.content]);
   const session = await connectAdapter(databaseUrl);
   const opened = [session];

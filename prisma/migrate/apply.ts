@@ -28,7 +28,7 @@ export interface Application {
  */
 export async function applyMigrations(application: Application): Promise<string[]> {
   const { databaseUrl, lockTimeoutMs, migrations } = application;
-  const { service, schemaFile, migrationsDir } = application.folder;
+  const { service, schemaDir, migrationsDir } = application.folder;
   const migrationsList = await toMigrationList(migrationsDir, migrations);
   const scripts = new Set(migrations.map(({ sql }) => sql));
   const prepare = async (session: SqlDriverAdapter) => {
@@ -37,7 +37,7 @@ export async function applyMigrations(application: Application): Promise<string[
   };
   try {
     return await holdingLock(application, () =>
-      withSchemaEngine({ databaseUrl, schemaFile, prepare }, async engine => {
+      withSchemaEngine({ databaseUrl, schemaDir, prepare }, async engine => {
         const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
         return appliedMigrationNames;
       }),

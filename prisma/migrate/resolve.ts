@@ -8,11 +8,11 @@ import type { ServiceFolder } from '../service-folder.ts';
  * @throws SchemaEngineError when the migration is not a failed one
  */
 export async function markRolledBack(
-  { schemaFile }: ServiceFolder,
+  { schemaDir }: ServiceFolder,
   migrationName: string,
   databaseUrl: string,
 ): Promise<void> {
-  await withSchemaEngine({ databaseUrl, schemaFile }, engine =>
+  await withSchemaEngine({ databaseUrl, schemaDir }, engine =>
     engine.markMigrationRolledBack({ migrationName }),
   );
 }

@@ -15,7 +15,7 @@ export interface MigrationStatus {
  * seen in a shadow database. Drift is looked for only when the history is sound.
  */
 export async function readStatus(
-  { schemaFile, migrationsDir }: ServiceFolder,
+  { schemaDir, migrationsDir }: ServiceFolder,
   databaseUrl: string,
 ): Promise<MigrationStatus> {
   const migrations = await readMigrations(migrationsDir);
@@ -23,7 +23,7 @@ export async function readStatus(
   if (history.state !== 'upToDate') return { history, drift: undefined };
 
   const migrationsList = await toMigrationList(migrationsDir, migrations);
-  const { action } = await withSchemaEngine({ databaseUrl, schemaFile }, engine =>
+  const { action } = await withSchemaEngine({ databaseUrl, schemaDir }, engine =>
     engine.devDiagnostic({ migrationsList, filters }),
   );
   return { history, drift: action.tag === 'reset' ? action.reason : undefined };

@@ -15,9 +15,10 @@ interface Block {
   readonly text: string;
 }
 
+const readPage = () => readFile(join(rootDir, 'docs', 'write-a-subgraph.md'), 'utf8');
+
 async function readBlocks(): Promise<Block[]> {
-  const page = await readFile(join(rootDir, 'docs', 'write-a-subgraph.md'), 'utf8');
-  return [...page.matchAll(/^```\w+ (\S+)\n(.*?)^```$/gms)].map(([, file = '', text = '']) => ({
+  return [...(await readPage()).matchAll(/^```\w+ (\S+)\n(.*?)^```$/gms)].map(([, file = '', text = '']) => ({
     file,
     text,
   }));
@@ -55,6 +56,8 @@ beforeAll(async () => {
 afterAll(() => rm(copy, { recursive: true, force: true }));
 
 test('a service that is written as the page says compiles, passes its test, and obeys the walls', async () => {
+  const [linkOutbox = ''] = /^ln -s .*$/m.exec(await readPage()) ?? [];
+  await runIn('sh', '-c', linkOutbox);
   expect(await runIn('npm', 'run', 'db:migrate', '--', 'create', 'reviews', 'init')).toContain('created');
   await runIn('npm', 'run', 'codegen');
   expect(
