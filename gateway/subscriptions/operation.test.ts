@@ -1,30 +1,8 @@
 import { GraphQLError } from 'graphql';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { silentLog } from '../../platform/log.ts';
+import { describe, expect, test, vi } from 'vitest';
 import { anonymous } from '../security/operation-caller.ts';
-import { compose } from '../supergraph/composition/compose.ts';
-import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
-import { federation } from '../testing/supergraph.ts';
 import { createOperationReader, maxDocumentTokens, RefusedOperation } from './operation.ts';
-
-async function startGraph(): Promise<Graph> {
-  const sdl = `${federation}
-    type Query { price(sku: ID!): Int }
-    type Subscription { priceChanged(sku: ID!, after: String): Change! ticked: Int }
-    type Change { cursor: String! amount: Int! }`;
-  const subgraphs = [{ name: 'prices', hash: '1', sdl }];
-  const outcome = compose(subgraphs);
-  if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join());
-  const graph = await createGraph({
-    supergraphSdl: outcome.supergraphSdl,
-    subgraphs,
-    maxPlans: 10,
-    log: silentLog,
-    clientOf: () => () => Promise.resolve({ data: {} }),
-  });
-  onTestFinished(() => graph.close());
-  return graph;
-}
+import { startGraph } from './testing.ts';
 
 async function start() {
   const planned = vi.fn<(subgraph: string) => void>();
