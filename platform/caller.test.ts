@@ -15,25 +15,37 @@ const orders = { kind: 'service', id: 'orders', scopes: [] } as const;
 
 describe('a caller token', () => {
   test.each([alice, orders])('brings the $kind $id through', async caller => {
-    expect(await tokens.verify(await tokens.sign(caller))).toEqual(caller);
+    expect(await tokens.verify(await tokens.sign(caller, 'inventory'), 'inventory')).toEqual(caller);
   });
 
   test('of nobody is nobody', async () => {
-    expect(await tokens.verify(undefined)).toBeUndefined();
+    expect(await tokens.verify(undefined, 'inventory')).toBeUndefined();
   });
 
   test('signed with another secret is refused', async () => {
-    const forged = await createCallerTokens('another secret, also of thirty-two characters').sign(alice);
-    await expect(tokens.verify(forged)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    const forged = await createCallerTokens('another secret, also of thirty-two characters').sign(
+      alice,
+      'inventory',
+    );
+    await expect(tokens.verify(forged, 'inventory')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  test('for one service is refused by every other, also when its own has accepted it', async () => {
+    const token = await tokens.sign(alice, 'inventory');
+    expect(await tokens.verify(token, 'inventory')).toEqual(alice);
+    await expect(tokens.verify(token, 'orders')).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      message: expect.stringContaining("the audience 'orders'"),
+    });
   });
 
   test('is useless when its time is over', async () => {
     vi.useFakeTimers();
     try {
-      const token = await tokens.sign(alice);
-      expect(await tokens.verify(token)).toEqual(alice);
+      const token = await tokens.sign(alice, 'inventory');
+      expect(await tokens.verify(token, 'inventory')).toEqual(alice);
       vi.advanceTimersByTime((callerTokenLifetimeSeconds + 1) * 1000);
-      await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+      await expect(tokens.verify(token, 'inventory')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     } finally {
       vi.useRealTimers();
     }
@@ -44,11 +56,11 @@ test('a caller who asks often gets a new token after half the lifetime of the la
   vi.useFakeTimers();
   try {
     const tokenOf = createTokenSource(tokens, orders);
-    const first = await tokenOf();
+    const first = await tokenOf('inventory');
     vi.advanceTimersByTime((callerTokenLifetimeSeconds / 2) * 1000);
-    expect(await tokenOf()).toBe(first);
+    expect(await tokenOf('inventory')).toBe(first);
     vi.advanceTimersByTime(1000);
-    expect(await tokenOf()).not.toBe(first);
+    expect(await tokenOf('inventory')).not.toBe(first);
   } finally {
     vi.useRealTimers();
   }

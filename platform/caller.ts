@@ -27,7 +27,6 @@ export const callerSettings = z.object({
 /** Seconds for which a caller's token is good: long enough for one request on its way, useless when it leaks. */
 export const callerTokenLifetimeSeconds = 60;
 
-const audience = 'portico';
 /** Tokens remembered, so that the signature of one that comes often is verified once. */
 const maxRememberedTokens = 1_000;
 const claims = z.object({
@@ -37,47 +36,56 @@ const claims = z.object({
   scope: z.string(),
 });
 
+interface VerifiedCaller {
+  readonly caller: Caller;
+  readonly service: string;
+  readonly expiresAtMs: number;
+}
+
 /** Signs and verifies callers with the secret that the gateway and the services share. */
 export interface CallerTokens {
-  sign(caller: Caller): Promise<string>;
-  /** The caller that the token names; undefined for no token. @throws PorticoError UNAUTHENTICATED for a bad one */
-  verify(token: string | undefined): Promise<Caller | undefined>;
+  /** @param service the name of the only service that the token is good for, as it registers, in lower case */
+  sign(caller: Caller, service: string): Promise<string>;
+  /**
+   * The caller that a token for this service names; undefined for no token.
+   * @throws PorticoError UNAUTHENTICATED for a bad one, or one for another service
+   */
+  verify(token: string | undefined, service: string): Promise<Caller | undefined>;
 }
 
 /**
- * Makes the signer and verifier. A token is a JWT (RFC 7519), HS256, so that a subgraph in any language can check it.
+ * Makes the signer and verifier. A token is a JWT (RFC 7519), HS256, so that a subgraph in any language can check it. Its
+ * `aud` is the service that it is for: no service can use at another what it was sent.
  *
  * @param secret at least 32 characters, the same in every process
  */
 export function createCallerTokens(secret: string): CallerTokens {
   const key = new TextEncoder().encode(secret);
-  const remembered = new LRUCache<string, { readonly caller: Caller; readonly expiresAtMs: number }>({
-    max: maxRememberedTokens,
-  });
+  const remembered = new LRUCache<string, VerifiedCaller>({ max: maxRememberedTokens });
   return {
-    sign({ kind, id, scopes }) {
+    sign({ kind, id, scopes }, service) {
       return new SignJWT({ kind, scope: scopes.join(' ') })
         .setProtectedHeader({ alg: 'HS256' })
         .setSubject(id)
-        .setAudience(audience)
+        .setAudience(service)
         .setIssuedAt()
         .setExpirationTime(`${callerTokenLifetimeSeconds}s`)
         .sign(key);
     },
-    async verify(token) {
+    async verify(token, service) {
       if (!token) return undefined;
       const known = remembered.get(token);
-      if (known && known.expiresAtMs > Date.now()) return known.caller;
+      if (known?.service === service && known.expiresAtMs > Date.now()) return known.caller;
       try {
-        const { payload } = await jwtVerify(token, key, { audience, algorithms: ['HS256'] });
+        const { payload } = await jwtVerify(token, key, { audience: service, algorithms: ['HS256'] });
         const { sub, exp, kind, scope } = claims.parse(payload);
         const caller = { kind, id: sub, scopes: scope.split(' ').filter(Boolean) };
-        remembered.set(token, { caller, expiresAtMs: exp * 1000 });
+        remembered.set(token, { caller, service, expiresAtMs: exp * 1000 });
         return caller;
       } catch (cause) {
         throw new PorticoError(
           'UNAUTHENTICATED',
-          `The token in the header ${callerHeader} does not verify; the gateway and the services sign theirs with CALLER_SECRET`,
+          `The token in the header ${callerHeader} is not accepted; it must be signed with this service's CALLER_SECRET, have the audience '${service}', and not have expired`,
           { cause },
         );
       }
@@ -86,19 +94,21 @@ export function createCallerTokens(secret: string): CallerTokens {
 }
 
 /**
- * Creates the source of tokens of a caller for whom many requests are made. Each is signed once in half a lifetime, and good for
- * the other half at least.
+ * Creates the source of tokens of a caller for whom many requests are made. For each service, one is signed in half a lifetime,
+ * and is good for the other half at least.
  */
-export function createTokenSource(tokens: CallerTokens, caller: Caller): () => Promise<string> {
-  let signed: Promise<string> | undefined;
-  let signedAtMs = 0;
-  return () => {
-    const now = Date.now();
-    if (!signed || now - signedAtMs > (callerTokenLifetimeSeconds * 1000) / 2) {
-      signed = tokens.sign(caller);
-      signedAtMs = now;
-    }
-    return signed;
+export function createTokenSource(
+  tokens: CallerTokens,
+  caller: Caller,
+): (service: string) => Promise<string> {
+  const signedByService = new Map<string, { readonly token: Promise<string>; readonly atMs: number }>();
+  return service => {
+    const nowMs = Date.now();
+    const signed = signedByService.get(service);
+    if (signed && nowMs - signed.atMs <= (callerTokenLifetimeSeconds * 1000) / 2) return signed.token;
+    const token = tokens.sign(caller, service);
+    signedByService.set(service, { token, atMs: nowMs });
+    return token;
   };
 }
 

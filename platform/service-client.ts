@@ -88,7 +88,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   async function send(body: string, signal: AbortSignal): Promise<GraphqlAnswer> {
-    const token = await tokenOf();
+    const token = await tokenOf(service);
     const failures: string[] = [];
     for (const instance of leastBusyFirst())
       try {

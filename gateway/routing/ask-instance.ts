@@ -74,7 +74,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
     });
     let answer: ExchangeResponse | undefined;
     try {
-      const token = await context.caller.token();
+      const token = await context.caller.token(endpoint.subgraph);
       const given: Record<string, string> = {
         ...context.headers.request,
         'content-type': 'application/json',

@@ -7,8 +7,8 @@ export interface OperationCaller {
   readonly key: string;
   /** Time at which the client's token expires, in ms since 1970; undefined for never. */
   readonly expiresAtMs?: number;
-  /** A token that is good for at least half its lifetime; undefined for nobody. */
-  token(): Promise<string | undefined>;
+  /** A token for one subgraph, good for at least half its lifetime; undefined for nobody. */
+  token(subgraph: string): Promise<string | undefined>;
 }
 
 /** An operation that nobody in particular asks for. */

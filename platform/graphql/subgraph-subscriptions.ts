@@ -15,7 +15,7 @@ import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { LRUCache } from 'lru-cache';
 import { WebSocketServer } from 'ws';
-import { type Caller, type CallerTokens, callerHeader } from '../caller.ts';
+import { type Caller, callerHeader } from '../caller.ts';
 import { PorticoError } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
@@ -25,7 +25,8 @@ import { startCursorExtension } from './start-cursor.ts';
 interface SubscriptionsOptions<C extends SubgraphOperationContext> {
   readonly server: Server;
   readonly schema: GraphQLSchema;
-  readonly callers: CallerTokens;
+  /** Finds the caller that a token names. @throws PorticoError UNAUTHENTICATED for a bad one */
+  readonly verify: (token: string | undefined) => Promise<Caller | undefined>;
   readonly operationContext: (caller: Caller | undefined) => C;
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly log: Logger;
@@ -43,7 +44,7 @@ const maxPayloadBytes = 1024 * 1024;
 export function serveSubscriptions<C extends SubgraphOperationContext>(
   options: SubscriptionsOptions<C>,
 ): Closable {
-  const { server, schema, callers, operationContext, formatError, log } = options;
+  const { server, schema, verify, operationContext, formatError, log } = options;
   const sockets = new WebSocketServer({ server, path: '/graphql', maxPayload: maxPayloadBytes });
   const readDocument = rememberDocuments(schema);
   const askedForCursor = new WeakSet<object>();
@@ -54,9 +55,7 @@ export function serveSubscriptions<C extends SubgraphOperationContext>(
     if (!getOperationAST(document, payload.operationName))
       return [new GraphQLError('The payload expected one operation, or the name of one')];
     const token = payload.extensions?.[callerHeader];
-    const contextValue = operationContext(
-      await callers.verify(typeof token === 'string' ? token : undefined),
-    );
+    const contextValue = operationContext(await verify(typeof token === 'string' ? token : undefined));
     if (payload.extensions?.[startCursorExtension] === true) askedForCursor.add(contextValue);
     const { operationName, variables: variableValues } = payload;
     return { schema, document, operationName, variableValues, contextValue };

@@ -55,8 +55,9 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
   const { context, schemaUrl, resolvers, operationContext } = options;
   const { name, config, log, scope, metrics } = context;
   const callers = createCallerTokens(config.CALLER_SECRET);
+  const verify = (token: string | undefined) => callers.verify(token, name);
   const callerOf = (token: string | undefined) =>
-    callers.verify(token).catch(error => {
+    verify(token).catch(error => {
       throw refusal(error);
     });
   const schema = buildSubgraphSchema({
@@ -94,7 +95,7 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
   if (schema.getSubscriptionType())
     scope.use(
       'subscriptions',
-      serveSubscriptions({ server: app.server, schema, callers, operationContext, log, formatError }),
+      serveSubscriptions({ server: app.server, schema, verify, operationContext, log, formatError }),
     );
 
   registerProcess(context, {

@@ -31,11 +31,10 @@ describe('two instances of each service', () => {
     const port = shop.system.children.get(instance)?.ready.ports?.['http'];
     const client = createClient({ url: `ws://127.0.0.1:${port}/graphql`, webSocketImpl: WebSocket });
     onTestFinished(() => client.dispose());
-    const token = await createCallerTokens(shop.system.keys.callerSecret).sign({
-      kind: 'customer',
-      id: customer,
-      scopes: [],
-    });
+    const token = await createCallerTokens(shop.system.keys.callerSecret).sign(
+      { kind: 'customer', id: customer, scopes: [] },
+      'notifications',
+    );
     const received: string[] = [];
     const payload: SubscribePayload = {
       query: 'subscription ($after: String!) { notificationReceived(after: $after) { order { id } } }',

@@ -155,7 +155,7 @@ export function createUpstreams({ instances, show, log }: UpstreamsOptions): Ups
     subscribe(subscription, sink) {
       const { subgraph, serves, strict, caller } = subscription;
       const endpoint = instances.pick(subgraph, { serves, strict });
-      return open({ subscription, sink: showing(sink, subgraph, show), endpoint }, caller.token());
+      return open({ subscription, sink: showing(sink, subgraph, show), endpoint }, caller.token(subgraph));
     },
     close: closeOnce(async () => {
       for (const connection of connections.values()) connection.close();
