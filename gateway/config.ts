@@ -3,6 +3,20 @@ import * as z from 'zod';
 import { commaSeparated, durationMs, flag, port, urlSetting, wholeNumber } from '../platform/config.ts';
 import { systemSettings } from '../platform/system.ts';
 
+/** Algorithms of RFC 7518 and RFC 8037 whose keys only the issuer has. */
+const asymmetricAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
+
 /** Limits of one subgraph where they differ from those of all. */
 const subgraphLimits = z.strictObject({
   timeoutMs: z.number().int().min(1).max(3_600_000).optional(),
@@ -181,13 +195,23 @@ const frontSettings = z.object({
   OPERATION_COST_MEASURE_ONLY: flag(false).describe(
     'Whether operations that cost too much are only counted, and run all the same.',
   ),
-  JWT_JWKS_URL: urlSetting('https:', 'http:', 'file:')
-    .optional()
+  JWT_JWKS_URL: commaSeparated([])
+    .pipe(z.array(urlSetting('https:', 'http:', 'file:')))
     .describe(
-      "Keys (JWKS) that sign clients' tokens: an address of the issuer, or a file. Without it no token is accepted.",
+      "Keys (JWKS) that sign clients' tokens: an address of the issuer, or a file; several, comma-separated, for several issuers. Without it no token is accepted.",
     ),
-  JWT_ISSUER: z.string().optional().describe("Value that a token's `iss` must have."),
-  JWT_AUDIENCE: z.string().optional().describe("Value that a token's `aud` must contain."),
+  JWT_ISSUER: commaSeparated([]).describe(
+    "Values that a token's `iss` may have, comma-separated; one for each of several JWT_JWKS_URL, in the same order.",
+  ),
+  JWT_AUDIENCE: commaSeparated([]).describe(
+    "Values of which a token's `aud` must have one, comma-separated.",
+  ),
+  JWT_ALGORITHMS: commaSeparated(asymmetricAlgorithms).describe(
+    'Algorithms that may sign a token, comma-separated.',
+  ),
+  JWT_CLOCK_TOLERANCE_SECONDS: wholeNumber(5, { max: 300 }).describe(
+    "Seconds by which the issuer's clock may differ from this one.",
+  ),
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
   ),

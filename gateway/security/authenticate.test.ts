@@ -6,10 +6,18 @@ import { pathToFileURL } from 'node:url';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCallerTokens } from '../../platform/caller.ts';
-import type { GatewayConfig } from '../config.ts';
 import { serveInstance } from '../testing/instances.ts';
 import { type Authenticator, createAuthenticator } from './authenticate.ts';
+import type { IssuerConfig } from './issuers.ts';
 
+const configOf = (given: Partial<IssuerConfig>): IssuerConfig => ({
+  JWT_JWKS_URL: [],
+  JWT_ISSUER: [],
+  JWT_AUDIENCE: [],
+  JWT_ALGORITHMS: ['ES256', 'EdDSA'],
+  JWT_CLOCK_TOLERANCE_SECONDS: 5,
+  ...given,
+});
 const tokens = createCallerTokens('a secret of at least thirty-two characters');
 
 describe('a client', () => {
@@ -21,12 +29,12 @@ describe('a client', () => {
     keys = await generateKeyPair('ES256', { extractable: true });
     const file = join(folder, 'jwks.json');
     await writeFile(file, JSON.stringify({ keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'k1' }] }));
-    const config = {
-      JWT_JWKS_URL: pathToFileURL(file).href,
-      JWT_ISSUER: 'https://login',
-      JWT_AUDIENCE: 'shop',
-    };
-    authenticator = await createAuthenticator(config as GatewayConfig, tokens);
+    const config = configOf({
+      JWT_JWKS_URL: [pathToFileURL(file).href],
+      JWT_ISSUER: ['https://login'],
+      JWT_AUDIENCE: ['shop'],
+    });
+    authenticator = await createAuthenticator(config, tokens);
   });
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -42,7 +50,7 @@ describe('a client', () => {
   test('without an Authorization header is nobody', async () => {
     const nobody = await authenticator.authenticate(undefined);
     expect(nobody.caller).toBeUndefined();
-    expect(await nobody.token()).toBeUndefined();
+    expect(await nobody.token('orders')).toBeUndefined();
   });
 
   test.each([
@@ -60,9 +68,10 @@ describe('a client', () => {
 
   test('is passed on in a token that services verify, signed once for many fetches', async () => {
     const caller = await authenticator.authenticate(`bearer ${await sign(claims)}`);
-    const [first, second] = [await caller.token(), await caller.token()];
+    const [first, second] = [await caller.token('orders'), await caller.token('orders')];
     expect(first).toBe(second);
-    expect(await tokens.verify(first)).toEqual({ kind: 'customer', id: 'alice', scopes: [] });
+    expect(await caller.token('products')).not.toBe(first);
+    expect(await tokens.verify(first, 'orders')).toEqual({ kind: 'customer', id: 'alice', scopes: [] });
   });
 
   test.each([
@@ -74,23 +83,91 @@ describe('a client', () => {
   });
 
   test('whose token has run out is refused, also when it was accepted before', async () => {
-    const expired = await sign(claims, '-1s');
+    const expired = await sign(claims, '-6s');
     await expect(authenticator.authenticate(`Bearer ${expired}`)).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       message: expect.stringContaining('exp') as string,
     });
   });
 
+  test('whose token has run out by less than the clocks may differ is accepted, until they differ by more', async () => {
+    const { caller, expiresAtMs } = await authenticator.authenticate(`Bearer ${await sign(claims, '-2s')}`);
+    expect(caller?.id).toBe('alice');
+    expect(expiresAtMs).toBeGreaterThan(Date.now());
+    expect(expiresAtMs).toBeLessThanOrEqual(Date.now() + 3_000);
+  });
+
   test('with a token is refused by a gateway that has no keys', async () => {
-    const keyless = await createAuthenticator({} as GatewayConfig, tokens);
+    const keyless = await createAuthenticator(configOf({}), tokens);
     await expect(keyless.authenticate(`Bearer ${await sign(claims)}`)).rejects.toThrow('JWT_JWKS_URL');
+  });
+});
+
+describe('of several issuers', () => {
+  async function start() {
+    const [login, partner] = await Promise.all(
+      ['ES256', 'EdDSA'].map(algorithm => generateKeyPair(algorithm, { extractable: true })),
+    );
+    if (!login || !partner) throw new Error('There are no keys');
+    const urls = await Promise.all(
+      [login, partner].map(async ({ publicKey }) => {
+        const key = await exportJWK(publicKey);
+        const port = await serveInstance(
+          (_request, response) => void response.end(JSON.stringify({ keys: [key] })),
+        );
+        return `http://127.0.0.1:${port}/jwks`;
+      }),
+    );
+    const config = { JWT_JWKS_URL: urls, JWT_ISSUER: ['https://login', 'https://partner'] };
+    const sign = (iss: string | undefined, alg: string, key: Parameters<SignJWT['sign']>[0]) =>
+      new SignJWT({ sub: 'alice', ...(iss !== undefined && { iss }) })
+        .setProtectedHeader({ alg })
+        .setExpirationTime('1h')
+        .sign(key);
+    return { config, login, partner, sign };
+  }
+
+  test('each signs its own tokens, and none of another', async () => {
+    const { config, login, partner, sign } = await start();
+    const { authenticate } = await createAuthenticator(configOf(config), tokens);
+    const accepted = [
+      await sign('https://login', 'ES256', login.privateKey),
+      await sign('https://partner', 'EdDSA', partner.privateKey),
+    ];
+    for (const token of accepted) expect((await authenticate(`Bearer ${token}`)).caller?.id).toBe('alice');
+    const refused = [
+      await sign('https://login', 'EdDSA', partner.privateKey),
+      await sign('https://evil', 'ES256', login.privateKey),
+      await sign(undefined, 'ES256', login.privateKey),
+    ];
+    for (const token of refused)
+      await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  test('a token of an algorithm that is not allowed is refused, also with a public key as the secret', async () => {
+    const { config, login, partner, sign } = await start();
+    const onlyEs256 = configOf({ ...config, JWT_ALGORITHMS: ['ES256'] });
+    const { authenticate } = await createAuthenticator(onlyEs256, tokens);
+    const secret = new TextEncoder().encode(JSON.stringify(await exportJWK(login.publicKey)));
+    for (const token of [
+      await sign('https://partner', 'EdDSA', partner.privateKey),
+      await sign('https://login', 'HS256', secret),
+    ])
+      await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  test('a set of keys without an issuer ends the start', async () => {
+    const { config } = await start();
+    await expect(
+      createAuthenticator(configOf({ ...config, JWT_ISSUER: ['https://login'] }), tokens),
+    ).rejects.toThrow('JWT_JWKS_URL has 2 sets of keys, and JWT_ISSUER 1 issuers');
   });
 });
 
 describe("when the issuer's keys are asked for", () => {
   const servedAt = async (listener: RequestListener) => {
     const port = await serveInstance(listener);
-    return createAuthenticator({ JWT_JWKS_URL: `http://127.0.0.1:${port}/jwks` } as GatewayConfig, tokens);
+    return createAuthenticator(configOf({ JWT_JWKS_URL: [`http://127.0.0.1:${port}/jwks`] }), tokens);
   };
   const signedBy = ({ privateKey }: Awaited<ReturnType<typeof generateKeyPair>>, kid: string) =>
     new SignJWT({ sub: 'alice' })

@@ -1,17 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  errors,
-  type JSONWebKeySet,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import type { CallerTokens } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
-import type { GatewayConfig } from '../config.ts';
+import { type IssuerConfig, openIssuers } from './issuers.ts';
 import { anonymous, createOperationCaller, type OperationCaller } from './operation-caller.ts';
 
 /** Finds the caller of a request by its token. */
@@ -36,24 +27,20 @@ const claimsSchema = z.object({
 
 /** Makes the authenticator: tokens are JWTs (RFC 7519) with `sub`, `exp` and, for scopes, `scope` (RFC 8693) or `scp`. */
 export async function createAuthenticator(
-  config: GatewayConfig,
+  config: IssuerConfig,
   callers: CallerTokens,
 ): Promise<Authenticator> {
-  const keys = config.JWT_JWKS_URL ? await openKeys(new URL(config.JWT_JWKS_URL)) : undefined;
+  const verifyToken = await openIssuers(config);
   const remembered = new LRUCache<string, OperationCaller>({ max: maxRememberedTokens });
 
   async function verify(token: string): Promise<OperationCaller> {
-    if (!keys) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
-    const { payload } = await jwtVerify(token, keys, {
-      ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
-      ...(config.JWT_AUDIENCE ? { audience: config.JWT_AUDIENCE } : {}),
-    });
-    const { sub, exp, scope, scp } = claimsSchema.parse(payload);
+    if (!verifyToken) throw new Error('this gateway has no JWT_JWKS_URL, so it accepts no tokens');
+    const { sub, exp, scope, scp } = claimsSchema.parse(await verifyToken(token));
     const scopes = scope?.split(' ') ?? (typeof scp === 'string' ? scp.split(' ') : scp) ?? [];
     return createOperationCaller(
       { kind: 'customer', id: sub, scopes: scopes.filter(Boolean) },
       callers,
-      exp * 1000,
+      (exp + config.JWT_CLOCK_TOLERANCE_SECONDS) * 1000,
     );
   }
 
@@ -80,32 +67,4 @@ export async function createAuthenticator(
 
 function unauthenticated(message: string, cause?: unknown): PorticoError {
   return new PorticoError('UNAUTHENTICATED', message, { cause });
-}
-
-async function openKeys(url: URL): Promise<JWTVerifyGetKey> {
-  if (url.protocol !== 'file:') return openRemoteKeys(url);
-  const text = await readFile(url, 'utf8');
-  return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
-}
-
-/** Keys that the issuer serves. That it can't be reached, or serves no keys, says nothing about a token. */
-function openRemoteKeys(url: URL): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url);
-  return async (header, token) => {
-    try {
-      return await keys(header, token);
-    } catch (cause) {
-      if (isFaultOfToken(cause)) throw cause;
-      throw new PorticoError('SERVICE_UNAVAILABLE', "The issuer's keys can't be had; try again", { cause });
-    }
-  };
-}
-
-/** Tells whether the keys are there, but none of them is the token's. */
-function isFaultOfToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
 }

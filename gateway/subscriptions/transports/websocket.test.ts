@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import { silentLog } from '../../../platform/log.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
-import { anonymous } from '../../security/operation-caller.ts';
+import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
 import { createRateLimit } from '../../security/rate-limit.ts';
 import { startGraph, startLiveOperations } from '../testing.ts';
 import { createConnections } from './connections.ts';
@@ -70,7 +70,7 @@ async function start({
     const socket = new WebSocket(url, 'graphql-transport-ws');
     sockets.push(socket);
     const received: { type: string; id?: string; payload?: unknown }[] = [];
-    socket.on('message', data => void received.push(JSON.parse(String(data))));
+    socket.on('message', data => void received.push(JSON.parse((data as Buffer).toString())));
     const closed = new Promise<{ code: number; reason: string }>(resolve => {
       socket.once('close', (code, reason) => resolve({ code, reason: String(reason) }));
     });
@@ -145,6 +145,30 @@ describe('a connection', () => {
     const { closed } = await connect();
     expect(await closed).toMatchObject({ code: 4403, reason: expect.stringContaining('expired') });
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs);
+  });
+
+  test('goes on when a ping brings a new token of the same caller, and is closed by one of another', async () => {
+    let expiresAtMs = Number.POSITIVE_INFINITY;
+    const callerOf: Record<string, () => OperationCaller> = {
+      'Bearer old': () => {
+        expiresAtMs = Date.now() + 1_500;
+        return { ...anonymous, key: 'ada', expiresAtMs };
+      },
+      'Bearer new': () => ({ ...anonymous, key: 'ada', expiresAtMs: expiresAtMs + 60_000 }),
+      'Bearer other': () => ({ ...anonymous, key: 'bob' }),
+    };
+    const { connect } = await start({
+      authenticate: async (authorization = '') => callerOf[authorization]?.() ?? anonymous,
+    });
+    const { received, send, closed, socket } = await connect({ authorization: 'Bearer old' });
+    send({ type: 'ping', payload: { authorization: 'Bearer new' } });
+    await vi.waitFor(() => expect(received.at(-1)).toMatchObject({ type: 'pong' }));
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(expiresAtMs + 50), 5_000);
+    expect(socket.readyState).toBe(socket.OPEN);
+    send({ type: 'ping' });
+    await vi.waitFor(() => expect(received.filter(({ type }) => type === 'pong')).toHaveLength(2));
+    send({ type: 'ping', payload: { authorization: 'Bearer other' } });
+    expect(await closed).toMatchObject({ code: 4403, reason: expect.stringContaining('another caller') });
   });
 
   test('that answers no ping is cut', async () => {

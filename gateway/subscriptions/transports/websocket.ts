@@ -6,7 +6,7 @@ import {
   GraphQLError,
   type GraphQLFormattedError,
 } from 'graphql';
-import { type Context, handleProtocols, makeServer } from 'graphql-ws';
+import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
@@ -191,20 +191,40 @@ function createProtocol({
   config,
   metrics,
 }: WebSocketOptions) {
+  /** Finds the caller by a token, and closes the connection when it is not accepted, or later, when it expires. */
+  async function authenticate(
+    connection: Connection,
+    authorization: string | undefined,
+    check: (caller: OperationCaller) => void,
+  ): Promise<void> {
+    const { socket } = connection;
+    try {
+      const caller = await authenticator.authenticate(authorization);
+      check(caller);
+      if (socket.readyState !== socket.OPEN) return;
+      connection.caller = caller;
+      connection.stopExpiry?.();
+      connection.stopExpiry = atExpiry(caller, () =>
+        socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
+      );
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      socket.close(error.retryable ? closeCodes.tryAgain : closeCodes.forbidden, asReason(error.message));
+    }
+  }
+
   return makeServer<Record<string, unknown>, Connection>({
     async onConnect({ extra, connectionParams }) {
-      const { socket } = extra;
-      try {
-        extra.caller = await authenticator.authenticate(authorizationIn(connectionParams));
-        if (socket.readyState !== socket.OPEN) return undefined;
-        extra.stopExpiry = atExpiry(extra.caller, () =>
-          socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
-        );
-      } catch (error) {
-        if (!(error instanceof PorticoError)) throw error;
-        socket.close(error.retryable ? closeCodes.tryAgain : closeCodes.forbidden, asReason(error.message));
-      }
+      await authenticate(extra, authorizationIn(connectionParams), () => {});
       return undefined;
+    },
+    async onPing({ extra, acknowledged }, payload) {
+      const authorization = authorizationIn(payload);
+      if (!acknowledged || authorization === undefined) return;
+      const { key } = extra.caller;
+      await authenticate(extra, authorization, caller => {
+        if (caller.key !== key) throw otherCaller();
+      });
     },
     async onSubscribe({ extra, subscriptions }, id, payload) {
       if (Object.keys(subscriptions).length > config.LIVE_MAX_OPERATIONS_PER_CONNECTION)
@@ -276,11 +296,19 @@ function keepSocketAlive(socket: WebSocket, everyMs: number): NodeJS.Timeout {
 }
 
 /** Explorers send headers as they are, or below `headers`; names in any case. */
-function authorizationIn(params: Context['connectionParams']): string | undefined {
+function authorizationIn(params: Record<string, unknown> | null | undefined): string | undefined {
   for (const place of [params, params?.['headers'] as Record<string, unknown> | undefined])
     for (const [name, value] of Object.entries(place ?? {}))
       if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
   return undefined;
+}
+
+/** Subscriptions that are under way have the rights of the caller that they began with. */
+function otherCaller(): PorticoError {
+  return new PorticoError(
+    'UNAUTHENTICATED',
+    'The new token is of another caller, or has other scopes; connect with it',
+  );
 }
 
 function tooManyOperations(max: number): GraphQLError {
