@@ -124,6 +124,15 @@ const liveSettings = z.object({
   LIVE_MAX_CONNECTIONS: wholeNumber(20_000, { min: 1, max: 1_000_000 }).describe(
     'Most connections of clients with live operations, over WebSockets and HTTP streams.',
   ),
+  LIVE_MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, { max: 1_000_000 }).describe(
+    'Most of these connections of one address; 0 for as many as there may be of all. Behind a proxy, set GATEWAY_TRUSTED_PROXIES first.',
+  ),
+  LIVE_MAX_MESSAGES_PER_SECOND: wholeNumber(500, { min: 1, max: 1_000_000 }).describe(
+    'Most messages of a client over one WebSocket in a second; with one more it is closed with 1008.',
+  ),
+  LIVE_CONNECTION_INIT_TIMEOUT_MS: durationMs(3_000).describe(
+    'How long a WebSocket may be open without the message connection_init; then it is closed with 4408.',
+  ),
   LIVE_MAX_OPERATIONS_PER_CONNECTION: wholeNumber(100, { min: 1, max: 100_000 }).describe(
     'Most operations at once over one WebSocket.',
   ),

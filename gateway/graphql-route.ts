@@ -55,7 +55,6 @@ export function serveGraphQL(app: FastifyInstance, options: GraphQLRouteOptions)
 function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   const {
     apollo,
-    authenticator,
     limit,
     rateLimit,
     persisted,
@@ -126,10 +125,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     async preHandler(request, reply) {
       try {
-        const caller = await authenticator.authenticate(request.headers.authorization);
-        callers.set(request, caller);
-        if (rateLimit.isActive)
-          void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
+        callers.set(request, await admit(options, request, reply));
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -152,13 +148,26 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       if (format) {
         const caller = callers.get(request) as OperationCaller;
         const headers = passHeaders(rules, request.headers).request;
-        if (await streams.serve({ request, reply, format, caller, headers })) return reply;
+        const address = rateLimit.addressOf(request.raw);
+        if (await streams.serve({ request, reply, format, caller, address, headers })) return reply;
         if (!enter(reply)) return refuse(reply, overloaded());
       }
       return runByApollo(request, reply);
     },
     errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
+}
+
+/** Finds the caller of a request, and counts the operation. @throws PorticoError when either refuses it */
+async function admit(
+  { authenticator, rateLimit }: Pick<GraphQLRouteOptions, 'authenticator' | 'rateLimit'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<OperationCaller> {
+  const caller = await authenticator.authenticate(request.headers.authorization);
+  if (rateLimit.isActive)
+    void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
+  return caller;
 }
 
 /** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */

@@ -108,6 +108,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   );
   const connections = createConnections({
     maxConnections: config.LIVE_MAX_CONNECTIONS,
+    maxConnectionsPerAddress: config.LIVE_MAX_CONNECTIONS_PER_ADDRESS,
     drainMs: config.LIVE_DRAIN_MS,
     metrics: liveMetrics,
   });

@@ -8,6 +8,8 @@ export type Transport = 'websocket' | 'sse' | 'multipart';
 export interface LiveMetrics {
   connected(transport: Transport): void;
   disconnected(transport: Transport): void;
+  /** A connection was not taken, because there were too many. */
+  refused(transport: Transport): void;
   planned(subgraph: string): void;
   operationBegan(transport: Transport): void;
   operationEnded(transport: Transport): void;
@@ -29,6 +31,12 @@ export function createLiveMetrics(
   const connections = new Gauge({
     name: 'gateway_live_connections',
     help: 'Connections of clients that can carry live operations.',
+    labelNames: ['transport'],
+    registers,
+  });
+  const refused = new Counter({
+    name: 'gateway_live_connections_refused_total',
+    help: 'Connections that were refused because there were too many, of their address or of all.',
     labelNames: ['transport'],
     registers,
   });
@@ -98,6 +106,7 @@ export function createLiveMetrics(
   return {
     connected: transport => connections.inc({ transport }),
     disconnected: transport => connections.dec({ transport }),
+    refused: transport => refused.inc({ transport }),
     planned: subgraph => plans.inc({ subgraph }),
     operationBegan: transport => operations.inc({ transport }),
     operationEnded: transport => operations.dec({ transport }),

@@ -94,6 +94,8 @@ export interface StreamExchange {
   readonly reply: FastifyReply;
   readonly format: StreamFormat;
   readonly caller: OperationCaller;
+  /** Address of the client. */
+  readonly address: string;
   /** Headers of the request that go to subgraphs. */
   readonly headers: PassedHeaders['request'];
 }
@@ -181,7 +183,7 @@ function streamHeaders({ headers }: StreamFormat): Record<string, string> {
 /** Streams a subscription until it ends, the client goes, its token expires, or the gateway shuts down. */
 async function stream(
   { operations, connections, formatError, config, metrics }: HttpStreamsOptions,
-  { reply, format, caller, headers }: StreamExchange,
+  { reply, format, caller, address, headers }: StreamExchange,
   operation: LiveOperation,
 ): Promise<void> {
   const { raw } = reply;
@@ -192,6 +194,7 @@ async function stream(
     void results.return();
   };
   const exit = connections.enter(transport, {
+    address,
     leave: () =>
       endWith('leaving', errorOf('SERVICE_UNAVAILABLE', 'This gateway is shutting down; subscribe again')),
     cut: () => raw.destroy(),

@@ -20,6 +20,8 @@ interface TestServer {
   readonly hasGraph?: boolean;
   /** @default 10 */
   readonly maxConnections?: number;
+  /** @default 0 */
+  readonly maxConnectionsPerAddress?: number;
   readonly authenticate?: Authenticator['authenticate'];
   readonly settings?: Settings;
 }
@@ -28,6 +30,7 @@ interface TestServer {
 async function start({
   hasGraph = true,
   maxConnections = 10,
+  maxConnectionsPerAddress = 0,
   authenticate = () => Promise.resolve(anonymous),
   settings = {},
 }: TestServer = {}) {
@@ -39,10 +42,14 @@ async function start({
     server,
     operations,
     metrics,
-    connections: createConnections({ maxConnections, drainMs: 0, metrics }),
+    connections: createConnections({ maxConnections, maxConnectionsPerAddress, drainMs: 0, metrics }),
     authenticator: { authenticate },
     rateLimit: createRateLimit(
-      { RATE_LIMIT_CALLER_PER_MINUTE: 0, RATE_LIMIT_ADDRESS_PER_MINUTE: 0, GATEWAY_TRUSTED_PROXIES: [] },
+      {
+        RATE_LIMIT_CALLER_PER_MINUTE: 0,
+        RATE_LIMIT_ADDRESS_PER_MINUTE: 0,
+        GATEWAY_TRUSTED_PROXIES: ['127.0.0.1'],
+      },
       new Registry(),
     ),
     persisted: undefined,
@@ -51,6 +58,8 @@ async function start({
       LIVE_MAX_OPERATIONS_PER_CONNECTION: 2,
       LIVE_SLOW_CLIENT: 'disconnect',
       LIVE_KEEP_ALIVE_MS: 10_000,
+      LIVE_MAX_MESSAGES_PER_SECOND: 500,
+      LIVE_CONNECTION_INIT_TIMEOUT_MS: 3_000,
       HEADERS_TO_SUBGRAPHS: [],
       HEADERS_TO_CLIENTS: [],
       ...settings,
@@ -65,9 +74,9 @@ async function start({
   });
 
   /** Opens a socket, with what it received and how it was closed. */
-  function open(path = '/graphql') {
+  function open(path = '/graphql', headers: Record<string, string> = {}) {
     const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
-    const socket = new WebSocket(url, 'graphql-transport-ws');
+    const socket = new WebSocket(url, 'graphql-transport-ws', { headers });
     sockets.push(socket);
     const received: { type: string; id?: string; payload?: unknown }[] = [];
     socket.on('message', data => void received.push(JSON.parse((data as Buffer).toString())));
@@ -107,9 +116,41 @@ describe('a connection', () => {
     const full = await start({ maxConnections: 1 });
     const first = await full.connect();
     expect((await full.open().closed).code).toBe(1013);
+    const disconnected = vi.spyOn(full.metrics, 'disconnected');
     first.socket.close();
-    await first.closed;
+    await vi.waitFor(() => expect(disconnected).toHaveBeenCalled());
     await full.connect();
+  });
+
+  test('is one too many when its address has as many as it may, and those of others are taken', async () => {
+    const { open, metrics } = await start({ maxConnectionsPerAddress: 1 });
+    const from = (address: string) => open('/graphql', { 'x-forwarded-for': address });
+    const first = from('192.0.2.1');
+    await once(first.socket, 'open');
+    expect((await from('192.0.2.1').closed).code).toBe(1013);
+    const other = from('192.0.2.2');
+    await once(other.socket, 'open');
+    const disconnected = vi.spyOn(metrics, 'disconnected');
+    first.socket.close();
+    await vi.waitFor(() => expect(disconnected).toHaveBeenCalled());
+    const next = from('192.0.2.1');
+    await once(next.socket, 'open');
+    next.send({ type: 'connection_init' });
+    await vi.waitFor(() => expect(next.received).toMatchObject([{ type: 'connection_ack' }]));
+    expect(other.socket.readyState).toBe(other.socket.OPEN);
+  });
+
+  test('is closed by more messages in a second than it may send', async () => {
+    const { connect } = await start({ settings: { LIVE_MAX_MESSAGES_PER_SECOND: 3 } });
+    const { send, closed, received } = await connect();
+    for (let count = 0; count < 10; count++) send({ type: 'ping' });
+    expect(await closed).toEqual({ code: 1008, reason: 'More than 3 messages came in a second' });
+    expect(received.filter(({ type }) => type === 'pong').length).toBeLessThanOrEqual(3);
+  });
+
+  test('that does not say connection_init is closed', async () => {
+    const { open } = await start({ settings: { LIVE_CONNECTION_INIT_TIMEOUT_MS: 50 } });
+    expect((await open().closed).code).toBe(4408);
   });
 
   test('to another path is refused', async () => {

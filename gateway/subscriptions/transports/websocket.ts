@@ -39,6 +39,8 @@ interface WebSocketOptions {
     | 'LIVE_MAX_OPERATIONS_PER_CONNECTION'
     | 'LIVE_SLOW_CLIENT'
     | 'LIVE_KEEP_ALIVE_MS'
+    | 'LIVE_MAX_MESSAGES_PER_SECOND'
+    | 'LIVE_CONNECTION_INIT_TIMEOUT_MS'
     | 'HEADERS_TO_SUBGRAPHS'
     | 'HEADERS_TO_CLIENTS'
   >;
@@ -69,9 +71,11 @@ interface OperationOfConnection {
 
 /** Largest message that a client may send, in bytes. */
 const maxPayloadBytes = 256 * 1024;
+const messageWindowMs = 1_000;
 /** Close codes: RFC 6455 §7.4.1, graphql-ws's PROTOCOL.md, and one of our own. */
 const closeCodes = {
   goingAway: 1001,
+  policyViolation: 1008,
   tryAgain: 1013,
   internalError: 4500,
   forbidden: 4403,
@@ -108,6 +112,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       const exit =
         operations.isReady &&
         connections.enter('websocket', {
+          address,
           leave: () => socket.close(closeCodes.goingAway, 'This gateway is shutting down; connect again'),
           cut: () => socket.terminate(),
         });
@@ -134,6 +139,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       results: new Set(),
       stopExpiry: undefined,
     };
+    const mayCome = limitMessages(config.LIVE_MAX_MESSAGES_PER_SECOND);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -147,6 +153,10 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           socket.on('message', data => {
             // A client that was told to go may not have heard of it yet.
             if (socket.readyState !== socket.OPEN) return;
+            if (!mayCome()) {
+              const reason = `More than ${config.LIVE_MAX_MESSAGES_PER_SECOND} messages came in a second`;
+              return socket.close(closeCodes.policyViolation, reason);
+            }
             handle((data as Buffer).toString()).catch((error: unknown) => {
               log.error({ err: error }, 'A message of a client could not be handled');
               socket.close(closeCodes.internalError, 'Internal server error');
@@ -214,6 +224,7 @@ function createProtocol({
   }
 
   return makeServer<Record<string, unknown>, Connection>({
+    connectionInitWaitTimeout: config.LIVE_CONNECTION_INIT_TIMEOUT_MS,
     async onConnect({ extra, connectionParams }) {
       await authenticate(extra, authorizationIn(connectionParams), () => {});
       return undefined;
@@ -293,6 +304,21 @@ function keepSocketAlive(socket: WebSocket, everyMs: number): NodeJS.Timeout {
     isAlive = false;
     socket.ping();
   }, everyMs);
+}
+
+/** Makes the limit of one connection's messages. @returns whether one more may come now */
+function limitMessages(maxPerSecond: number): () => boolean {
+  let windowBeganMs = performance.now();
+  let count = 0;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - windowBeganMs >= messageWindowMs) {
+      windowBeganMs = nowMs;
+      count = 0;
+    }
+    count += 1;
+    return count <= maxPerSecond;
+  };
 }
 
 /** Explorers send headers as they are, or below `headers`; names in any case. */
