@@ -135,9 +135,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     );
     const [{ ready }, databaseUrls] = await Promise.all([gateway, databases, instances]);
     const actuatorUrl = `http://127.0.0.1:${ready.ports?.['management']}/actuator`;
+    const { MANAGEMENT_TOKEN: token } = { ...process.env, ...env };
     await step(
       'graph',
-      () => untilGraphHas(serviceNames, actuatorUrl, signal),
+      () => untilGraphHas(serviceNames, { actuatorUrl, token }, signal),
       names => names.join(', '),
     );
     processes.settle();
@@ -217,13 +218,15 @@ function addressOf({ ready }: Child): string {
 /** Waits until the gateway is ready and serves a graph of all the subgraphs. */
 async function untilGraphHas(
   names: readonly string[],
-  actuatorUrl: string,
+  { actuatorUrl, token }: { readonly actuatorUrl: string; readonly token: string | undefined },
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   const deadlineMs = Date.now() + graphTimeoutMs;
   for (;;) {
     const { ok: isReady } = await fetch(`${actuatorUrl}/health/readiness`);
-    const response = await fetch(`${actuatorUrl}/supergraph`);
+    const response = await fetch(`${actuatorUrl}/supergraph`, {
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+    });
     const { subgraphs: served, faults } = (await response.json()) as {
       subgraphs: { name: string }[];
       faults: string[];
