@@ -38,7 +38,7 @@ export class Reader {
   int64(): number {
     const value = Number(this.#take(8).readBigInt64BE());
     if (Number.isSafeInteger(value)) return value;
-    throw new InvalidRequestError(`an INT64 expected at most 53 bits, but got ${value}`);
+    throw new InvalidRequestError(`an INT64 must have at most 53 bits; it is ${value}`);
   }
 
   string(): string {
@@ -85,12 +85,12 @@ export class Reader {
   }
 
   #tooLong(what: string, length: number): InvalidRequestError {
-    return new InvalidRequestError(`${what} expected at most ${this.#remaining} bytes, but got ${length}`);
+    return new InvalidRequestError(`${what} has ${length} bytes, but ${this.#remaining} are left`);
   }
 }
 
 function required<T>(value: T | null, type: string): T {
-  if (value === null) throw new InvalidRequestError(`a ${type} expected a value, but got null`);
+  if (value === null) throw new InvalidRequestError(`a ${type} must not be null`);
   return value;
 }
 

@@ -61,7 +61,7 @@ export async function* readFrames(stream: AsyncIterable<Buffer>, maxBytes: numbe
 function readSize(buffer: Buffer, maxBytes: number): number {
   const size = buffer.readInt32BE();
   if (size > 0 && size <= maxBytes) return size;
-  throw new InvalidRequestError(`a request expected 1 to ${maxBytes} bytes, but got ${size}`);
+  throw new InvalidRequestError(`a request must have 1 to ${maxBytes} bytes; this one has ${size}`);
 }
 
 /** Resolves when the system has taken it, so that a client which does not read holds up only itself. */

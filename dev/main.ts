@@ -25,7 +25,7 @@ function readScale(items: readonly string[]): Partial<Record<ServiceName, number
       const [, name, count] = /^([a-z]+)=([1-9])$/.exec(item) ?? [];
       if (!serviceNames.some(subgraph => subgraph === name))
         throw new Error(
-          `--scale expected one of ${serviceNames.join(', ')} and 1 to 9 instances, but got '${item}'`,
+          `--scale must name one of ${serviceNames.join(', ')} and 1 to 9 instances, such as orders=2; it is '${item}'`,
         );
       return [name, Number(count)];
     }),

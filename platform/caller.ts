@@ -115,7 +115,7 @@ export function createTokenSource(
 /** The customer who asks. @throws PorticoError UNAUTHENTICATED when nobody does, FORBIDDEN for a service */
 export function requireCustomer(caller: Caller | undefined): Caller {
   if (!caller)
-    throw new PorticoError('UNAUTHENTICATED', 'Sign in first: this operation expected a bearer token');
+    throw new PorticoError('UNAUTHENTICATED', 'Sign in first: this operation needs a bearer token');
   if (caller.kind !== 'customer')
     throw new PorticoError('FORBIDDEN', `This operation is a customer's, but ${caller.id} is a service`);
   return caller;

@@ -54,7 +54,7 @@ export function parseServices(names: string[]): readonly ServiceName[] {
 export function parseService(name: string | undefined): ServiceName {
   const service = serviceNames.find(known => known === name);
   if (service === undefined)
-    throw new Error(`expected one of ${serviceNames.join(', ')}, but got ${name ?? 'nothing'}`);
+    throw new Error(`name one of ${serviceNames.join(', ')}; ${name ?? 'nothing'} is none of them`);
 
   return service;
 }

@@ -46,11 +46,11 @@ export const deleteTopics: Api = {
 };
 
 const reasons: Partial<Record<ErrorCode, string>> = {
-  [ErrorCode.INVALID_TOPIC_EXCEPTION]: 'The name expected 1 to 249 letters, digits, ".", "_" or "-".',
+  [ErrorCode.INVALID_TOPIC_EXCEPTION]: 'A name must have 1 to 249 letters, digits, ".", "_" or "-".',
   [ErrorCode.TOPIC_ALREADY_EXISTS]: 'There is a topic of this name.',
   [ErrorCode.INVALID_PARTITIONS]: 'The number of partitions is out of bounds.',
   [ErrorCode.INVALID_REPLICATION_FACTOR]: 'There is one broker, so one replica.',
-  [ErrorCode.INVALID_CONFIG]: 'retention.bytes and max.message.bytes expected whole numbers.',
+  [ErrorCode.INVALID_CONFIG]: 'retention.bytes and max.message.bytes must be whole numbers.',
 };
 
 function readNewTopic(reader: Reader): NewTopic & { replicationFactor: number } {

@@ -46,7 +46,7 @@ export async function findDeadLetterTopics(
   const names = (await admin.listTopics()).filter(name => name.endsWith(deadLetterSuffix)).sort();
   if (topic !== undefined && !names.includes(deadLetterTopicOf(topic)))
     throw new DlqError(
-      `--topic expected a topic with dead letters (${names.map(originalOf).join(', ') || 'there is none'}), but got '${topic}'`,
+      `--topic must be a topic with dead letters (${names.map(originalOf).join(', ') || 'there is none'}); it is '${topic}'`,
     );
   const wanted = topic === undefined ? names : [deadLetterTopicOf(topic)];
   return Promise.all(

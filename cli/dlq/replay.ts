@@ -74,7 +74,7 @@ async function untilNobodyReplays(admin: Admin): Promise<void> {
     const { groups } = await admin.describeGroups([replayGroup]);
     if (groups.every(({ members }) => members.length === 0)) return;
     if (performance.now() > deadlineMs)
-      throw new DlqError('Another replay is running; expected it to end before this one begins');
+      throw new DlqError('Another replay is running; begin this one when it has ended');
     await delay(500);
   }
 }

@@ -107,7 +107,7 @@ describe('An instance that is registered', () => {
     expect(await instanceNow()).toMatchObject({ status: 'UP', overriddenStatus: 'UNKNOWN' });
     expect(await call('PUT', `${path}?value=FINE`)).toMatchObject({
       status: 400,
-      body: 'value expected UP, DOWN, STARTING, OUT_OF_SERVICE, but got "FINE"',
+      body: 'value must be one of UP, DOWN, STARTING, OUT_OF_SERVICE; it is "FINE"',
     });
     expect((await call('PUT', '/eureka/apps/PRODUCTS/x/status?value=UP')).status).toBe(404);
   });

@@ -39,7 +39,7 @@ export function readOverride(query: WireObject) {
 
 /** Reads the status of an override that must be sent. @throws PorticoError BAD_USER_INPUT when it is not */
 export function requireOverride(query: WireObject) {
-  return readOverride(query) ?? refuse('value', overrides.join(', '), undefined);
+  return readOverride(query) ?? refuse('value', `one of ${overrides.join(', ')}`, undefined);
 }
 
 /** Reads what a renewal carries. @throws PorticoError BAD_USER_INPUT when it is malformed */

@@ -175,7 +175,7 @@ describe('A batch from a peer', () => {
     const response = await fetch(`${url}/eureka/peerreplication/batch/`, { method: 'POST', body: '{}' });
     expect([response.status, await response.text()]).toEqual([
       400,
-      'replicationList expected a list, but got nothing',
+      'replicationList must be a list; it is nothing',
     ]);
   });
 });

@@ -5,11 +5,16 @@ export type WireObject = Readonly<Record<string, unknown>>;
 
 const maxShownLength = 80;
 
-/** Refuses what was sent. @throws PorticoError BAD_USER_INPUT, saying what was expected and what came */
+/**
+ * Refuses what was sent.
+ *
+ * @param expected what the field must be, as a noun: `a list`
+ * @throws PorticoError BAD_USER_INPUT, which says what the field must be, and what came
+ */
 export function refuse(field: string, expected: string, got: unknown): never {
   const shown = got === undefined ? 'nothing' : JSON.stringify(got);
   const short = shown.length > maxShownLength ? `${shown.slice(0, maxShownLength)}…` : shown;
-  throw new PorticoError('BAD_USER_INPUT', `${field} expected ${expected}, but got ${short}`);
+  throw new PorticoError('BAD_USER_INPUT', `${field} must be ${expected}; it is ${short}`);
 }
 
 /** Reads an object; null and nothing are undefined. @throws PorticoError when it is something else */
@@ -36,8 +41,8 @@ export function readText(value: unknown, field: string, rule: TextRule): string 
   const text = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
   if (typeof text !== 'string') refuse(field, 'a text', value);
   if (text.trim() === '') return undefined;
-  if (text.length > rule.maxLength) refuse(field, `at most ${rule.maxLength} characters`, text);
-  if (unprintable.test(text)) refuse(field, 'no control characters', text);
+  if (text.length > rule.maxLength) refuse(field, `a text of at most ${rule.maxLength} characters`, text);
+  if (unprintable.test(text)) refuse(field, 'a text without control characters', text);
   if (rule.pattern && !rule.pattern.test(text)) refuse(field, rule.expected ?? `${rule.pattern}`, text);
   return text;
 }
@@ -64,6 +69,7 @@ export function readWord<W extends string>(
   const text = readText(value, field, { maxLength: 100 });
   if (text === undefined) return undefined;
   return (
-    words.find(word => word.toUpperCase() === text.toUpperCase()) ?? refuse(field, words.join(', '), text)
+    words.find(word => word.toUpperCase() === text.toUpperCase()) ??
+    refuse(field, `one of ${words.join(', ')}`, text)
   );
 }

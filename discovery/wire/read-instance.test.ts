@@ -81,7 +81,7 @@ describe('A registration', () => {
     ['münchen.example'],
     ['a'.repeat(254)],
   ])('from the host %j is refused, since a caller would be led elsewhere', hostName => {
-    expect(refusalOf({ hostName, instanceId: 'i' })).toMatch(/^hostName expected .*, but got "/);
+    expect(refusalOf({ hostName, instanceId: 'i' })).toMatch(/^hostName must be .*; it is "/);
   });
 
   test.each([
@@ -97,13 +97,13 @@ describe('A registration', () => {
   });
 
   test.each([
-    ['file:///etc/passwd', 'an http or https URL, but got "file:///etc/passwd"'],
-    ['javascript:alert(1)', 'an http or https URL, but got "javascript:alert(1)"'],
-    ['/info', 'an http or https URL, but got "/info"'],
-    ['http://user:pass@h/', 'a URL without credentials, but got "http://user:pass@h/"'],
-    ['http://169.254.169.254/latest', 'an address where a service can be, but got "169.254.169.254"'],
+    ['file:///etc/passwd', 'an http or https URL; it is "file:///etc/passwd"'],
+    ['javascript:alert(1)', 'an http or https URL; it is "javascript:alert(1)"'],
+    ['/info', 'an http or https URL; it is "/info"'],
+    ['http://user:pass@h/', 'a URL without credentials; it is "http://user:pass@h/"'],
+    ['http://169.254.169.254/latest', 'an address where a service can be; it is "169.254.169.254"'],
   ])('with the health check %j is refused', (healthCheckUrl, expected) => {
-    expect(refusalOf({ healthCheckUrl })).toBe(`healthCheckUrl expected ${expected}`);
+    expect(refusalOf({ healthCheckUrl })).toBe(`healthCheckUrl must be ${expected}`);
   });
 
   test.each([
@@ -117,39 +117,39 @@ describe('A registration', () => {
   });
 
   test.each([
-    [{ port: { $: 65_536 } }, 'port.$ expected a whole number from 0 to 65535, but got 65536'],
-    [{ port: { $: '80x' } }, 'port.$ expected a whole number from 0 to 65535, but got "80x"'],
-    [{ status: 'FINE' }, 'status expected UP, DOWN, STARTING, OUT_OF_SERVICE, UNKNOWN, but got "FINE"'],
+    [{ port: { $: 65_536 } }, 'port.$ must be a whole number from 0 to 65535; it is 65536'],
+    [{ port: { $: '80x' } }, 'port.$ must be a whole number from 0 to 65535; it is "80x"'],
+    [{ status: 'FINE' }, 'status must be one of UP, DOWN, STARTING, OUT_OF_SERVICE, UNKNOWN; it is "FINE"'],
     [
       { leaseInfo: { durationInSecs: 86_401 } },
-      'leaseInfo.durationInSecs expected a whole number from 1 to 86400, but got 86401',
+      'leaseInfo.durationInSecs must be a whole number from 1 to 86400; it is 86401',
     ],
     [
       { leaseInfo: { renewalIntervalInSecs: 10, durationInSecs: 5 } },
-      'leaseInfo.durationInSecs expected at least renewalIntervalInSecs, 10, but got 5',
+      'leaseInfo.durationInSecs must be at least renewalIntervalInSecs, 10; it is 5',
     ],
     [
       { instanceId: 'a/b' },
-      'instanceId expected letters, digits and any of . _ : ~ @ + = , [ ] -, but got "a/b"',
+      'instanceId must be a text of letters, digits and any of . _ : ~ @ + = , [ ] -; it is "a/b"',
     ],
     [
       { instanceId: '<b>' },
-      'instanceId expected letters, digits and any of . _ : ~ @ + = , [ ] -, but got "<b>"',
+      'instanceId must be a text of letters, digits and any of . _ : ~ @ + = , [ ] -; it is "<b>"',
     ],
     [
       { dataCenterInfo: { name: 'Azure' } },
-      'dataCenterInfo.name expected Netflix, Amazon, MyOwn, but got "Azure"',
+      'dataCenterInfo.name must be one of Netflix, Amazon, MyOwn; it is "Azure"',
     ],
-    [{ metadata: 'x' }, 'metadata expected an object, but got "x"'],
-    [{ metadata: { key: { nested: 1 } } }, 'metadata.key expected a text, but got {"nested":1}'],
-    [{ vipAddress: 'a\u0000' }, 'vipAddress expected no control characters, but got "a\\u0000"'],
+    [{ metadata: 'x' }, 'metadata must be an object; it is "x"'],
+    [{ metadata: { key: { nested: 1 } } }, 'metadata.key must be a text; it is {"nested":1}'],
+    [{ vipAddress: 'a\u0000' }, 'vipAddress must be a text without control characters; it is "a\\u0000"'],
   ])('that is malformed is refused with what was expected and what came: %j', (facts, expected) => {
     expect(refusalOf(facts)).toBe(expected);
   });
 
   test('that is no object at all is refused', () => {
     for (const body of [null, 1, 'x', [], {}, { instance: [] }])
-      expect(() => readRegistration(body, 'PRODUCTS', 0)).toThrow(/expected/);
+      expect(() => readRegistration(body, 'PRODUCTS', 0)).toThrow(/must be/);
   });
 });
 
@@ -161,23 +161,29 @@ describe('Metadata', () => {
     });
     for (const path of ['@evil.example/', '//evil.example/', 'graphql', '/a?b', '/a b', '/\\evil'])
       for (const key of ['graphql.path', 'graphql.subscriptions.path'])
-        expect(() => readMetadata({ [key]: path })).toThrow(`metadata.${key} expected a path`);
+        expect(() => readMetadata({ [key]: path })).toThrow(`metadata.${key} must be a path`);
     for (const port of ['0', '65536', '80@evil.example'])
       expect(() => readMetadata({ 'management.port': port })).toThrow(/metadata.management.port/);
   });
 
   test('is bounded in entries, in names and in size', () => {
     const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, '']));
-    expect(() => readMetadata(many)).toThrow('metadata expected at most 100 entries, but got 101');
-    expect(() => readMetadata({ [`k${'x'.repeat(128)}`]: '' })).toThrow(/metadata key expected at most 128/);
+    expect(() => readMetadata(many)).toThrow(
+      'the number of entries of metadata must be at most 100; it is 101',
+    );
+    expect(() => readMetadata({ [`k${'x'.repeat(128)}`]: '' })).toThrow(
+      /metadata key must be a text of at most 128/,
+    );
     const large = Object.fromEntries(
       Array.from({ length: 5 }, (_, index) => [`k${index}`, 'x'.repeat(8_000)]),
     );
-    expect(() => readMetadata(large)).toThrow(/metadata expected at most 32768 characters, but got 40010/);
+    expect(() => readMetadata(large)).toThrow(
+      /the length of metadata must be at most 32768 characters; it is 40010/,
+    );
   });
 
   test('cannot be named so that it becomes something else', () => {
     const hostile: unknown = JSON.parse('{"__proto__":"x"}');
-    expect(() => readMetadata(hostile)).toThrow(/metadata key expected a name/);
+    expect(() => readMetadata(hostile)).toThrow(/metadata key must be a name/);
   });
 });

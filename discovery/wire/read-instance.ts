@@ -15,14 +15,18 @@ import { checkHost, checkUrl } from './hosts.ts';
 const appRule = {
   maxLength: 100,
   pattern: /^[\w.~+-]+$/,
-  expected: 'letters, digits and any of . _ ~ + -',
+  expected: 'a text of letters, digits and any of . _ ~ + -',
 };
 const idRule = {
   maxLength: 300,
   pattern: /^[\w.:~@+=,[\]-]+$/,
-  expected: 'letters, digits and any of . _ : ~ @ + = , [ ] -',
+  expected: 'a text of letters, digits and any of . _ : ~ @ + = , [ ] -',
 };
-const keyRule = { maxLength: 128, pattern: /^[\x21-\x7e]+$/, expected: 'printable ASCII without blanks' };
+const keyRule = {
+  maxLength: 128,
+  pattern: /^[\x21-\x7e]+$/,
+  expected: 'a text of printable ASCII without blanks',
+};
 const hostRule = { maxLength: 253 };
 const urlRule = { maxLength: 2_048 };
 const valueRule = { maxLength: 8_192 };
@@ -141,7 +145,8 @@ export function readMetadata(value: unknown): Record<string, string> {
 
 function readEntries(value: unknown, field: string): Record<string, string> {
   const given = Object.entries(readObject(value, field) ?? {}).filter(([key]) => key !== '@class');
-  if (given.length > maxEntries) refuse(field, `at most ${maxEntries} entries`, given.length);
+  if (given.length > maxEntries)
+    refuse(`the number of entries of ${field}`, `at most ${maxEntries}`, given.length);
   const entries = Object.fromEntries(
     given.map(([key, text]): [string, string] => {
       if (!readText(key, `${field} key`, keyRule) || key === '__proto__')
@@ -150,7 +155,8 @@ function readEntries(value: unknown, field: string): Record<string, string> {
     }),
   );
   const length = Object.entries(entries).reduce((sum, [key, text]) => sum + key.length + text.length, 0);
-  if (length > maxEntriesLength) refuse(field, `at most ${maxEntriesLength} characters`, length);
+  if (length > maxEntriesLength)
+    refuse(`the length of ${field}`, `at most ${maxEntriesLength} characters`, length);
   return entries;
 }
 

@@ -13,7 +13,7 @@ describe('a page request', () => {
 
   test.each([0, -1, maxPageSize + 1])('of %d nodes is refused', first => {
     expect(() => readPage('things', { first })).toThrow(
-      `'first' expected 1 to ${maxPageSize}, but got ${first}`,
+      `'first' must be from 1 to ${maxPageSize}; it is ${first}`,
     );
   });
 

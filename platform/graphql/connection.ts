@@ -40,7 +40,7 @@ export const maxPageSize = 100;
 export function readPage(kind: string, { first, after }: ConnectionArgs, keyPattern?: RegExp): PageRequest {
   const size = first ?? defaultPageSize;
   if (size < 1 || size > maxPageSize)
-    throw new PorticoError('BAD_USER_INPUT', `'first' expected 1 to ${maxPageSize}, but got ${size}`, {
+    throw new PorticoError('BAD_USER_INPUT', `'first' must be from 1 to ${maxPageSize}; it is ${size}`, {
       details: { field: 'first' },
     });
   return { first: size, afterKey: after == null ? undefined : decodeCursor(kind, after, keyPattern) };
@@ -77,7 +77,7 @@ export function decodeCursor(kind: string, cursor: string, keyPattern = /^.+$/s)
   if (!text.startsWith(`${kind}:`) || !keyPattern.test(key) || encodeCursor(kind, key) !== cursor)
     throw new PorticoError(
       'BAD_USER_INPUT',
-      `'after' expected a cursor from '${kind}', but got '${cursor.slice(0, 100)}'`,
+      `'after' must be a cursor of '${kind}'; it is '${cursor.slice(0, 100)}'`,
       { details: { field: 'after' } },
     );
   return key;

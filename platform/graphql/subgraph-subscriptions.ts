@@ -53,7 +53,7 @@ export function serveSubscriptions<C extends SubgraphOperationContext>(
     const document = readDocument(payload.query);
     if (!('kind' in document)) return document;
     if (!getOperationAST(document, payload.operationName))
-      return [new GraphQLError('The payload expected one operation, or the name of one')];
+      return [new GraphQLError('The payload must have one operation, or name one of several')];
     const token = payload.extensions?.[callerHeader];
     const contextValue = operationContext(await verify(typeof token === 'string' ? token : undefined));
     if (payload.extensions?.[startCursorExtension] === true) askedForCursor.add(contextValue);

@@ -82,9 +82,9 @@ function unreadableInstance(wire: unknown, error: z.ZodError): ServiceInstance {
  */
 function addressFaultOf(host: string, metadata: Readonly<Record<string, string>>): string | undefined {
   const expected = hostFaultOf(host);
-  if (expected !== undefined) return `hostName expected ${expected}, but got ${quote(host)}`;
+  if (expected !== undefined) return `hostName must be ${expected}; it is ${quote(host)}`;
   const path = misleadingPath(metadata);
-  return path && `metadata.${path.key} expected a path that begins with one /, but got ${quote(path.value)}`;
+  return path && `metadata.${path.key} must be a path that begins with one /; it is ${quote(path.value)}`;
 }
 
 function quote(text: string): string {

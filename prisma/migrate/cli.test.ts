@@ -122,7 +122,7 @@ describe('the command line of the migrations', () => {
   test('tells how it is used when a command or a service is not known', async () => {
     await expect(runCommandLine([])).rejects.toThrow('usage: migrate <command>');
     await expect(runCommandLine(['deploy', 'billing'])).rejects.toThrow(
-      'expected one of products, inventory, orders, notifications, but got billing',
+      'name one of products, inventory, orders, notifications; billing is none of them',
     );
   });
 });

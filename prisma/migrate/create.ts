@@ -19,7 +19,7 @@ export async function createMigration(
 ): Promise<string | undefined> {
   if (!/^[a-z0-9_]+$/.test(name))
     throw new Error(
-      `a migration's name expected lower-case letters, digits and underscores, but got "${name}"`,
+      `a migration's name must have lower-case letters, digits and underscores only; it is "${name}"`,
     );
 
   const sql = await findMissingSql(folder, databaseUrl);

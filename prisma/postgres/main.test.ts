@@ -154,9 +154,7 @@ describe('the process of the embedded PostgreSQL', () => {
   test('exits with 1 when the port is not a number', async () => {
     const main = startMain({ port: 'five' });
     expect(await main.exited).toEqual([1, null]);
-    expect(main.output.join('')).toContain(
-      'POSTGRES_PORT expected a port number from 0 to 65535, but got five',
-    );
+    expect(main.output.join('')).toContain('POSTGRES_PORT must be a port number from 0 to 65535; it is five');
   });
 
   test.runIf(process.getuid?.() === 0)('runs as an ordinary user too', async () => {

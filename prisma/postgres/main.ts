@@ -29,7 +29,7 @@ async function main(): Promise<void> {
 function parsePort(text: string | undefined): number {
   const port = Number(text || defaultPort);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`POSTGRES_PORT expected a port number from 0 to 65535, but got ${text}`);
+    throw new Error(`POSTGRES_PORT must be a port number from 0 to 65535; it is ${text}`);
 
   return port;
 }

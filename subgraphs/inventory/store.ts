@@ -120,7 +120,7 @@ async function requireSame(tx: Transaction, restock: NewRestock): Promise<void> 
   if (known.sku === sku && known.quantity === quantity) return;
   throw new PorticoError(
     'IDEMPOTENCY_KEY_REUSED',
-    `The idempotency key '${idempotencyKey}' stands for ${known.quantity} pieces of ${known.sku}; expected a new key for other pieces`,
+    `The idempotency key '${idempotencyKey}' was used for ${known.quantity} pieces of ${known.sku}; choose a new key for other pieces`,
     { details: { field: 'idempotencyKey' } },
   );
 }

@@ -104,7 +104,7 @@ function sameInput(order: OrderRow, inputHash: string): OrderRow {
   if (order.inputHash === inputHash) return order;
   throw new PorticoError(
     'IDEMPOTENCY_KEY_REUSED',
-    `The idempotency key '${order.idempotencyKey}' stands for an order of other items; expected a new key for a new order`,
+    `The idempotency key '${order.idempotencyKey}' was used for an order of other items; choose a new key for a new order`,
     { details: { field: 'idempotencyKey' } },
   );
 }
@@ -120,13 +120,9 @@ async function priceItems(catalogue: Catalogue, { items }: OrderInput) {
   const lines = items.map(({ sku, quantity }, index) => {
     const price = prices[index];
     if (!price)
-      throw new PorticoError(
-        'BAD_USER_INPUT',
-        `items[${index}].sku expected the sku of a product, but got '${sku}'`,
-        {
-          details: { field: `items[${index}].sku`, sku },
-        },
-      );
+      throw new PorticoError('BAD_USER_INPUT', `items[${index}].sku is '${sku}', which no product has`, {
+        details: { field: `items[${index}].sku`, sku },
+      });
     return { sku, quantity, unitPriceAmount: price.amount, currency: price.currency };
   });
   const currencies = new Set(lines.map(line => line.currency));

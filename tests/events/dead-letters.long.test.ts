@@ -184,7 +184,7 @@ describe('a message that cannot be handled', () => {
       ['list', '--topic', 'nothing'],
       {},
       1,
-      /^--topic expected a topic with dead letters \(.*orders\.events.*\), but got 'nothing'$/m,
+      /^--topic must be a topic with dead letters \(.*orders\.events.*\); it is 'nothing'$/m,
     ],
     [
       ['list'],

@@ -67,7 +67,7 @@ describe('npm start and npm run demo', () => {
   });
 
   test.each([
-    [['--scale', 'order=2'], '--scale expected one of products, inventory, orders, notifications'],
+    [['--scale', 'order=2'], '--scale must name one of products, inventory, orders, notifications'],
     [['--nonsense'], '--nonsense'],
   ])('the arguments %j are refused with what was expected', async (args, message) => {
     const start = run('dev/main.ts', args);

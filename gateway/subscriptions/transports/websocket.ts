@@ -255,7 +255,7 @@ function createProtocol({
     },
     subscribe({ contextValue }) {
       const { operation, connection, id } = contextValue as OperationOfConnection;
-      if (!isLive(operation)) throw new Error('A live operation expected a subscription');
+      if (!isLive(operation)) throw new Error('Only a subscription can be subscribed to');
       const { socket } = connection;
       const results = operations.subscribe(
         operation,
