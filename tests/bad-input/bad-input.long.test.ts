@@ -60,7 +60,7 @@ describe('bad input gets a clear error and changes nothing', () => {
   ])('a page that is not ours is refused: %s', async query => {
     const { errors } = await (await shop.client()).request(query);
     expect(errors?.[0]).toMatchObject({
-      message: expect.stringMatching(/'(after|first)' expected/) as string,
+      message: expect.stringMatching(/'(after|first)' must be/) as string,
       extensions: { code: 'BAD_USER_INPUT' },
     });
   });
