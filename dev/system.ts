@@ -117,7 +117,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       JWT_JWKS_URL: keys.jwksUrl,
       // As Apollo Router's users know it.
       QUERY_PLAN_SECRET: process.env['QUERY_PLAN_SECRET'] ?? 'true',
-      EXPLORER_DOCUMENT_FILE: join(rootDir, 'dev', 'sample-operations.graphql'),
+      EXPLORER_DOCUMENT_FILE: join(rootDir, 'subgraphs', 'sample-operations.graphql'),
       EXPLORER_AUTHORIZATION: `Bearer ${await keys.mintToken('alice')}`,
     });
     const databases = prepareDatabases(settings, base.postgresUrl, step);

@@ -166,6 +166,22 @@ describe('the image', () => {
     expect(image.entrypoint).toEqual(['node', '--enable-source-maps']);
   });
 
+  test('has every file of its own that Compose names', async () => {
+    const removed = /rm -r (.*)/.exec(await readText('Dockerfile'))?.[1]?.split(' ') ?? [];
+    expect(removed).toContain('dist/dev');
+    const text = await readText('docker-compose.yml');
+    const named = [...text.matchAll(/(?<=\/app\/|\[)dist\/[\w./-]+/g)].map(([file]) => file);
+    expect(named).toContain('dist/subgraphs/sample-operations.graphql');
+    for (const file of named) {
+      expect(
+        removed.filter(folder => file.startsWith(`${folder}/`)),
+        file,
+      ).toEqual([]);
+      const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
+      expect(existsSync(join(rootDir, source)), file).toBe(true);
+    }
+  });
+
   test('runs as somebody who is not root, with settings that a process knows', () => {
     expect(image.user).toBe('node');
     const { NODE_ENV, ...settings } = image.env;
