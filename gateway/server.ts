@@ -160,7 +160,7 @@ async function createProtection({ config, metrics, log }: Context) {
   const mode = config.PERSISTED_OPERATIONS_MODE;
   return {
     rateLimit: createRateLimit(config, metrics),
-    persisted: file ? await openPersistedOperations({ file, mode, metrics, log }) : undefined,
+    persisted: await openPersistedOperations({ file, mode, metrics, log }),
   };
 }
 

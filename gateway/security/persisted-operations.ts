@@ -39,7 +39,8 @@ const relayManifest = z.record(z.string(), z.string());
 type Mode = GatewayConfig['PERSISTED_OPERATIONS_MODE'];
 
 interface PersistedOptions {
-  readonly file: string;
+  /** Undefined for none. */
+  readonly file: string | undefined;
   readonly mode: Mode;
   readonly metrics: Registry;
   readonly log: Logger;
@@ -48,18 +49,26 @@ interface PersistedOptions {
 /** Texts whose standing is remembered. */
 const maxRemembered = 2_000;
 
-/** Reads a manifest. @throws Error that names the file, and what is wrong in it */
-export async function openPersistedOperations(options: PersistedOptions): Promise<PersistedOperations> {
+/**
+ * Reads a manifest.
+ *
+ * @returns undefined without a file
+ * @throws Error that names the file, and what is wrong in it
+ */
+export async function openPersistedOperations(
+  options: PersistedOptions,
+): Promise<PersistedOperations | undefined> {
   const { file, mode, metrics, log } = options;
-  const bodyById = await readManifest(file);
-  const registered = new Set([...bodyById.values()].map(normalized));
-  const remembered = new LRUCache<string, boolean>({ max: maxRemembered });
   const unknown = new Counter({
     name: 'gateway_operations_not_registered_total',
     help: 'Operations that are not in the manifest, by what came of them: logged, or refused.',
     labelNames: ['outcome'],
     registers: [metrics],
   });
+  if (file === undefined) return undefined;
+  const bodyById = await readManifest(file);
+  const registered = new Set([...bodyById.values()].map(normalized));
+  const remembered = new LRUCache<string, boolean>({ max: maxRemembered });
 
   function isRegistered(text: string): boolean {
     const known = remembered.get(text);

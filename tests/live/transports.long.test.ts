@@ -27,7 +27,7 @@ interface Listening {
 type Listen = (query: string, variables?: Record<string, unknown>, token?: string) => Listening;
 
 describe('live operations reach', () => {
-  const front = useFront();
+  const front = useFront({ env: { JWT_CLOCK_TOLERANCE_SECONDS: '0' } });
   const feed = createFeed();
   const stops: (() => void)[] = [];
 
