@@ -91,7 +91,7 @@ describe('createMigration', () => {
 
   test('refuses a name that is no good for a folder', async () => {
     await expect(createMigration(service.folder, 'Add size', databaseUrl)).rejects.toThrow(
-      'but got "Add size"',
+      'it is "Add size"',
     );
   });
 });
