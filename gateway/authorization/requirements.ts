@@ -6,9 +6,9 @@ import {
   Kind,
   parse,
   print,
-  valueFromASTUntyped,
   visit,
 } from 'graphql';
+import { argumentsOf } from '../execution/directives.ts';
 
 /** Something that a caller must have for a field. Of lists of lists, all of one inner list are enough. */
 export type Requirement =
@@ -78,10 +78,6 @@ function featureOf(link: ConstDirectiveNode): Feature | undefined {
   return (Object.keys(features) as Feature[]).find(
     feature => url === `https://specs.apollo.dev/${feature}/${features[feature]}`,
   );
-}
-
-function argumentsOf({ arguments: given = [] }: ConstDirectiveNode): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
 }
 
 class Collector {

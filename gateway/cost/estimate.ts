@@ -19,6 +19,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { isIncluded } from '../execution/conditions.ts';
+import { type Fragments, fragmentsOf } from '../execution/fragments.ts';
 import type { ListSize, Weights } from './weights.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -47,9 +48,7 @@ export function compileEstimate(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): Estimate {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
   const root = options.schema.getRootType(operation.operation) as GraphQLNamedType;
   const estimate = new Compiler(options, fragments).set(operation.selectionSet, root, noSizes);
   if (operation.operation !== OperationTypeNode.MUTATION) return estimate;
@@ -64,10 +63,10 @@ const noSizes: Sizes = () => undefined;
 
 class Compiler {
   readonly #options: EstimateOptions;
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #fragments: Fragments;
   readonly #path = new Set<string>();
 
-  constructor(options: EstimateOptions, fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
+  constructor(options: EstimateOptions, fragments: Fragments) {
     this.#options = options;
     this.#fragments = fragments;
   }

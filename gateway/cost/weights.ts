@@ -1,4 +1,5 @@
-import { type ConstDirectiveNode, Kind, parse, valueFromASTUntyped } from 'graphql';
+import { type ConstDirectiveNode, Kind, parse } from 'graphql';
+import { argumentsOf } from '../execution/directives.ts';
 
 /** Sizes of a list, as `@listSize` has them. */
 export interface ListSize {
@@ -73,8 +74,4 @@ function namesOf(links: readonly ConstDirectiveNode[]): { cost: string; listSize
     return undefined;
   };
   return { cost: imported('@cost') ?? name, listSize: imported('@listSize') ?? `${name}__listSize` };
-}
-
-function argumentsOf({ arguments: given = [] }: ConstDirectiveNode): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
 }

@@ -2,7 +2,6 @@ import {
   type ConstDirectiveNode,
   type DirectiveNode,
   type DocumentNode,
-  type FragmentDefinitionNode,
   type InlineFragmentNode,
   Kind,
   type OperationDefinitionNode,
@@ -10,6 +9,8 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql';
+import { argumentOf } from './directives.ts';
+import { fragmentsOf } from './fragments.ts';
 
 const directiveName = 'defer';
 
@@ -46,7 +47,7 @@ export function deferVariablesOf(document: DocumentNode): string[] {
   const names = new Set<string>();
   visit(document, {
     Directive(directive) {
-      const condition = conditionOf(directive);
+      const condition = argumentOf(directive, 'if');
       if (directive.name.value === directiveName && condition?.kind === Kind.VARIABLE)
         names.add(condition.name.value);
     },
@@ -65,9 +66,7 @@ export function labelDefers(
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
 ): LabelledOperation {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
   const clientLabels = new Map<string, string | undefined>();
   let selections = 0;
 
@@ -104,7 +103,7 @@ export function labelDefers(
 
   function labelled(directive: DirectiveNode): DirectiveNode[] {
     if (directive.name.value !== directiveName) return [directive];
-    const condition = conditionOf(directive);
+    const condition = argumentOf(directive, 'if');
     const isDeferred =
       condition?.kind === Kind.VARIABLE
         ? variables[condition.name.value] !== false
@@ -129,12 +128,8 @@ export function deferLabelOf({ directives = [] }: SelectionNode): string | undef
   return directive && labelOf(directive);
 }
 
-function conditionOf(directive: DirectiveNode) {
-  return directive.arguments?.find(({ name }) => name.value === 'if')?.value;
-}
-
 function labelOf(directive: DirectiveNode): string | undefined {
-  const label = directive.arguments?.find(({ name }) => name.value === 'label')?.value;
+  const label = argumentOf(directive, 'label');
   return label?.kind === Kind.STRING ? label.value : undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { FetchNode } from '@apollo/query-planner';
-import { type FragmentDefinitionNode, Kind, parse, type SelectionSetNode } from 'graphql';
+import { Kind, parse, type SelectionSetNode } from 'graphql';
+import { type Fragments, fragmentsOf } from './fragments.ts';
 
 /** Names of fields and what is selected below them. */
 export type FieldTree = ReadonlyMap<string, FieldTree>;
@@ -9,10 +10,8 @@ type GrowingTree = Map<string, GrowingTree>;
 /** Fields that a fetch adds to each of its places, by their names in the tree. It is only needed after a failure. */
 export function fetchedFieldsOf(fetch: FetchNode): FieldTree {
   const document = parse(fetch.operation);
-  const fragments = new Map<string, FragmentDefinitionNode>();
+  const fragments = fragmentsOf(document);
   const tree: GrowingTree = new Map();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   for (const definition of document.definitions)
     if (definition.kind === Kind.OPERATION_DEFINITION) grow(tree, definition.selectionSet, fragments);
   const added = fetch.requires ? (tree.get('_entities') ?? new Map()) : tree;
@@ -24,11 +23,7 @@ export function fetchedFieldsOf(fetch: FetchNode): FieldTree {
   return added;
 }
 
-function grow(
-  tree: GrowingTree,
-  { selections }: SelectionSetNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): void {
+function grow(tree: GrowingTree, { selections }: SelectionSetNode, fragments: Fragments): void {
   for (const selection of selections)
     if (selection.kind === Kind.FIELD) {
       const name = (selection.alias ?? selection.name).value;

@@ -4,7 +4,6 @@ import {
   type ExecutionResult,
   execute,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLObjectType,
   type GraphQLSchema,
   getOperationAST,
@@ -21,6 +20,7 @@ import { copyOf, type DataObject } from './data.ts';
 import { deferVariablesOf, hasDefer, labelDefers, withoutDefer } from './defer.ts';
 import { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
+import { fragmentsOf } from './fragments.ts';
 import { deniedError, type FieldGuard, type Grants, withoutFields } from './guard.ts';
 import { Delivery, type IncrementalResult } from './incremental.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
@@ -285,9 +285,7 @@ function compileVariant(
   isGranted: IsGranted,
 ): Variant {
   const { schema, document, operation, separated } = options;
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
   const denied = options.guard?.deniedIn(document, isGranted) ?? noFields;
   const selection = new Selection({ schema, fragments, variables: values, separated, denied }, [
     operation.selectionSet,

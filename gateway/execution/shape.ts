@@ -14,6 +14,7 @@ import {
 } from 'graphql';
 import { isIncluded } from './conditions.ts';
 import { deferLabelOf } from './defer.ts';
+import type { Fragments } from './fragments.ts';
 import { type FieldsRequiredWithArguments, ownNameOf } from './required-arguments.ts';
 
 /** A field that the client asked for on one object type. */
@@ -42,7 +43,7 @@ const noneDeferred: readonly DeferredSelection[] = [];
 
 interface ShapeContext {
   readonly schema: GraphQLSchema;
-  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly fragments: Fragments;
   readonly variables: Readonly<Record<string, unknown>>;
   /** Fields that the plan has under names of their own. */
   readonly separated: FieldsRequiredWithArguments;

@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
+import { argumentOf } from '../execution/directives.ts';
 
 /**
  * Refuses `@defer` where it means nothing: with a label that is not a text of its own, on the fields of a mutation that run
@@ -47,10 +48,6 @@ export function deferRule(context: ValidationContext): ASTVisitor {
 
 function refuse(context: ValidationContext, message: string, nodes: readonly DirectiveNode[]): void {
   context.reportError(new GraphQLError(message, { nodes }));
-}
-
-function argumentOf(directive: DirectiveNode, name: string) {
-  return directive.arguments?.find(each => each.name.value === name)?.value;
 }
 
 /** Finds `@defer` in an operation, each once. */

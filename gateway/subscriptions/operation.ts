@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
   type DocumentNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   getOperationAST,
   getVariableValues,
@@ -15,6 +14,7 @@ import {
 } from 'graphql';
 import type { CostLimit } from '../execution/cost.ts';
 import { hasDefer } from '../execution/defer.ts';
+import { fragmentsOf } from '../execution/fragments.ts';
 import { deniedError, type Grants, withoutFields } from '../execution/guard.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { limitOf } from '../security/operation-limits.ts';
@@ -186,22 +186,16 @@ function withoutDenied({ guard }: Graph, document: DocumentNode, grants: Grants 
 
 /** Tells whether the operation of a document has a field of its own left. */
 function selectsField(document: DocumentNode): boolean {
+  const fragments = fragmentsOf(document);
+  const selects = ({ selections }: SelectionSetNode): boolean =>
+    selections.some(selection => {
+      if (selection.kind === Kind.FIELD) return !selection.name.value.startsWith('__');
+      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
+      return inner !== undefined && selects(inner.selectionSet);
+    });
   return document.definitions.some(
-    definition =>
-      definition.kind === Kind.OPERATION_DEFINITION && selectsFieldIn(document, definition.selectionSet),
+    definition => definition.kind === Kind.OPERATION_DEFINITION && selects(definition.selectionSet),
   );
-}
-
-function selectsFieldIn(document: DocumentNode, { selections }: SelectionSetNode): boolean {
-  return selections.some(selection => {
-    if (selection.kind === Kind.FIELD) return !selection.name.value.startsWith('__');
-    if (selection.kind === Kind.INLINE_FRAGMENT) return selectsFieldIn(document, selection.selectionSet);
-    const fragment = document.definitions.find(
-      definition =>
-        definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
-    ) as FragmentDefinitionNode | undefined;
-    return fragment !== undefined && selectsFieldIn(document, fragment.selectionSet);
-  });
 }
 
 /** Text that tells one operation from another, whatever its variables. */

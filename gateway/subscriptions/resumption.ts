@@ -2,7 +2,6 @@ import {
   type ArgumentNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -21,6 +20,7 @@ import {
   valueFromAST,
   visit,
 } from 'graphql';
+import { fragmentsOf } from '../execution/fragments.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
 
 /** Name of the argument by which a subscription goes on after an event, and of the variable that we give it. */
@@ -118,9 +118,7 @@ function rootFields(
   { selectionSet }: OperationDefinitionNode,
   { evenConditional }: { readonly evenConditional: boolean },
 ): FieldNode[] {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
 
   const collect = (selections: readonly SelectionNode[]): FieldNode[] =>
     selections.flatMap(selection => {

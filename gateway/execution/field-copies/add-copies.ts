@@ -14,6 +14,7 @@ import {
   type TypeNode,
   visit,
 } from 'graphql';
+import { argumentOf } from '../directives.ts';
 import { copyNameOf } from './names.ts';
 
 /**
@@ -91,7 +92,7 @@ class Types {
     for (const [type, { fields = [] }] of this.#byName)
       for (const field of fields)
         for (const directive of field.directives ?? [])
-          if (argumentOf(directive, 'requires') !== undefined) found(type, field.name.value, directive);
+          if (requiresOf(directive) !== undefined) found(type, field.name.value, directive);
   }
 
   /** Finds fields with arguments in a selection on a type. */
@@ -122,13 +123,14 @@ function namedType(type: TypeNode): string {
   return (inner as NamedTypeNode).name.value;
 }
 
-function argumentOf(directive: ConstDirectiveNode, name: string): string | undefined {
-  const value = directive.arguments?.find(each => each.name.value === name)?.value;
+/** The selection that a field requires, as text; undefined when it requires none. */
+function requiresOf(directive: ConstDirectiveNode): string | undefined {
+  const value = argumentOf(directive, 'requires');
   return directive.name.value === 'join__field' && value?.kind === Kind.STRING ? value.value : undefined;
 }
 
 function selectionOf(directive: ConstDirectiveNode): readonly SelectionNode[] {
-  const [operation] = parse(`{ ${argumentOf(directive, 'requires')} }`, { noLocation: true }).definitions;
+  const [operation] = parse(`{ ${requiresOf(directive)} }`, { noLocation: true }).definitions;
   return (operation as OperationDefinitionNode).selectionSet.selections;
 }
 
@@ -140,7 +142,7 @@ function rewriteRequires(
   nameOf: (requirement: Requirement) => string | undefined,
 ): FieldDefinitionNode {
   const directives = (field.directives ?? []).map(directive => {
-    if (argumentOf(directive, 'requires') === undefined) return directive;
+    if (requiresOf(directive) === undefined) return directive;
     const selections = selectionOf(directive);
     const names = new Map<FieldNode, string>();
     types.eachWithArguments(type.name.value, selections, (requirement, node) => {
