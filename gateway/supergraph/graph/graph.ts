@@ -26,6 +26,7 @@ import {
   fieldsRequiredWithArguments,
 } from '../../execution/required-arguments.ts';
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
+import type { CompileOptions } from '../../execution/variants.ts';
 import type { OperationContext } from '../../operation-context.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
@@ -119,7 +120,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
 
   /** Compiles an operation once. */
   function createCompiler<Compiled extends {}>(
-    compile: (options: Parameters<typeof compileOperation>[0]) => Compiled,
+    compile: (options: CompileOptions) => Compiled,
   ): (operation: SeenOperation) => Compiled | undefined {
     const known = new LRUCache<string, Compiled>({ max: maxPlans });
     return ({ document, queryHash, operationName }) => {
