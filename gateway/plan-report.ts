@@ -1,4 +1,5 @@
 import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
+import type { ExecutionResult } from 'graphql';
 import { createSecretCheck } from '../platform/secret.ts';
 
 /** Header by which an operator asks for the query plan; Apollo Router's. */
@@ -47,6 +48,14 @@ export class PlanReport {
   describe(plan: QueryPlan | undefined) {
     return { text: plan && prettyFormatQueryPlan(plan), object: plan, fetches: this.#fetches };
   }
+}
+
+/** Adds a described plan to the extensions of a result. */
+export function withQueryPlan(
+  result: ExecutionResult,
+  queryPlan: ReturnType<PlanReport['describe']>,
+): ExecutionResult {
+  return { ...result, extensions: { ...result.extensions, queryPlan } };
 }
 
 /** Creates the check whether a request may see its plan: its header must have the secret. Without a secret, none may. */

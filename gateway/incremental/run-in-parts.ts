@@ -1,6 +1,7 @@
-import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import type { IncrementalResult } from '../execution/incremental.ts';
 import type { OperationContext } from '../operation-context.ts';
+import { withQueryPlan } from '../plan-report.ts';
 import type { Operation } from '../subscriptions/operation.ts';
 
 /**
@@ -19,24 +20,12 @@ export async function runInParts(
     operationName: operationName ?? undefined,
   });
   if (!operation) throw new Error('An operation was read from a document that does not have it');
-  // A mutation runs to its end, whoever has left.
-  const { signal: _, ...lasting } = context;
-  const isMutation = operation.kind === OperationTypeNode.MUTATION;
-  const given = variables ?? {};
-  const grants = graph.grantsOf(context.caller);
-  const result = await operation.run({
-    variables: given,
-    grants,
-    fetch: graph.fetchFor(isMutation ? lasting : context),
-  });
+  const asked = graph.requestFor(operation.kind, variables ?? {}, context);
+  const result = await operation.run(asked);
   const { report } = context;
   if (!report) return result;
-  const queryPlan = report.describe(operation.planFor({ variables: given, grants }));
+  // With the fetches that were made until now.
+  const queryPlan = report.describe(operation.planFor(asked));
   if (!('initial' in result)) return withQueryPlan(result, queryPlan);
   return { ...result, initial: withQueryPlan(result.initial, queryPlan) };
-}
-
-/** Adds the plan, and the fetches that were made until now. */
-function withQueryPlan(result: ExecutionResult, queryPlan: unknown): ExecutionResult {
-  return { ...result, extensions: { ...result.extensions, queryPlan } };
 }

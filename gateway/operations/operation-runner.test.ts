@@ -9,7 +9,7 @@ import { createOperationRunner } from './operation-runner.ts';
 function createRunner(result: Buffer | ExecutionResult = Buffer.from('{"data":{}}\n')) {
   const executed: unknown[] = [];
   const operation = {
-    graph: { fetchFor: () => undefined, grantsOf: () => undefined },
+    graph: { requestFor: (_kind: unknown, variables: unknown) => ({ variables }) },
     executable: {
       kind: OperationTypeNode.QUERY,
       write({ variables }: { variables: unknown }) {

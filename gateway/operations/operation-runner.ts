@@ -60,8 +60,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     context: OperationContext,
   ): Promise<Executed<WrittenAnswer | undefined>> {
     hotOperations.see(seen);
-    const grants = graph.grantsOf(context.caller);
-    const result = await executable.write({ variables, grants, fetch: graph.fetchFor(context) });
+    const result = await executable.write(graph.requestFor(executable.kind, variables, context));
     const { headers } = context;
     const body = result instanceof Uint8Array ? result : written(result, formatError);
     if (body === undefined) return { answer: undefined, isShareable: true };
@@ -78,9 +77,6 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     headers: PassedHeaders,
   ): Promise<WrittenAnswer | undefined> {
     const { caller } = request;
-    // A mutation runs to its end, whoever has left.
-    if (operation.executable.kind === OperationTypeNode.MUTATION)
-      return (await execute(operation, variables, { caller, headers })).answer;
     const controller = new AbortController();
     request.onGone(() => controller.abort());
     const context = { caller, headers, signal: controller.signal };

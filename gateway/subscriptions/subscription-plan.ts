@@ -75,12 +75,10 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     query: primary.operation,
     operationName: primary.operationName,
     variableNames: primary.variableUsages ?? [],
-    runEvent: (event, { variables, caller, headers }) =>
-      completion.run({
-        variables,
-        grants: graph.grantsOf(caller),
-        fetch: withEvent(graph.fetchFor({ caller, headers: passOneWay(headers) }), primary, event),
-      }),
+    runEvent(event, { variables, caller, headers }) {
+      const asked = graph.requestFor(completion.kind, variables, { caller, headers: passOneWay(headers) });
+      return completion.run({ ...asked, fetch: withEvent(asked.fetch, primary, event) });
+    },
   };
 }
 

@@ -199,7 +199,7 @@ async function askInParts(
   const operation = graph.compiledIncremental(seen);
   if (!operation) throw new Error('The document has several operations');
   const context = { caller: anonymous, headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
-  const result = await operation.run({ variables, fetch: graph.fetchFor(context) });
+  const result = await operation.run(graph.requestFor(operation.kind, variables, context));
   const { data, errors = [] } = 'initial' in result ? result.initial : result;
   const merged = copyOf(data ?? null);
   const parts: PartedResult['parts'][number][] = [

@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../../platform/log.ts';
 import { type Authorization, byTokenAlone } from '../../authorization/authorization.ts';
 import { createFieldGuard } from '../../authorization/field-guard.ts';
-import { takeRequirements } from '../../authorization/requirements.ts';
+import { type Requirements, takeRequirements } from '../../authorization/requirements.ts';
 import type { CreateCostLimit } from '../../cost/cost-limit.ts';
 import type { CostLimit } from '../../execution/cost.ts';
 import { withoutDefer } from '../../execution/defer.ts';
@@ -20,6 +20,7 @@ import {
   compileOperation,
   type ExecutableOperation,
   type IncrementalOperation,
+  type OperationRequest,
 } from '../../execution/operation.ts';
 import {
   type FieldsRequiredWithArguments,
@@ -28,6 +29,7 @@ import {
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
 import type { CompileOptions } from '../../execution/variants.ts';
 import type { OperationContext } from '../../operation-context.ts';
+import { withQueryPlan } from '../../plan-report.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { deferDirective } from './defer-directive.ts';
@@ -51,6 +53,12 @@ export interface Graph {
   readonly cost: CostLimit | undefined;
   /** Guard of fields that not every caller may have; undefined when there are none. */
   readonly guard: FieldGuard | undefined;
+  /** Input of a run on behalf of a client. A mutation runs to its end, whoever has left. */
+  requestFor(
+    kind: OperationTypeNode,
+    variables: OperationRequest['variables'],
+    context: OperationContext,
+  ): OperationRequest;
   /** Requirements that a caller fulfils; undefined when no field has any. */
   grantsOf(caller: OperationCaller): Grants | undefined;
   /** Runs a query or mutation, as Apollo Server hands it over. */
@@ -66,8 +74,6 @@ export interface Graph {
   compiledIncremental(operation: SeenOperation): IncrementalOperation | undefined;
   /** Plans and compiles an operation before it is sent, if it can be planned. */
   warm(operation: SeenOperation): Promise<void>;
-  /** Fetches from the graph's subgraphs, for one operation of a client. */
-  fetchFor(context: OperationContext): FetchFromSubgraph;
   close(): Promise<void>;
 }
 
@@ -146,8 +152,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const compiled = createCompiler<ExecutableOperation>(compileOperation);
   const compiledIncremental = createCompiler<IncrementalOperation>(compileIncremental);
 
-  const { requirements } = guarded;
-  const grantsOf = (caller: OperationCaller) => requirements && authorization.grantsOf(requirements, caller);
+  const grantsOf = createGrants(authorization, guarded.requirements);
 
   function fetchFor(context: OperationContext): FetchFromSubgraph {
     return (subgraph, request) => {
@@ -155,6 +160,15 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       if (!client) throw new Error(`The query plan names the subgraph '${subgraph}', which the graph lacks`);
       return client(request, context);
     };
+  }
+
+  function requestFor(
+    kind: OperationTypeNode,
+    variables: OperationRequest['variables'],
+    context: OperationContext,
+  ): OperationRequest {
+    const lasting = kind === OperationTypeNode.MUTATION ? { ...context, signal: undefined } : context;
+    return { variables, grants: grantsOf(context.caller), fetch: fetchFor(lasting) };
   }
 
   return {
@@ -170,18 +184,10 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });
       if (!operation) return { errors: [unknownOperation(operationName)] };
-      // A mutation runs to its end, whoever has left.
-      const { signal, ...lasting } = context as OperationContext;
-      const { report, caller } = lasting;
-      const grants = grantsOf(caller);
-      const result = await operation.run({
-        variables,
-        grants,
-        fetch: fetchFor(operation.kind === OperationTypeNode.MUTATION ? lasting : { ...lasting, signal }),
-      });
-      if (!report) return result;
-      const queryPlan = report.describe(operation.planFor({ variables, grants }));
-      return { ...result, extensions: { ...result.extensions, queryPlan } };
+      const asked = requestFor(operation.kind, variables, context as OperationContext);
+      const result = await operation.run(asked);
+      const { report } = context as OperationContext;
+      return report ? withQueryPlan(result, report.describe(operation.planFor(asked))) : result;
     },
     plan: (document, operationName) => plan(withoutDefer(document), operationName),
     compiled,
@@ -194,8 +200,24 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       }
       return Promise.resolve();
     },
-    fetchFor,
+    requestFor,
     close: () => gateway.stop(),
+  };
+}
+
+/** Makes the function that decides what a caller may have, once for each caller that the gateway remembers. */
+function createGrants(
+  authorization: Authorization,
+  requirements: Requirements | undefined,
+): (caller: OperationCaller) => Grants | undefined {
+  if (!requirements) return () => undefined;
+  const grantsByCaller = new WeakMap<OperationCaller, Grants>();
+  return caller => {
+    const known = grantsByCaller.get(caller);
+    if (known) return known;
+    const grants = authorization.grantsOf(requirements, caller);
+    grantsByCaller.set(caller, grants);
+    return grants;
   };
 }
 
