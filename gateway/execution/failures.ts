@@ -27,7 +27,7 @@ export interface Gap {
 
 /** Errors of one run of an operation, and what is known of the fields that nobody filled. */
 export class Failures {
-  readonly #errors: GraphQLError[] = [];
+  #errors: GraphQLError[] = [];
   readonly #failures: Failure[] = [];
   readonly #gaps = new Map<DataObject, Gap[]>();
   readonly #toldPaths = new Set<string>();
@@ -96,7 +96,10 @@ export class Failures {
 
   /**
    * All errors. A failure that left nothing null is told once, without a path. An error of a field that the client did
-   * not ask for is left out, unless another field required it: then it stands at the object.
+   * not ask for is left out, unless another field required it: then it stands at the object. What is left out comes with a
+   * later part, if its field does.
+   *
+   * @param data of all parts until now
    */
   finish(data: DataObject | null, requiredFields: ReadonlySet<string>): readonly GraphQLError[] {
     for (const failure of this.#failures) {
@@ -117,7 +120,20 @@ export class Failures {
           extensions: { code: 'SUBGRAPH_ERROR' },
         }),
       );
-    return this.#errors.flatMap(error => shownError(error, data, requiredFields));
+    return this.#take(data, requiredFields);
+  }
+
+  /** Takes the errors that the client's data has a place for, also those that earlier parts have left. */
+  #take(data: DataObject | null, requiredFields: ReadonlySet<string>): readonly GraphQLError[] {
+    const taken = this.#earlier ? [...this.#earlier.#take(data, requiredFields)] : [];
+    const left: GraphQLError[] = [];
+    for (const error of this.#errors) {
+      const shown = shownError(error, data, requiredFields);
+      if (shown) taken.push(shown);
+      else left.push(error);
+    }
+    this.#errors = left;
+    return taken;
   }
 
   #add(error: GraphQLError): void {
@@ -143,15 +159,16 @@ function withoutHttp(extensions: GraphQLFormattedError['extensions']): GraphQLFo
   return others;
 }
 
+/** An error as the client sees it; undefined when its data has no place for it. */
 function shownError(
   error: GraphQLError,
   data: DataObject | null,
   requiredFields: ReadonlySet<string>,
-): GraphQLError | readonly GraphQLError[] {
+): GraphQLError | undefined {
   const { path = [], message, extensions } = error;
   const length = shownLengthOf(path, data);
   if (length === path.length) return error;
-  if (!requiredFields.has(String(path[length]))) return [];
+  if (!requiredFields.has(String(path[length]))) return undefined;
   return new GraphQLError(message, { path: path.slice(0, length), extensions });
 }
 

@@ -81,7 +81,7 @@ export class Delivery {
 
   constructor(run: IncrementalRun) {
     this.#run = run;
-    this.pending = this.#await(run.places);
+    this.pending = this.#await(run.places, run.failures);
   }
 
   async *batches(): AsyncGenerator<DeferredBatch, void, undefined> {
@@ -91,18 +91,24 @@ export class Delivery {
           this.#wake = resolve;
         });
       const results: DeferredResult[] = [];
-      const nested: DeferredPlace[] = [];
+      const pending: Pending[] = [];
       for (const { block, failures, extensions } of this.#ready.splice(0)) {
         this.#open.delete(block);
+        const nested: DeferredPlace[] = [];
         results.push(...this.#complete(block, failures, extensions, place => nested.push(place)));
+        pending.push(...this.#await(nested, failures));
       }
-      const pending = this.#await(nested);
       yield { results, pending, hasNext: this.#open.size > 0 };
     }
   }
 
-  /** Waits for the data of fragments. @returns those whose object the client has */
-  #await(places: readonly DeferredPlace[]): Pending[] {
+  /**
+   * Waits for the data of fragments.
+   *
+   * @param enclosing failures of the part that leaves them out
+   * @returns those whose object the client has
+   */
+  #await(places: readonly DeferredPlace[], enclosing: Failures): Pending[] {
     const waitingByLabel = new Map<string, Waiting[]>();
     for (const place of places) {
       if (!isDataObject(valueAt(this.#run.data, place.path))) continue;
@@ -116,13 +122,13 @@ export class Delivery {
       if (waiting) waiting.push({ pending, place });
       else waitingByLabel.set(label, [{ pending, place }]);
     }
-    for (const [label, waiting] of waitingByLabel) this.#awaitBlock({ label, waiting });
+    for (const [label, waiting] of waitingByLabel) this.#awaitBlock({ label, waiting }, enclosing);
     return [...waitingByLabel.values()].flat().map(({ pending }) => pending);
   }
 
-  #awaitBlock(block: WaitingBlock): void {
+  #awaitBlock(block: WaitingBlock, enclosing: Failures): void {
     this.#open.add(block);
-    const before = { failures: new Failures(this.#run.failures), extensions: new Map() };
+    const before = { failures: new Failures(enclosing), extensions: new Map() };
     const outcome = this.#run.deferral.outcomeOf(block.label) ?? Promise.resolve(before);
     void outcome.then(({ failures, extensions }) => {
       this.#ready.push({ block, failures, extensions });

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { type Federation, startFederation } from '../testing/federation.ts';
+
+const cats = [
+  {
+    __typename: 'Cat',
+    id: '1',
+    toys: [
+      { __typename: 'Toy', name: 'ball', price: 1, weight: 2 },
+      { __typename: 'Toy', name: 'bone', price: new Error('sold out'), weight: null },
+    ],
+  },
+];
+
+/** Cats of one subgraph, whose toys, which are no entities, are of another. */
+const pets: Federation = {
+  subgraphs: {
+    cats: 'type Query { cats: [Cat!]! } type Cat @key(fields: "id") { id: ID! }',
+    toys: `type Query { toys: [Toy!]! } type Cat @key(fields: "id") { id: ID! toys: [Toy!]! }
+      type Toy { name: String price: Int weight: Int! }`,
+  },
+  world: { root: { cats, toys: cats[0]?.toys }, entities: { Cat: cats } },
+};
+
+/** Errors of each part, by their paths and messages. */
+async function errorsByPart(query: string) {
+  const { inParts } = await startFederation(pets);
+  const { parts, errors = [] } = await inParts(query);
+  return { parts: parts.length, errors: errors.map(({ path, message }) => ({ path, message })) };
+}
+
+test.each([
+  ['the first answer has fetched', '{ toys { name ... @defer { price } } }', ['toys', 1, 'price'], 2],
+  [
+    'a fragment around it has fetched',
+    '{ cats { ... @defer { toys { name ... @defer { price } } } } }',
+    ['cats', 0, 'toys', 1, 'price'],
+    3,
+  ],
+  [
+    'several fragments leave to each other',
+    '{ toys { ... @defer { name } ... @defer { price } } }',
+    ['toys', 1, 'price'],
+    2,
+  ],
+])(
+  'an error of a deferred field that %s comes with the fragment, once',
+  async (_case, query, path, parts) => {
+    expect(await errorsByPart(query)).toEqual({ parts, errors: [{ path, message: 'sold out' }] });
+  },
+);
+
+test('a null that a deferred fragment does not allow is an error, at whatever depth it came', async () => {
+  const message = 'Cannot return null for non-nullable field Toy.weight.';
+  expect((await errorsByPart('{ toys { ... @defer { weight } } }')).errors).toEqual([
+    { path: ['toys', 1, 'weight'], message },
+  ]);
+  expect((await errorsByPart('{ cats { ... @defer { toys { ... @defer { weight } } } } }')).errors).toEqual([
+    { path: ['cats', 0, 'toys', 1, 'weight'], message },
+  ]);
+});
