@@ -11,6 +11,8 @@ export const maxErrors = 1_000;
 export interface Failure {
   readonly error: GraphQLFormattedError;
   readonly subgraph: string;
+  /** True for a fetch that was made. One that could not be made is no error for objects that need nothing of it. */
+  readonly wasMade: boolean;
   /** Fields that it left null. */
   places: number;
 }
@@ -63,7 +65,15 @@ export class Failures {
 
   /** Notes a fetch that failed as a whole. */
   fail(subgraph: string, error: GraphQLFormattedError): Failure {
-    const failure = { error, subgraph, places: 0 };
+    return this.#note({ error, subgraph, wasMade: true, places: 0 });
+  }
+
+  /** Notes a fetch that was not made, because its objects lack what the subgraph has to be given. */
+  skip(subgraph: string, error: GraphQLFormattedError): Failure {
+    return this.#note({ error, subgraph, wasMade: false, places: 0 });
+  }
+
+  #note(failure: Failure): Failure {
     this.#failures.push(failure);
     return failure;
   }
@@ -95,7 +105,7 @@ export class Failures {
   }
 
   /**
-   * All errors. A failure that left nothing null is told once, without a path. An error of a field that the client did
+   * All errors. A fetch that failed and left nothing null is told once, without a path. An error of a field that the client did
    * not ask for is left out, unless another field required it: then it stands at the object. What is left out comes with a
    * later part, if its field does.
    *
@@ -103,7 +113,8 @@ export class Failures {
    */
   finish(data: DataObject | null, requiredFields: ReadonlySet<string>): readonly GraphQLError[] {
     for (const failure of this.#failures) {
-      if (failure.places === 0) this.#add(clientError(failure.subgraph, failure.error, undefined));
+      if (failure.places === 0 && failure.wasMade)
+        this.#add(clientError(failure.subgraph, failure.error, undefined));
       const more = failure.places - maxPathsPerFailure;
       if (more > 0)
         this.#add(

@@ -248,7 +248,7 @@ function handleIncomplete(fetch: EntityFetch, run: Run, objects: readonly DataOb
 
 function missingKey({ node }: CompiledFetch, run: Run): Failure {
   const message = `The subgraph '${node.serviceName}' could not be asked: a field that it requires has no value`;
-  return run.failures.fail(node.serviceName, { message, extensions: { code: 'SUBGRAPH_ERROR' } });
+  return run.failures.skip(node.serviceName, { message, extensions: { code: 'SUBGRAPH_ERROR' } });
 }
 
 function wrongEntities(entities: unknown, { texts }: Representations): GraphQLFormattedError {

@@ -179,6 +179,25 @@ test.each(['query A { me { id } } query B { me { id } }', 'query A { me { id } }
   },
 );
 
+test('a fetch that the selected object does not need is not made, and is no error', async () => {
+  const song = { __typename: 'Song', id: 's1', rating: 5 };
+  const { ours } = await startFederation({
+    subgraphs: {
+      a: `type Query { first: Node } interface Node { id: ID! owner: Node }
+        type Book implements Node @key(fields: "id") { id: ID! owner: Node }
+        type Song implements Node @key(fields: "id") { id: ID! owner: Node }`,
+      b: 'type Song @key(fields: "id") { id: ID! rating: Int }',
+    },
+    world: {
+      root: { first: { __typename: 'Book', id: 'b1', owner: song } },
+      entities: { Song: [song] },
+    },
+  });
+  // The plan asks for the rating at first.owner, whose key is fetched below a song only.
+  const query = '{ first { owner { __typename } ... on Song { owner { ... on Song { rating } } } } }';
+  expect(await ours(query)).toEqual({ data: { first: { owner: { __typename: 'Song' } } } });
+});
+
 test('a type that the schema does not have at a place is an error, and null', async () => {
   const { ours } = await startFederation({
     subgraphs: {
