@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { commaSeparated, durationMs, flag, port, urlSetting, wholeNumber } from '../platform/config.ts';
+import {
+  commaSeparated,
+  durationMs,
+  flag,
+  optionalFlag,
+  port,
+  urlSetting,
+  wholeNumber,
+} from '../platform/config.ts';
 import { systemSettings } from '../platform/system.ts';
 
 /** Algorithms of RFC 7518 and RFC 8037 whose keys only the issuer has. */
@@ -130,6 +138,9 @@ const liveSettings = z.object({
   LIVE_MAX_MESSAGES_PER_SECOND: wholeNumber(500, { min: 1, max: 1_000_000 }).describe(
     'Most messages of a client over one WebSocket in a second; with one more it is closed with 1008.',
   ),
+  LIVE_MAX_MESSAGE_BYTES: wholeNumber(262_144, { min: 1_024, max: 104_857_600 }).describe(
+    'Largest message of a client over a WebSocket; with a larger one it is closed with 1009.',
+  ),
   LIVE_CONNECTION_INIT_TIMEOUT_MS: durationMs(3_000).describe(
     'How long a WebSocket may be open without the message connection_init; then it is closed with 4408.',
   ),
@@ -176,6 +187,22 @@ const frontSettings = z.object({
   OPERATION_MAX_DIRECTIVES: wholeNumber(200, { min: 0, max: 1_000_000 }).describe(
     'Most directives of an operation, with its fragments as often as they are spread.',
   ),
+  OPERATION_MAX_VARIABLE_DEPTH: wholeNumber(20, { min: 1, max: 1_000 }).describe(
+    'Most objects and lists within each other in the variables of an operation.',
+  ),
+  OPERATION_MAX_VARIABLE_VALUES: wholeNumber(10_000, { min: 1, max: 10_000_000 }).describe(
+    'Most values in the variables of an operation, those in objects and lists too.',
+  ),
+  OPERATION_MAX_ERRORS: wholeNumber(1_000, { min: 1, max: 1_000_000 }).describe(
+    'Most errors in one answer; one more says how many are left out.',
+  ),
+  OPERATION_MAX_ANSWER_BYTES: wholeNumber(67_108_864, { min: 1_024, max: 536_870_912 }).describe(
+    'Largest answer to an operation; a larger one is an error instead.',
+  ),
+  OPERATION_TIMEOUT_MS: durationMs(60_000).describe('Longest time from a query or mutation to its answer.'),
+  OPERATION_MAX_REQUEST_BYTES: wholeNumber(1_048_576, { min: 1_024, max: 104_857_600 }).describe(
+    'Largest body of a request, with the document and its variables.',
+  ),
   PERSISTED_OPERATIONS_FILE: z
     .string()
     .optional()
@@ -187,11 +214,22 @@ const frontSettings = z.object({
     .default('off')
     .describe('Whether operations that are not in the manifest run, are logged, or are refused.'),
   RATE_LIMIT_CALLER_PER_MINUTE: wholeNumber(0, { min: 0, max: 100_000_000 }).describe(
-    'Most operations of a caller with a token in a minute, at each gateway; 0 for any number.',
+    'Most operations of a caller with a token in a minute, at each gateway without REDIS_URL; 0 for any number.',
   ),
   RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, { min: 0, max: 100_000_000 }).describe(
-    'Most operations without a token from an address in a minute, at each gateway; 0 for any number.',
+    'Most operations without a token from an address in a minute, at each gateway without REDIS_URL; 0 for any number.',
   ),
+  RATE_LIMIT_CALLER_COST_PER_MINUTE: wholeNumber(0, { min: 0, max: 1_000_000_000_000 }).describe(
+    'Most that the operations of a caller with a token may cost in a minute; 0 for any cost.',
+  ),
+  RATE_LIMIT_ADDRESS_COST_PER_MINUTE: wholeNumber(0, { min: 0, max: 1_000_000_000_000 }).describe(
+    'Most that the operations without a token from an address may cost in a minute; 0 for any cost.',
+  ),
+  REDIS_URL: urlSetting('redis:', 'rediss:')
+    .optional()
+    .describe(
+      'Redis in which several gateways share the counts of rate limits and cost budgets, and automatic persisted queries; without it, each gateway has its own.',
+    ),
   GATEWAY_TRUSTED_PROXIES: commaSeparated([]).describe(
     'Addresses and networks of proxies whose x-forwarded-for is believed, comma-separated; loopback and uniquelocal name those.',
   ),
@@ -202,7 +240,7 @@ const frontSettings = z.object({
     'Items that a list is estimated to have of which `@listSize` says nothing.',
   ),
   OPERATION_COST_MEASURE_ONLY: flag(false).describe(
-    'Whether operations that cost too much are only counted, and run all the same.',
+    'Whether operations that cost too much, by themselves or with others, are only counted, and run all the same.',
   ),
   JWT_JWKS_URL: commaSeparated([])
     .pipe(z.array(urlSetting('https:', 'http:', 'file:')))
@@ -224,11 +262,15 @@ const frontSettings = z.object({
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
   ),
-  INTROSPECTION: flag(true).describe(
-    'Whether clients may read the schema, and errors of validation suggest names of it; the explorers need it.',
+  NODE_ENV: z
+    .string()
+    .default('development')
+    .describe('With `production`, what shows the schema is off unless it is turned on.'),
+  INTROSPECTION: optionalFlag().describe(
+    'Whether clients may read the schema, and errors of validation suggest names of it; the explorers need it. By default they may unless NODE_ENV is production.',
   ),
-  EXPLORERS: flag(true).describe(
-    'Whether Apollo Sandbox is served at / and GraphiQL, which needs no internet, at /ide/.',
+  EXPLORERS: optionalFlag().describe(
+    'Whether Apollo Sandbox is served at / and GraphiQL, which needs no internet, at /ide/. By default they are unless NODE_ENV is production.',
   ),
   EXPLORER_AUTHORIZATION: z
     .string()
@@ -248,3 +290,11 @@ export const gatewaySettings = systemSettings.extend({
   ...liveSettings.shape,
 });
 export type GatewayConfig = z.infer<typeof gatewaySettings>;
+
+/** Tells whether something is shown that production shows only when its setting says so. */
+export function isShown(
+  setting: boolean | undefined,
+  { NODE_ENV }: Pick<GatewayConfig, 'NODE_ENV'>,
+): boolean {
+  return setting ?? NODE_ENV !== 'production';
+}

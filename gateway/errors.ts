@@ -21,7 +21,14 @@ export function createClientErrorFormatter(log: Logger, { showsSchema = true } =
 
     const limit = limitOf(formatted);
     if (limit !== undefined) return { ...formatted, extensions: { code: limit } };
-    const { serviceName, code, stacktrace: _, exception: __, ...extensions } = formatted.extensions ?? {};
+    const {
+      serviceName,
+      code,
+      stacktrace: _,
+      exception: __,
+      http: ___,
+      ...extensions
+    } = formatted.extensions ?? {};
     if (serviceName !== undefined) {
       const known = code !== undefined && code !== 'DOWNSTREAM_SERVICE_ERROR';
       return {

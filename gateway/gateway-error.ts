@@ -1,9 +1,15 @@
+import { GraphQLError } from 'graphql';
 import { type ErrorKind, PorticoError, type PorticoErrorOptions } from '../platform/errors.ts';
 
 /** Error codes that only the gateway answers with. */
 export const gatewayErrorKinds = {
   QUERY_NOT_IN_SAFELIST: { httpStatus: 400, retryable: false },
   PERSISTED_QUERY_NOT_IN_LIST: { httpStatus: 400, retryable: false },
+  COST_ESTIMATED_TOO_EXPENSIVE: { httpStatus: 400, retryable: false },
+  MAX_VARIABLE_DEPTH_LIMIT: { httpStatus: 400, retryable: false },
+  MAX_VARIABLE_VALUES_LIMIT: { httpStatus: 400, retryable: false },
+  MAX_ANSWER_BYTES_LIMIT: { httpStatus: 400, retryable: false },
+  COST_BUDGET_EXCEEDED: { httpStatus: 429, retryable: true },
   RATE_LIMITED: { httpStatus: 429, retryable: true },
   TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
   SLOW_CLIENT: { httpStatus: 503, retryable: true },
@@ -11,6 +17,7 @@ export const gatewayErrorKinds = {
   OVERLOADED: { httpStatus: 503, retryable: true },
   SUBGRAPH_OVERLOADED: { httpStatus: 503, retryable: true },
   SUBGRAPH_UNAVAILABLE: { httpStatus: 503, retryable: true },
+  OPERATION_TIMEOUT: { httpStatus: 504, retryable: true },
   SUBGRAPH_TIMEOUT: { httpStatus: 504, retryable: true },
   SUBGRAPH_ERROR: { httpStatus: 502, retryable: false },
   SUBSCRIPTIONS_UNSUPPORTED: { httpStatus: 502, retryable: false },
@@ -31,4 +38,31 @@ export class GatewayError extends PorticoError {
     this.code = code;
     this.kind = gatewayErrorKinds[code];
   }
+}
+
+/**
+ * Error with which an operation is refused as a whole. Apollo Server takes the status and the headers of its answer from
+ * `extensions.http`, which clients do not see.
+ */
+export function refusalOf(error: PorticoError): GraphQLError {
+  const { retryAfterSeconds } = error.details;
+  const headers =
+    retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const];
+  return new GraphQLError(error.message, {
+    originalError: error,
+    extensions: {
+      code: error.code,
+      ...error.details,
+      http: { status: error.httpStatus, headers: new Map(headers) },
+    },
+  });
+}
+
+/** Status and headers of the answer to an operation that is refused as a whole; undefined when none of the errors refuses it. */
+export function refusalIn(
+  errors: readonly GraphQLError[],
+): { readonly status: number; readonly headers?: ReadonlyMap<string, string> } | undefined {
+  for (const { extensions } of errors)
+    if (extensions['http']) return extensions['http'] as ReturnType<typeof refusalIn>;
+  return undefined;
 }

@@ -3,12 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
+import { CostReport, costHeader } from './cost/cost-report.ts';
 import { graphNotReady } from './errors.ts';
 import type { FormatError } from './format.ts';
 import { type HeaderRules, passHeaders } from './header-rules.ts';
 import { answerInParts, incrementalFormatOf } from './incremental/multipart.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
-import type { OperationRunner } from './operations/operation-runner.ts';
+import type { OnOver, OperationTime } from './operation-time.ts';
+import type { OperationRunner, WrittenAnswer } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import type { Authenticator } from './security/authenticate.ts';
@@ -32,6 +34,7 @@ interface GraphQLRouteOptions {
   readonly formatError: FormatError;
   readonly runner: OperationRunner;
   readonly rules: HeaderRules;
+  readonly time: OperationTime;
   /** Tells whether a request with this value of {@link planHeader} may see its query plan. */
   readonly mayShowPlan: (header: unknown) => boolean;
 }
@@ -63,6 +66,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     formatError,
     runner,
     rules,
+    time,
     mayShowPlan,
   } = options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
@@ -74,26 +78,31 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     const { headers, body: text } = request;
     const type = typeByAccept.get(headers.accept ?? '');
     if (typeof text !== 'string' || type === undefined) return undefined;
-    // What an operator wants to see is not answered to anybody else.
-    if (mayShowPlan(headers[planHeader])) return undefined;
-    const answer = await runner.run({
-      text,
-      parse: () => parseBody(request),
-      headers,
-      caller: callers.get(request) as OperationCaller,
-      onGone: callback => onGone(reply, callback),
-    });
-    if (answer) void reply.headers({ 'cache-control': 'no-store', 'content-type': type, ...answer.headers });
+    // What an operator or a client wants to see of one run is not answered to anybody else.
+    if (mayShowPlan(headers[planHeader]) || headers[costHeader] !== undefined) return undefined;
+    const answer = await time.bound(onOver =>
+      runner.run({
+        text,
+        parse: () => parseBody(request),
+        headers,
+        caller: callers.get(request) as OperationCaller,
+        address: rateLimit.addressOf(request.raw),
+        onGone: callback => onGoneOrOver(reply, onOver, callback),
+      }),
+    );
+    if (answer) void withHead(reply, answer, type);
     return answer?.body;
   }
 
-  function contextOf(request: FastifyRequest, reply: FastifyReply): OperationContext {
+  function contextOf(request: FastifyRequest, reply: FastifyReply, onOver: OnOver): OperationContext {
     const gone = new AbortController();
-    onGone(reply, () => gone.abort());
+    onGoneOrOver(reply, onOver, () => gone.abort());
     return {
       caller: callers.get(request) as OperationCaller,
+      address: rateLimit.addressOf(request.raw),
       headers: passHeaders(rules, request.headers),
       signal: gone.signal,
+      costReport: request.headers[costHeader] === undefined ? undefined : new CostReport(),
       report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
     };
   }
@@ -103,8 +112,10 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const server = apollo();
     if (!server) return refuse(reply, graphNotReady());
-    const context = contextOf(request, reply);
-    const answer = await askApollo(server, request, reply, context);
+    const [answer, context] = await time.bound(async onOver => {
+      const given = contextOf(request, reply, onOver);
+      return [await askApollo(server, request, reply, given), given] as const;
+    });
     const accept = request.headers.accept ?? '';
     const type = reply.getHeader('content-type');
     if (reply.statusCode === 200 && typeof type === 'string' && accept.length <= maxAcceptLength)
@@ -138,7 +149,9 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       const incremental = format ? undefined : incrementalFormatOf(request);
       if (incremental) {
         parseBody(request);
-        const context = contextOf(request, reply);
+        // What has not come when the time is over fails, which ends the answer.
+        const onOver: OnOver = callback => time.signal().addEventListener('abort', callback);
+        const context = contextOf(request, reply, onOver);
         if (await answerInParts({ request, reply, format: incremental, operations, context, formatError }))
           return reply;
       }
@@ -276,6 +289,22 @@ function isRefusedOperation(reply: FastifyReply, answer: unknown): boolean {
   if (typeof type !== 'string' || !type.startsWith('application/json')) return false;
   const { errors } = JSON.parse(answer) as { errors?: readonly GraphQLFormattedError[] };
   return errors?.every(({ extensions }) => refusalCodes.has(extensions?.['code'])) ?? false;
+}
+
+/** Gives a reply the status and the headers of an answer. */
+function withHead(reply: FastifyReply, { status, headers }: WrittenAnswer, type: string): FastifyReply {
+  return reply.code(status).headers({ 'cache-control': 'no-store', 'content-type': type, ...headers });
+}
+
+/** Calls back, once, when the client leaves before it has its answer, or the time is over. */
+function onGoneOrOver(reply: FastifyReply, onOver: OnOver, callback: () => void): void {
+  let isCalled = false;
+  const once = () => {
+    if (!isCalled) callback();
+    isCalled = true;
+  };
+  onGone(reply, once);
+  onOver(once);
 }
 
 /** Calls back when the client leaves before it has its answer. */

@@ -1,4 +1,5 @@
 import type { ApolloServer } from '@apollo/server';
+import type { CostReport } from './cost/cost-report.ts';
 import type { PassedHeaders } from './header-rules.ts';
 import type { PlanReport } from './plan-report.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
@@ -9,9 +10,13 @@ export type Apollo = ApolloServer<OperationContext>;
 /** Context of one operation of a client, shared by everything that runs it. */
 export interface OperationContext {
   readonly caller: OperationCaller;
+  /** Address of the client; empty for the gateway's own runs. */
+  readonly address: string;
   readonly headers: PassedHeaders;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
   /** Collects what an operator asked to see of the run. */
   readonly report?: PlanReport | undefined;
+  /** Collects what the client asked to know of the costs. */
+  readonly costReport?: CostReport | undefined;
 }

@@ -1,6 +1,7 @@
 import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
 import type { ExecutionResult } from 'graphql';
 import { createSecretCheck } from '../platform/secret.ts';
+import type { OperationContext } from './operation-context.ts';
 
 /** Header by which an operator asks for the query plan; Apollo Router's. */
 export const planHeader = 'apollo-expose-query-plan';
@@ -50,12 +51,21 @@ export class PlanReport {
   }
 }
 
-/** Adds a described plan to the extensions of a result. */
-export function withQueryPlan(
+/** Adds what was asked to be reported of a run to the extensions of its result. */
+export function withReports(
   result: ExecutionResult,
-  queryPlan: ReturnType<PlanReport['describe']>,
+  { report, costReport }: Pick<OperationContext, 'report' | 'costReport'>,
+  plan: () => QueryPlan | undefined,
 ): ExecutionResult {
-  return { ...result, extensions: { ...result.extensions, queryPlan } };
+  if (!report && !costReport) return result;
+  return {
+    ...result,
+    extensions: {
+      ...result.extensions,
+      ...(report ? { queryPlan: report.describe(plan()) } : {}),
+      ...(costReport ? { cost: costReport.costs } : {}),
+    },
+  };
 }
 
 /** Creates the check whether a request may see its plan: its header must have the secret. Without a secret, none may. */

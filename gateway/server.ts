@@ -4,7 +4,6 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import cors from '@fastify/cors';
-import { NoSchemaIntrospectionCustomRule, type ValidationRule } from 'graphql';
 import { createCallerTokens } from '../platform/caller.ts';
 import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
@@ -14,13 +13,11 @@ import { metadataKeys } from '../platform/registry/instance.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { readPolicyRules } from './authorization/policies.ts';
-import type { GatewayConfig } from './config.ts';
-import { createCostLimits } from './cost/cost-limit.ts';
+import { type GatewayConfig, isShown } from './config.ts';
 import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
-import { deferRule } from './incremental/rules.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
@@ -28,9 +25,7 @@ import { limitRequests } from './overload.ts';
 import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
-import { limitOperations } from './security/operation-limits.ts';
-import { openPersistedOperations } from './security/persisted-operations.ts';
-import { createRateLimit } from './security/rate-limit.ts';
+import { createProtection, type Protection } from './security/protection.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
 import { maxDocumentTokens } from './subscriptions/operation.ts';
@@ -60,24 +55,20 @@ export async function startGateway(context: Context): Promise<Ports> {
   const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
   const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
   const hotOperations = rememberHotOperations();
-  const formatError = createClientErrorFormatter(log, { showsSchema: config.INTROSPECTION });
+  const formatError = createClientErrorFormatter(log, { showsSchema: isShown(config.INTROSPECTION, config) });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
-  const validationRules = [
-    limitOperations(config, metrics),
-    deferRule,
-    ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
-  ];
-  const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
-  const { served, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
+  const protection = await createProtection(context);
+  const apollo = createApollo({ hotOperations, known, formatError, protection, log });
+  const { served, routing } = await startSupergraph(context, { registry, hotOperations, apollo, protection });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
-  const app = createHttpServer({ log, metrics });
+  const app = createHttpServer({ log, metrics, bodyLimitBytes: config.OPERATION_MAX_REQUEST_BYTES });
   const authenticator = await createAuthenticator(config, createCallerTokens(config.CALLER_SECRET));
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
   if (config.CORS_ORIGINS.length > 0)
     await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });
-  if (config.EXPLORERS) await serveExplorers(app, config);
+  if (isShown(config.EXPLORERS, config)) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
     const { subgraphs, ...details } = describeSupergraph(served, registry);
@@ -99,7 +90,10 @@ export async function startGateway(context: Context): Promise<Ports> {
       upstreams,
       apollo: () => apollo.current,
       limit,
-      rules: validationRules,
+      rules: protection.validationRules,
+      costs: protection.costs,
+      limits: protection.limits,
+      time: protection.time,
       config,
       metrics: liveMetrics,
       formatError,
@@ -114,7 +108,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
   const rules = headerRulesOf(config);
-  const { rateLimit, persisted } = await createProtection(context);
+  const { rateLimit, persisted } = protection;
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
@@ -133,6 +127,7 @@ export async function startGateway(context: Context): Promise<Ports> {
       metrics,
     }),
     rules,
+    time: protection.time,
     mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });
   const { port: managementPort } = await context.listenForManagement();
@@ -154,25 +149,16 @@ export async function startGateway(context: Context): Promise<Ports> {
   return { http: server.port, management: managementPort };
 }
 
-/** Creates what bounds and checks the operations of clients before they are read. */
-async function createProtection({ config, metrics, log }: Context) {
-  const file = config.PERSISTED_OPERATIONS_FILE;
-  const mode = config.PERSISTED_OPERATIONS_MODE;
-  return {
-    rateLimit: createRateLimit(config, metrics),
-    persisted: await openPersistedOperations({ file, mode, metrics, log }),
-  };
-}
-
 interface SupergraphParts {
   readonly registry: RegistryView;
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
+  readonly protection: Protection;
 }
 
 async function startSupergraph(
   context: Context,
-  { registry, hotOperations, apollo }: SupergraphParts,
+  { registry, hotOperations, apollo, protection: { costs, limits } }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
@@ -196,15 +182,13 @@ async function startSupergraph(
     composer,
     history,
     hotOperations,
-    clientOf: routing.clientOf,
-    maxPlans: config.QUERY_PLAN_CACHE_SIZE,
-    authorization,
-    createCostLimit: createCostLimits({
-      maxCost: config.OPERATION_MAX_COST,
-      defaultListSize: config.OPERATION_DEFAULT_LIST_SIZE,
-      measuresOnly: config.OPERATION_COST_MEASURE_ONLY,
-      metrics,
-    }),
+    graph: {
+      clientOf: routing.clientOf,
+      maxPlans: config.QUERY_PLAN_CACHE_SIZE,
+      authorization,
+      costs,
+      limits,
+    },
     log,
   });
   const operator = scope.use(
@@ -229,7 +213,7 @@ interface ApolloOptions {
   readonly hotOperations: HotOperations;
   readonly known: KnownOperations;
   readonly formatError: FormatError;
-  readonly validationRules: ValidationRule[];
+  readonly protection: Protection;
   readonly log: Context['log'];
 }
 
@@ -245,7 +229,7 @@ function createApollo({
   hotOperations,
   known,
   formatError,
-  validationRules,
+  protection: { validationRules, sharedQueries },
   log,
 }: ApolloOptions): StartedApollo {
   let current: Apollo | undefined;
@@ -275,7 +259,8 @@ function createApollo({
         // A rule of ours refuses it where it is to be.
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },
-        validationRules,
+        validationRules: [...validationRules],
+        ...(sharedQueries ? { persistedQueries: { cache: sharedQueries } } : {}),
         includeStacktraceInErrorResponses: false,
         stopOnTerminationSignals: false,
         logger: log,

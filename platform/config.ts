@@ -42,6 +42,11 @@ export function flag(defaultValue: boolean) {
   return z.stringbool().or(z.boolean()).default(defaultValue);
 }
 
+/** As {@link flag}, without a default. */
+export function optionalFlag() {
+  return z.stringbool().or(z.boolean()).optional();
+}
+
 /** A comma-separated list; blanks around the items are dropped. */
 export function commaSeparated(defaultItems: string[] = []) {
   return z

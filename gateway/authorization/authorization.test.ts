@@ -96,7 +96,7 @@ async function start({ rejects = false } = {}) {
 function askerOf(graph: Graph) {
   return async (query: string, caller: OperationCaller = anonymous) => {
     const operation = graph.compiled({ document: parse(query), queryHash: query, operationName: undefined });
-    const context = { caller, headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
+    const context = { caller, address: '', headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
     if (!operation) throw new Error('The document has several operations');
     const request = graph.requestFor(operation.kind, {}, context);
     const result = await operation.run(request);

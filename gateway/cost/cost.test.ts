@@ -1,7 +1,13 @@
 import { buildSchema, getOperationAST, parse } from 'graphql';
 import { Registry } from 'prom-client';
-import { describe, expect, test } from 'vitest';
-import { createCostLimits } from './cost-limit.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { Selection } from '../execution/shape.ts';
+import { createLimiters } from '../security/limiters.ts';
+import { anonymous } from '../security/operation-caller.ts';
+import { type CountedParty, countRateLimited } from '../security/rate-limit.ts';
+import { compileActual } from './actual.ts';
+import { createCostBudget } from './budget.ts';
+import { createCosts } from './costs.ts';
 import { compileEstimate } from './estimate.ts';
 import { readWeights } from './weights.ts';
 
@@ -79,29 +85,115 @@ describe('the estimated cost', () => {
   });
 });
 
-test('an operation that costs more than it may is refused with both numbers, or only counted', async () => {
+const party = (id: string): CountedParty => ({
+  caller: { ...anonymous, caller: { kind: 'customer', id, scopes: [] } },
+  address: '192.0.2.1',
+});
+
+function start({ maxCost = 100, measuresOnly = false, perMinute = 0, addressPerMinute = 0 } = {}) {
   const metrics = new Registry();
-  const options = { maxCost: 4, defaultListSize: 5, metrics };
-  const document = parse('{ many { id } }');
-  const operation = getOperationAST(document);
-  if (!operation) throw new Error('The document has several operations');
-  const limit = createCostLimits({ ...options, measuresOnly: false })(supergraph, schema);
-  expect(limit?.compile(document, operation)({})?.extensions).toEqual({
-    code: 'COST_ESTIMATED_TOO_EXPENSIVE',
-    estimatedCost: 5,
-    maxCost: 4,
-    http: { status: 400 },
+  const refused = countRateLimited(metrics);
+  const budgets = {
+    RATE_LIMIT_CALLER_COST_PER_MINUTE: perMinute,
+    RATE_LIMIT_ADDRESS_COST_PER_MINUTE: addressPerMinute,
+  };
+  const costs = createCosts({
+    config: {
+      OPERATION_MAX_COST: maxCost,
+      OPERATION_DEFAULT_LIST_SIZE: 5,
+      OPERATION_COST_MEASURE_ONLY: measuresOnly,
+    },
+    budget: createCostBudget(budgets, createLimiters(undefined), refused),
+    metrics,
   });
-  expect(await metrics.metrics()).toContain(
-    'gateway_operation_cost_estimated_count{result="too_expensive"} 1',
+  return { costs, metrics };
+}
+
+describe('an operation that costs more than it may', () => {
+  test('is refused with both numbers', async () => {
+    const { costs, metrics } = start({ maxCost: 4 });
+    const refusal = await costs.accountOf(party('ada')).charge(5);
+    expect(refusal?.extensions).toMatchObject({
+      code: 'COST_ESTIMATED_TOO_EXPENSIVE',
+      estimatedCost: 5,
+      maxCost: 4,
+      http: { status: 400 },
+    });
+    expect(await metrics.metrics()).toContain(
+      'gateway_operation_cost_estimated_count{result="too_expensive"} 1',
+    );
+  });
+
+  test.each([{ maxCost: 4, measuresOnly: true }, { maxCost: 0 }])(
+    'runs all the same with %j',
+    async options => {
+      expect(await start(options).costs.accountOf(party('ada')).charge(5)).toBeUndefined();
+    },
   );
-  metrics.clear();
-  const measured = createCostLimits({ ...options, measuresOnly: true })(supergraph, schema);
-  expect(measured?.compile(document, operation)({})).toBeUndefined();
-  expect(
-    createCostLimits({ ...options, maxCost: 0, measuresOnly: false, metrics: new Registry() })(
-      supergraph,
-      schema,
-    ),
-  ).toBeUndefined();
+});
+
+describe('costs within a minute', () => {
+  test('add up by the caller, and what an operation did not use is given back', async () => {
+    const { costs, metrics } = start({ perMinute: 100 });
+    const first = costs.accountOf(party('ada'));
+    expect(await first.charge(60)).toBeUndefined();
+    const second = costs.accountOf(party('ada'));
+    const refusal = await second.charge(60);
+    expect(refusal?.message).toMatch(/costs 60, and this caller has 40 of 100 left/);
+    expect(refusal?.extensions).toMatchObject({
+      code: 'COST_BUDGET_EXCEEDED',
+      availableCost: 40,
+      http: { status: 429, headers: new Map([['retry-after', '60']]) },
+    });
+    expect(await costs.accountOf(party('bob')).charge(60)).toBeUndefined();
+
+    first.settle(10);
+    await vi.waitFor(async () => expect(await costs.accountOf(party('ada')).charge(60)).toBeUndefined());
+    expect(await metrics.metrics()).toContain('gateway_operations_rate_limited_total{by="caller_cost"}');
+    expect(await metrics.metrics()).toContain('gateway_operation_cost_actual_sum 10');
+  });
+
+  test('add up by the address of those without a token', async () => {
+    const { costs } = start({ addressPerMinute: 10 });
+    const nobody = { caller: anonymous, address: '192.0.2.1' };
+    expect(await costs.accountOf(nobody).charge(10)).toBeUndefined();
+    expect((await costs.accountOf(nobody).charge(1))?.message).toContain('this address has 0 of 10 left');
+    expect(await costs.accountOf({ ...nobody, address: '192.0.2.2' }).charge(1)).toBeUndefined();
+    expect(await costs.accountOf(party('ada')).charge(50)).toBeUndefined();
+  });
+});
+
+describe('the actual cost', () => {
+  const item = (parts: unknown[] = []) => ({ __typename: 'Item', id: '1', parts });
+  test.each<[string, string, Record<string, unknown>, number]>([
+    [
+      'counts the items that there are',
+      '{ many { parts { id } } }',
+      { many: [item([item(), item()]), null, item()] },
+      4,
+    ],
+    ['counts nothing for a null', '{ one { id } many { id } }', { one: null, many: null }, 0],
+    [
+      'has the weights of fields, arguments and types',
+      '{ dear asked(deeply: true) { id } heavy { id } }',
+      { dear: 1, asked: item(), heavy: { id: '1' } },
+      50 + 5 + 9,
+    ],
+    ['has the weight of a leaf', '{ one { mood } }', { one: { mood: 'GOOD' } }, 3],
+    [
+      'goes by the type that an object has',
+      '{ any { ... on Item { parts { id } } } }',
+      { any: item([item()]) },
+      2,
+    ],
+    ['of a mutation has that of its fields', 'mutation { change { id } }', { change: item() }, 11],
+  ])('%s', (_what, query, root, cost) => {
+    const document = parse(query);
+    const operation = getOperationAST(document);
+    const type = operation && schema.getRootType(operation.operation);
+    if (!type) throw new Error('The document has several operations');
+    const context = { schema, fragments: new Map(), variables: {}, separated: new Set<string>() };
+    const selection = new Selection(context, [operation.selectionSet]);
+    expect(compileActual({ schema, weights }, type, selection)(root)).toBe(cost);
+  });
 });

@@ -35,7 +35,7 @@ interface EstimateOptions {
 }
 
 /** Cost of each field of a mutation, besides what it returns; as Apollo Router has it. */
-const mutationCost = 10;
+export const mutationCost = 10;
 
 /**
  * Compiles the estimate of an operation, as IBM's specification has it: an object costs 1, a leaf nothing, unless `@cost` says

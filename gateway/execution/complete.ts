@@ -15,13 +15,17 @@ import {
 import { type DataObject, isDataObject, ownField, setField } from './data.ts';
 import type { Failures, Gap } from './failures.ts';
 import { deniedError, type Grants } from './guard.ts';
+import { toJson } from './json.ts';
 import { isValidLeaf } from './leaf-values.ts';
+import { AnswerTooLargeError } from './limits.ts';
 import type { DeferredSelection, Selection, ShapeField } from './shape.ts';
 
 interface CompletionOptions {
   /** The schema that the client sees. */
   readonly schema: GraphQLSchema;
   readonly failures: Failures;
+  /** Most bytes of the answer, about. */
+  readonly maxBytes: number;
   /** Answers `__schema` and `__type`. */
   readonly introspect: (field: ShapeField) => unknown;
   /** Code of the errors of fields that the caller may not have. */
@@ -61,18 +65,19 @@ const noGaps: readonly Gap[] = [];
 export class Completion {
   readonly #options: CompletionOptions;
   readonly #path: (string | number)[] = [];
+  #bytes = 0;
 
   constructor(options: CompletionOptions) {
     this.#options = options;
   }
 
-  /** @returns the data of the answer; null when a null reached the root */
+  /** @returns the data of the answer; null when a null reached the root @throws AnswerTooLargeError */
   complete(root: DataObject, type: GraphQLObjectType, selection: Selection): DataObject | null {
     const data = this.#object(root, type, selection, noGaps);
     return data === nulled ? null : data;
   }
 
-  /** Completes a fragment that was left out before. @returns null when a null reached its object */
+  /** Completes a fragment that was left out before. @returns null when a null reached its object @throws AnswerTooLargeError */
   completeDeferred({ deferred, object, type, path, gaps }: DeferredPlace): DataObject | null {
     this.#path.splice(0, this.#path.length, ...path);
     const data = this.#object(object, type, deferred.selection, gaps);
@@ -96,6 +101,7 @@ export class Completion {
       else if (!field.type) setField(completed, responseName, introspect(field));
       else {
         this.#path.push(responseName);
+        this.#count(responseName);
         if (field.isDenied) this.#deny(type, fieldName);
         const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, treeName) : noGaps };
         const value = field.isDenied
@@ -125,8 +131,11 @@ export class Completion {
   /** Completes a value that is there. @returns `nulled` when it, or something in it, can't be shown */
   #nonNull(type: GraphQLNullableType, value: unknown, slot: Slot): unknown {
     if (isListType(type)) return this.#list(type.ofType as GraphQLOutputType, value, slot);
-    if (isLeafType(type))
-      return isValidLeaf(type, value) ? value : this.#invalid(slot, `a value that is no ${type.name}`);
+    if (isLeafType(type)) {
+      if (!isValidLeaf(type, value)) return this.#invalid(slot, `a value that is no ${type.name}`);
+      this.#count(value);
+      return value;
+    }
     if (!isDataObject(value)) return this.#invalid(slot, 'a value that is no object');
     return this.#composite(type as GraphQLCompositeType, value, slot);
   }
@@ -157,6 +166,14 @@ export class Completion {
       items.push(completed);
     }
     return items;
+  }
+
+  /** Counts a name or a leaf, so that few values that stand at many places do not fill the memory. */
+  #count(value: unknown): void {
+    this.#bytes +=
+      typeof value === 'string' ? value.length : typeof value === 'object' ? toJson(value).length : 1;
+    const { maxBytes } = this.#options;
+    if (this.#bytes > maxBytes) throw new AnswerTooLargeError(maxBytes);
   }
 
   #explainNull(isMissing: boolean, isRequired: boolean, { parent, field, gaps }: Slot): void {

@@ -1,11 +1,10 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { DataObject } from './data.ts';
 import type { FieldTree } from './fetched-fields.ts';
+import { defaultRunLimits } from './limits.ts';
 
 /** Paths at which the error of one failed fetch is repeated. */
 export const maxPathsPerFailure = 20;
-/** Errors of one answer to a client. */
-export const maxErrors = 1_000;
 
 /** A fetch that failed as a whole. Its error has the path of each field that it left null. */
 export interface Failure {
@@ -34,11 +33,25 @@ export class Failures {
   readonly #gaps = new Map<DataObject, Gap[]>();
   readonly #toldPaths = new Set<string>();
   readonly #earlier: Failures | undefined;
+  readonly #maxErrors: number;
   #omitted = 0;
 
-  /** @param earlier failures of what came before a deferred part: they explain its nulls too */
-  constructor(earlier?: Failures) {
+  /**
+   * @param earlier failures of what came before a deferred part: they explain its nulls too
+   * @param maxErrors errors of one part of the answer
+   */
+  constructor(earlier?: Failures, maxErrors: number = earlier?.maxErrors ?? defaultRunLimits.maxErrors) {
     this.#earlier = earlier;
+    this.#maxErrors = maxErrors;
+  }
+
+  /** True if there were more errors than are told. */
+  get hasOmitted(): boolean {
+    return this.#omitted > 0;
+  }
+
+  get maxErrors(): number {
+    return this.#maxErrors;
   }
 
   /** Tells if some field may be null for a failure. */
@@ -127,9 +140,10 @@ export class Failures {
     }
     if (this.#omitted > 0)
       this.#errors.push(
-        new GraphQLError(`${this.#omitted} more errors are left out; an answer has at most ${maxErrors}`, {
-          extensions: { code: 'SUBGRAPH_ERROR' },
-        }),
+        new GraphQLError(
+          `${this.#omitted} more errors are left out; an answer has at most ${this.#maxErrors} (OPERATION_MAX_ERRORS)`,
+          { extensions: { code: 'MAX_ERRORS_LIMIT' } },
+        ),
       );
     return this.#take(data, requiredFields);
   }
@@ -148,7 +162,7 @@ export class Failures {
   }
 
   #add(error: GraphQLError): void {
-    if (this.#errors.length < maxErrors) this.#errors.push(error);
+    if (this.#errors.length < this.#maxErrors) this.#errors.push(error);
     else this.#omitted += 1;
   }
 }

@@ -3,6 +3,8 @@ import { Completion, type DeferredPlace } from './complete.ts';
 import { copyOf, type DataObject, isDataObject, mergeInto, ownField, setField } from './data.ts';
 import type { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
+import type { Grants } from './guard.ts';
+import { AnswerTooLargeError } from './limits.ts';
 import type { Run } from './run.ts';
 import type { ShapeField } from './shape.ts';
 
@@ -47,6 +49,10 @@ export interface IncrementalRun {
   /** Labels that the client gave, by those of the plan. */
   readonly clientLabels: ReadonlyMap<string, string | undefined>;
   readonly introspect: (field: ShapeField) => unknown;
+  /** Code of the errors of fields that the caller may not have. */
+  readonly deniedCode: Grants['deniedCode'] | undefined;
+  /** Most bytes of each part. */
+  readonly maxBytes: number;
   /** Data of the first answer, to which the others are added. */
   readonly data: DataObject;
   /** Fragments that the first answer leaves out. */
@@ -142,10 +148,10 @@ export class Delivery {
     extensions: Run['extensions'],
     onDeferred: (place: DeferredPlace) => void,
   ): DeferredResult[] {
-    const { schema, introspect, data, requiredFields } = this.#run;
-    const completion = new Completion({ schema, failures, introspect, onDeferred });
+    const { schema, introspect, data, requiredFields, maxBytes, deniedCode } = this.#run;
+    const completion = new Completion({ schema, failures, introspect, maxBytes, deniedCode, onDeferred });
     const completed = waiting.map(({ pending, place }) => {
-      const part = completion.completeDeferred(place);
+      const part = completeOrNull(completion, place, failures);
       const target = valueAt(data, place.path);
       // What a client gets by one fragment stays its own: others are merged into the same object.
       if (isDataObject(target)) mergeInto(target, part ? copyOf(part) : nullsOf(place));
@@ -160,6 +166,17 @@ export class Delivery {
     }
     if (!first || extensions.size === 0) return completed;
     return [{ ...first, extensions: Object.fromEntries(extensions) }, ...completed.slice(1)];
+  }
+}
+
+/** Completes a fragment. One that is too large is null, with the error. */
+function completeOrNull(completion: Completion, place: DeferredPlace, failures: Failures): DataObject | null {
+  try {
+    return completion.completeDeferred(place);
+  } catch (error) {
+    if (!(error instanceof AnswerTooLargeError)) throw error;
+    failures.add(error);
+    return null;
   }
 }
 

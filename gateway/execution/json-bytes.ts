@@ -1,3 +1,5 @@
+import { AnswerTooLargeError } from './limits.ts';
+
 /** Bytes that a writer begins with; it grows with what is written. */
 const initialBytes = 65_536;
 /** Bytes from which the writer's memory is given back after use. */
@@ -12,9 +14,11 @@ const maxBytesPerCharacter = 6;
 export class JsonBytes {
   #bytes = Buffer.allocUnsafeSlow(initialBytes);
   #length = 0;
+  #maxBytes = 0;
 
-  /** Begins anew. */
-  clear(): void {
+  /** Begins anew. @param maxBytes how much may be written */
+  begin(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
     this.#length = 0;
     if (this.#bytes.length > keptBytes) this.#bytes = Buffer.allocUnsafeSlow(initialBytes);
   }
@@ -52,16 +56,23 @@ export class JsonBytes {
     this.#length = at;
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written. @throws AnswerTooLargeError */
   copy(): Buffer {
+    this.#check();
     return Buffer.from(this.#bytes.subarray(0, this.#length));
   }
 
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
+    this.#check();
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
+  }
+
+  /** Refuses what is too much already. It is asked for seldom: when memory grows, and at the end. */
+  #check(): void {
+    if (this.#length > this.#maxBytes) throw new AnswerTooLargeError(this.#maxBytes);
   }
 }

@@ -8,12 +8,14 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import { Completion, type DeferredPlace } from './complete.ts';
+import type { CostAccount } from './cost.ts';
 import { copyOf, type DataObject } from './data.ts';
 import { hasDefer, withoutDefer } from './defer.ts';
 import { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
 import { deniedError, type Grants } from './guard.ts';
-import { Delivery, type IncrementalResult } from './incremental.ts';
+import { type DeferredBatch, Delivery, type IncrementalResult } from './incremental.ts';
+import { AnswerTooLargeError, defaultRunLimits, type RunLimits } from './limits.ts';
 import { type Run, runPlan } from './run.ts';
 import type { ShapeField } from './shape.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
@@ -48,6 +50,8 @@ export interface OperationRequest {
   readonly fetch: FetchFromSubgraph;
   /** Requirements that the caller fulfils; without them, the caller may have what has none. */
   readonly grants?: Grants | undefined;
+  /** Undefined when costs are not looked at. */
+  readonly costs?: CostAccount | undefined;
 }
 
 /**
@@ -58,6 +62,7 @@ export interface OperationRequest {
  */
 export function compileOperation(options: CompileOptions): ExecutableOperation {
   const { operation } = options;
+  const { limits = defaultRunLimits } = options;
   const whole = { ...options, ...withoutDeferOf(options) };
   const variantFor = createVariants(whole, compileVariant);
   // The planner may refuse the operation, and the first run need not wait for it.
@@ -67,14 +72,15 @@ export function compileOperation(options: CompileOptions): ExecutableOperation {
     kind: operation.operation,
     async run(request) {
       const executed = await runFetches(options, variantFor, request);
-      return 'root' in executed ? complete(options, executed, request) : executed;
+      if (!('root' in executed)) return executed;
+      settle(executed, request);
+      return orTooLarge(limits, () => complete(options, executed, request));
     },
     async write(request) {
       const executed = await runFetches(options, variantFor, request);
       if (!('root' in executed)) return executed;
-      const { root, variant, failures, extensions } = executed;
-      const written = failures.isEmpty && extensions.size === 0 ? variant.write(root) : undefined;
-      return written ?? complete(options, executed, request);
+      settle(executed, request);
+      return orTooLarge(limits, () => write(executed, limits) ?? complete(options, executed, request));
     },
     planFor: createPlanFor(options, variantFor),
   };
@@ -94,7 +100,7 @@ export interface IncrementalOperation {
  * @throws GraphQLError when it can't be planned
  */
 export function compileIncremental(options: CompileOptions): IncrementalOperation {
-  const { schema, operation } = options;
+  const { schema, operation, limits = defaultRunLimits } = options;
   const whole = { ...options, ...withoutDeferOf(options) };
   // Where the planner can't defer, or the fragments are too many, all comes as one.
   const variantFor = createVariants(options, (_options, values, isGranted) => {
@@ -114,8 +120,13 @@ export function compileIncremental(options: CompileOptions): IncrementalOperatio
       if (!('root' in executed)) return executed;
       const { variant, failures } = executed;
       const places: DeferredPlace[] = [];
-      const initial = complete(options, executed, request, place => places.push(place));
-      if (!initial.data || places.length === 0) return initial;
+      const initial = orTooLarge(limits, () =>
+        complete(options, executed, request, place => places.push(place)),
+      );
+      if (!initial.data || places.length === 0) {
+        settle(executed, request);
+        return initial;
+      }
       const delivery = new Delivery({
         schema,
         deferral,
@@ -124,10 +135,13 @@ export function compileIncremental(options: CompileOptions): IncrementalOperatio
         requiredFields: variant.requiredFields,
         clientLabels: variant.clientLabels,
         introspect: field => introspect(options, field, request.variables),
+        deniedCode: request.grants?.deniedCode,
+        maxBytes: limits.maxAnswerBytes,
         data: copyOf(initial.data),
       });
       if (delivery.pending.length === 0) return initial;
-      return { initial, pending: delivery.pending, batches: delivery.batches() };
+      const batches = thenSettled(delivery.batches(), () => settle(executed, request));
+      return { initial, pending: delivery.pending, batches };
     },
     planFor: createPlanFor(options, variantFor),
   };
@@ -154,19 +168,21 @@ interface Executed {
 }
 
 async function runFetches(
-  { schema, operation }: CompileOptions,
+  { schema, operation, limits = defaultRunLimits }: CompileOptions,
   variantFor: VariantFor,
-  { variables, fetch, grants }: OperationRequest,
+  { variables, fetch, grants, costs }: OperationRequest,
   deferral?: Deferral,
 ): Promise<Executed | ExecutionResult> {
+  const tooLarge = limits.checkVariables(variables);
+  if (tooLarge) return { errors: [tooLarge] };
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
   if (errors) return { errors };
   const variant = variantFor(coerced, grants);
-  const tooExpensive = variant.checkCost?.(coerced);
-  if (tooExpensive) return { errors: [tooExpensive] };
   if (grants?.rejects && variant.denied.length > 0)
     return { errors: variant.denied.map(field => deniedError(field, grants.deniedCode)) };
-  const failures = new Failures();
+  const tooExpensive = costs && variant.cost && (await costs.charge(variant.cost.estimate(coerced)));
+  if (tooExpensive) return { errors: [tooExpensive] };
+  const failures = new Failures(undefined, limits.maxErrors);
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
   const { step } = variant;
@@ -175,16 +191,48 @@ async function runFetches(
   return { root, variant, failures, extensions };
 }
 
+/** Writes an answer with which nothing is wrong. */
+function write({ root, variant, failures, extensions }: Executed, limits: RunLimits): Buffer | undefined {
+  return failures.isEmpty && extensions.size === 0 ? variant.write(root, limits.maxAnswerBytes) : undefined;
+}
+
+function settle({ root, variant }: Executed, { costs }: OperationRequest): void {
+  if (costs && variant.cost) costs.settle(variant.cost.actual(root));
+}
+
+async function* thenSettled(
+  batches: AsyncGenerator<DeferredBatch, void, undefined>,
+  done: () => void,
+): AsyncGenerator<DeferredBatch, void, undefined> {
+  try {
+    yield* batches;
+  } finally {
+    done();
+  }
+}
+
+/** Makes an answer; one that is too large becomes its error. */
+function orTooLarge<Answer>(limits: RunLimits, answer: () => Answer): Answer | ExecutionResult {
+  try {
+    return answer();
+  } catch (error) {
+    if (!(error instanceof AnswerTooLargeError)) throw error;
+    limits.onExceeded('MAX_ANSWER_BYTES_LIMIT');
+    return { errors: [error] };
+  }
+}
+
 function complete(
   options: CompileOptions,
   { root, variant, failures, extensions }: Executed,
   { variables, grants }: OperationRequest,
   onDeferred?: (place: DeferredPlace) => void,
 ) {
-  const { schema, operation } = options;
+  const { schema, operation, limits = defaultRunLimits } = options;
   const completion = new Completion({
     schema,
     failures,
+    maxBytes: limits.maxAnswerBytes,
     introspect: field => introspect(options, field, variables),
     deniedCode: grants?.deniedCode,
     ...(onDeferred ? { onDeferred } : {}),
@@ -192,6 +240,7 @@ function complete(
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
   const data = completion.complete(root, rootType, variant.selection);
   const errors = failures.finish(data, variant.requiredFields);
+  if (failures.hasOmitted) limits.onExceeded('MAX_ERRORS_LIMIT');
   return {
     ...(errors.length > 0 ? { errors } : {}),
     data,

@@ -9,10 +9,11 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { conditionsOf, decideConditions } from './conditions.ts';
-import type { CostLimit } from './cost.ts';
+import type { CostModel } from './cost.ts';
 import { deferVariablesOf, labelDefers } from './defer.ts';
 import { fragmentsOf } from './fragments.ts';
 import { type FieldGuard, type Grants, withoutFields } from './guard.ts';
+import type { RunLimits } from './limits.ts';
 import { type FieldsRequiredWithArguments, separateArguments } from './required-arguments.ts';
 import { requiredFieldsOf } from './required-fields.ts';
 import type { Step } from './run.ts';
@@ -35,8 +36,10 @@ export interface CompileOptions {
   readonly planOf: (document: DocumentNode) => QueryPlan;
   /** Undefined when no field has a requirement. */
   readonly guard?: FieldGuard | undefined;
-  /** Undefined when operations may cost anything. */
-  readonly cost?: CostLimit | undefined;
+  /** Undefined when costs are not looked at. */
+  readonly cost?: CostModel | undefined;
+  /** @default defaultRunLimits */
+  readonly limits?: RunLimits | undefined;
 }
 
 /** An operation whose conditions are decided. */
@@ -46,12 +49,18 @@ export interface Variant {
   readonly selection: Selection;
   readonly write: WriteAnswer;
   readonly requiredFields: ReadonlySet<string>;
-  /** Checks the cost of what the caller may have. */
-  readonly checkCost: ReturnType<CostLimit['compile']> | undefined;
+  /** Cost of what the caller may have; undefined when costs are not looked at. */
+  readonly cost: VariantCost | undefined;
   /** Names of the fields that the caller may not have. */
   readonly denied: readonly string[];
   /** Labels that the client gave, by those of the plan; empty for an answer that comes as one. */
   readonly clientLabels: ReadonlyMap<string, string | undefined>;
+}
+
+/** Cost of a variant. */
+interface VariantCost {
+  readonly estimate: ReturnType<CostModel['estimateOf']>;
+  readonly actual: ReturnType<CostModel['actualOf']>;
 }
 
 /** Variants of one operation that are kept. */
@@ -133,15 +142,19 @@ function planVariant(
   const decided = conditionsOf(allowed).any ? decideConditions(allowed, values) : allowed;
   const plan = planOf(separateArguments(decided, separated));
   const { node } = plan;
+  const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
   if (node?.kind === 'Subscription')
     throw new Error('A plan of a subscription is executed for each event, not by itself');
   return {
     plan,
     step: node ? compilePlan(node, supergraphSchema) : undefined,
     selection,
-    write: compileWriter(schema, schema.getRootType(operation.operation) as GraphQLObjectType, selection),
+    write: compileWriter(schema, rootType, selection),
     requiredFields: node ? requiredFieldsOf(node) : new Set(),
-    checkCost: cost?.compile(allowed, operationIn(allowed, operation)),
+    cost: cost && {
+      estimate: cost.estimateOf(allowed, operationIn(allowed, operation)),
+      actual: cost.actualOf(rootType, selection),
+    },
     denied: [...new Set([...denied].map(({ name }) => name.value))],
   };
 }

@@ -15,13 +15,17 @@ const schema = buildSchema(`
     lists: [[Int!]] named: [Named] items: [Item!] constructor: String
   }`);
 
-function write(query: string, root: Record<string, unknown>): string | undefined {
+function write(query: string, root: Record<string, unknown>, maxBytes = 1_000_000): string | undefined {
   const [operation] = parse(query).definitions as [OperationDefinitionNode];
   expect(operation.kind).toBe(Kind.OPERATION_DEFINITION);
   const selection = new Selection({ schema, fragments: new Map(), variables: {}, separated: new Set() }, [
     operation.selectionSet,
   ]);
-  return compileWriter(schema, schema.getQueryType() as GraphQLObjectType, selection)(root)?.toString();
+  return compileWriter(
+    schema,
+    schema.getQueryType() as GraphQLObjectType,
+    selection,
+  )(root, maxBytes)?.toString();
 }
 
 describe('an answer is written as JSON has it', () => {

@@ -25,9 +25,11 @@ type Write = (value: unknown) => void;
  * Writes an answer as JSON, straight from the tree of answers, if nothing is wrong with it: each value is there and is what
  * the schema says.
  *
+ * @param maxBytes the most that is written
  * @returns undefined when something is; then `Completion` finds out what
+ * @throws AnswerTooLargeError
  */
-export type WriteAnswer = (root: DataObject) => Buffer | undefined;
+export type WriteAnswer = (root: DataObject, maxBytes: number) => Buffer | undefined;
 
 /** Buffer that all answers are written to, one at a time. */
 const out = new JsonBytes();
@@ -42,8 +44,8 @@ export function compileWriter(
   selection: Selection,
 ): WriteAnswer {
   const write = writeObjects(schema, type, selection);
-  return root => {
-    out.clear();
+  return (root, maxBytes) => {
+    out.begin(maxBytes);
     try {
       out.ascii('{"data":');
       write(root);

@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { IncrementalResult } from '../execution/incremental.ts';
 import type { OperationContext } from '../operation-context.ts';
-import { withQueryPlan } from '../plan-report.ts';
+import { withReports } from '../plan-report.ts';
 import type { Operation } from '../subscriptions/operation.ts';
 
 /**
@@ -22,10 +22,8 @@ export async function runInParts(
   if (!operation) throw new Error('An operation was read from a document that does not have it');
   const asked = graph.requestFor(operation.kind, variables ?? {}, context);
   const result = await operation.run(asked);
-  const { report } = context;
-  if (!report) return result;
+  const plan = () => operation.planFor(asked);
+  if (!('initial' in result)) return withReports(result, context, plan);
   // With the fetches that were made until now.
-  const queryPlan = report.describe(operation.planFor(asked));
-  if (!('initial' in result)) return withQueryPlan(result, queryPlan);
-  return { ...result, initial: withQueryPlan(result.initial, queryPlan) };
+  return { ...result, initial: withReports(result.initial, context, plan) };
 }

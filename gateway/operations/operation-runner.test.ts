@@ -35,6 +35,7 @@ function createRunner(result: Buffer | ExecutionResult = Buffer.from('{"data":{}
         parse: () => body,
         headers: {},
         caller: anonymous,
+        address: '',
         onGone() {},
       }),
   };

@@ -2,6 +2,7 @@ import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
 import { isDataObject } from '../execution/data.ts';
 import { type FormatError, formatResult } from '../format.ts';
+import { refusalIn } from '../gateway-error.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../header-rules.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -17,12 +18,16 @@ export interface RunnerRequest extends Waiter {
   parse(): unknown;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly caller: OperationCaller;
+  /** Address of the client. */
+  readonly address: string;
 }
 
 /** Answer for the client. */
 export interface WrittenAnswer {
   readonly body: Buffer;
   readonly headers: ReturnType<PassedHeaders['response']>;
+  /** HTTP status. */
+  readonly status: number;
 }
 
 /** Runs operations that are known, without Apollo Server. */
@@ -62,10 +67,10 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     hotOperations.see(seen);
     const result = await executable.write(graph.requestFor(executable.kind, variables, context));
     const { headers } = context;
-    const body = result instanceof Uint8Array ? result : written(result, formatError);
+    const { body, status, refusal } = written(result, formatError);
     if (body === undefined) return { answer: undefined, isShareable: true };
     return {
-      answer: { body, headers: headers.response() },
+      answer: { body, status, headers: { ...headers.response(), ...refusal } },
       isShareable: headers.isShareable,
     };
   }
@@ -76,16 +81,16 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     request: RunnerRequest,
     headers: PassedHeaders,
   ): Promise<WrittenAnswer | undefined> {
-    const { caller } = request;
+    const { caller, address } = request;
     const controller = new AbortController();
     request.onGone(() => controller.abort());
-    const context = { caller, headers, signal: controller.signal };
+    const context = { caller, address, headers, signal: controller.signal };
     return (await execute(operation, variables, context)).answer;
   }
 
   return {
     async run(request) {
-      const { caller } = request;
+      const { caller, address } = request;
       const headers = passHeaders(rules, request.headers);
       const key = keyOf(request, headers);
       const shared = await deduplication.join(key, request);
@@ -102,7 +107,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
         performance.now() >= operation.unsharedUntilMs;
       if (!isShared) return runAlone(operation, read.variables, request, headers);
       return deduplication.begin(key, request, async signal => {
-        const executed = await execute(operation, read.variables, { caller, headers, signal });
+        const executed = await execute(operation, read.variables, { caller, address, headers, signal });
         if (!executed.isShareable) operation.unsharedUntilMs = performance.now() + unsharedMs;
         return executed;
       });
@@ -141,9 +146,24 @@ function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | nu
   return value === undefined || value === null || isDataObject(value);
 }
 
-/** Writes a result with more than data as Apollo Server does. @returns undefined for one without data: its variables are wrong */
-function written(result: ExecutionResult, formatError: FormatError): Buffer | undefined {
-  if (result.data === undefined) return undefined;
+interface Written {
+  /** Undefined when Apollo Server has to answer. */
+  readonly body: Buffer | undefined;
+  readonly status: number;
+  /** Headers of a refusal. */
+  readonly refusal?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a result as Apollo Server does. One without data is refused by a limit, or its variables are wrong, of which Apollo
+ * Server tells.
+ */
+function written(result: Buffer | ExecutionResult, formatError: FormatError): Written {
+  if (result instanceof Uint8Array) return { body: result, status: 200 };
   const { errors, data, extensions } = formatResult(result, formatError) as ExecutionResult;
-  return Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
+  const body = () => Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
+  if (result.data !== undefined) return { body: body(), status: 200 };
+  const refusal = refusalIn(result.errors ?? []);
+  if (!refusal) return { body: undefined, status: 200 };
+  return { body: body(), status: refusal.status, refusal: Object.fromEntries(refusal.headers ?? []) };
 }

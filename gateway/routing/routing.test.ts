@@ -55,7 +55,7 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
       signal?: AbortSignal,
     ): Promise<Answer> {
       const request = { query, isMutation: query.startsWith('mutation'), body: JSON.stringify({ query }) };
-      const answer = await client(request, { caller: anonymous, headers, signal });
+      const answer = await client(request, { caller: anonymous, address: '', headers, signal });
       return answer as Answer;
     },
     async breaker(updateState?: string): Promise<string> {

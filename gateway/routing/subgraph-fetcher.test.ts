@@ -59,7 +59,7 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
     fetch(query = '{ count }', signal?: AbortSignal) {
       const isMutation = query.startsWith('mutation');
       const headers = passHeaders({ toSubgraphs: [], toClients: [] }, {});
-      const context = { caller: anonymous, headers, ...(signal && { signal }) };
+      const context = { caller: anonymous, address: '', headers, ...(signal && { signal }) };
       const fetch = {
         query,
         body: JSON.stringify({ query }),

@@ -36,14 +36,21 @@ type Limits = Pick<GatewayConfig, (typeof limits)[number]['setting']>;
 
 const nothing: Size = { depth: 0, height: 0, aliases: 0, roots: 0, directives: 0 };
 
-/** Makes the rule of validation that refuses operations which are larger than the settings allow. */
-export function limitOperations(config: Limits, metrics: Registry): ValidationRule {
-  const refused = new Counter({
+/** Counts the operations that were refused, by the code of the limit. */
+export type RefusedCounter = Counter<'limit'>;
+
+/** Creates the counter of the operations that limits have refused. */
+export function countRefused(metrics: Registry): RefusedCounter {
+  return new Counter({
     name: 'gateway_operations_refused_total',
     help: 'Operations that were larger than a limit allows.',
     labelNames: ['limit'],
     registers: [metrics],
   });
+}
+
+/** Makes the rule of validation that refuses operations which are larger than the settings allow. */
+export function limitOperations(config: Limits, refused: RefusedCounter): ValidationRule {
   return context =>
     ({
       OperationDefinition({ selectionSet, name, directives = [] }) {

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import proxyAddr from '@fastify/proxy-addr';
 import { Counter, type Registry } from 'prom-client';
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
+import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import type { GatewayConfig } from '../config.ts';
 import { GatewayError } from '../gateway-error.ts';
+import { type CreateLimiter, consume } from './limiters.ts';
 import type { OperationCaller } from './operation-caller.ts';
 
 /** Party whose operations are counted: a caller with a token, or an address without one. */
@@ -11,6 +12,9 @@ export interface CountedParty {
   readonly caller: OperationCaller;
   readonly address: string;
 }
+
+/** Counts the operations that were refused, by the party and what it had too much of. */
+export type RateLimitedCounter = Counter<'by'>;
 
 /** Limits how many operations each caller and each address may send. */
 export interface RateLimit {
@@ -33,22 +37,29 @@ type RateLimitConfig = Pick<
 >;
 
 const noHeaders = Promise.resolve({});
-const windowSeconds = 60;
 
-/** Creates the limit; without settings, it counts nothing. */
-export function createRateLimit(config: RateLimitConfig, metrics: Registry): RateLimit {
-  const refused = new Counter({
+/** Creates the counter of the operations that limits by the minute have refused. */
+export function countRateLimited(metrics: Registry): RateLimitedCounter {
+  return new Counter({
     name: 'gateway_operations_rate_limited_total',
-    help: 'Operations that were refused because their caller or address sent too many.',
+    help: 'Operations that were refused because their caller or address sent too many, or spent too much.',
     labelNames: ['by'],
     registers: [metrics],
   });
-  const byCaller = limiterOf(config.RATE_LIMIT_CALLER_PER_MINUTE);
-  const byAddress = limiterOf(config.RATE_LIMIT_ADDRESS_PER_MINUTE);
+}
+
+/** Creates the limit; without settings, it counts nothing. */
+export function createRateLimit(
+  config: RateLimitConfig,
+  createLimiter: CreateLimiter,
+  refused: RateLimitedCounter,
+): RateLimit {
+  const byCaller = createLimiter('caller', config.RATE_LIMIT_CALLER_PER_MINUTE);
+  const byAddress = createLimiter('address', config.RATE_LIMIT_ADDRESS_PER_MINUTE);
   const isTrusted = proxyAddr.compile([...config.GATEWAY_TRUSTED_PROXIES]);
 
-  async function consume(by: 'caller' | 'address', limiter: RateLimiterMemory, key: string) {
-    const outcome = await limiter.consume(key).catch((rejected: RateLimiterRes) => rejected);
+  async function count(by: 'caller' | 'address', limiter: RateLimiterAbstract, key: string) {
+    const outcome = await consume(limiter, key);
     const resetSeconds = Math.ceil(outcome.msBeforeNext / 1_000);
     if (outcome.consumedPoints > limiter.points) {
       refused.inc({ by });
@@ -69,12 +80,8 @@ export function createRateLimit(config: RateLimitConfig, metrics: Registry): Rat
     isActive: byCaller !== undefined || byAddress !== undefined,
     addressOf: request => proxyAddr(request, isTrusted),
     count({ caller, address }) {
-      if (caller.caller) return byCaller ? consume('caller', byCaller, caller.caller.id) : noHeaders;
-      return byAddress ? consume('address', byAddress, address) : noHeaders;
+      if (caller.caller) return byCaller ? count('caller', byCaller, caller.caller.id) : noHeaders;
+      return byAddress ? count('address', byAddress, address) : noHeaders;
     },
   };
-}
-
-function limiterOf(perMinute: number): RateLimiterMemory | undefined {
-  return perMinute > 0 ? new RateLimiterMemory({ points: perMinute, duration: windowSeconds }) : undefined;
 }

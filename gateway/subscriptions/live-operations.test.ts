@@ -11,6 +11,7 @@ const query =
 const ada = { ...anonymous, key: 'ada' } as OperationCaller;
 const client = (given: Partial<LiveClient> = {}): LiveClient => ({
   caller: anonymous,
+  address: '',
   headers: {},
   transport: 'websocket',
   ...given,

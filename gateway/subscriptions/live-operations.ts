@@ -3,12 +3,15 @@ import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { Costs } from '../cost/costs.ts';
 import { graphNotReady } from '../errors.ts';
+import type { RunLimits } from '../execution/limits.ts';
 import type { FormatError } from '../format.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import { byPath, partsOf } from '../incremental/formats.ts';
 import { runInParts } from '../incremental/run-in-parts.ts';
 import type { Apollo } from '../operation-context.ts';
+import type { OnOver, OperationTime } from '../operation-time.ts';
 import { overloaded, type RequestLimit } from '../overload.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
@@ -28,6 +31,7 @@ import type { Upstreams } from './upstream/upstreams.ts';
 /** Client of an operation, with the transport of its results. */
 export interface LiveClient {
   readonly caller: OperationCaller;
+  readonly address: string;
   /** Headers of the client's request that go to subgraphs for as long as it listens. */
   readonly headers: PassedHeaders['request'];
   readonly transport: Transport;
@@ -67,10 +71,15 @@ interface LiveOperationsOptions {
   readonly upstreams: Upstreams;
   /** Rules of validation beside those of the specification. */
   readonly rules: readonly ValidationRule[];
+  /** @default costs are not looked at */
+  readonly costs?: Pick<Costs, 'check'>;
+  /** @default defaultRunLimits */
+  readonly limits?: RunLimits;
   /** Runs queries and mutations; undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
   /** Bounds the queries and mutations that are under way. */
   readonly limit: RequestLimit;
+  readonly time: OperationTime;
   readonly config: Pick<GatewayConfig, 'LIVE_BUFFER_EVENTS' | 'LIVE_RESUME_TIMEOUT_MS'>;
   readonly metrics: LiveMetrics;
   readonly formatError: FormatError;
@@ -84,8 +93,8 @@ export function isLive(operation: Operation): operation is LiveOperation {
 
 /** Creates the runner of live operations, on whichever graph is served. */
 export function createLiveOperations(options: LiveOperationsOptions): LiveOperations {
-  const { served, upstreams, apollo, limit, rules, config, metrics, formatError, log } = options;
-  const reader = createOperationReader({ metrics, rules });
+  const { served, upstreams, apollo, limit, time, config, metrics, formatError, log } = options;
+  const reader = createOperationReader(options);
   const streamsByKey = new Map<string, readonly LiveStream[]>();
 
   const host: StreamHost = {
@@ -157,14 +166,17 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       const leave = limit.enter();
       if (!leave) return { errors: [overloaded().toGraphQLError()] };
       try {
-        return await executeOnce(server, request, client);
+        return await time.bound(onOver => executeOnce(server, request, client, onOver));
+      } catch (error) {
+        return { errors: [asGraphQLError(error)] };
       } finally {
         leave();
       }
     },
-    async executeInParts(operation, { caller, headers, signal }) {
+    async executeInParts(operation, { caller, address, headers, signal }) {
       const leave = limit.enter();
-      const context = { caller, headers: passOneWay(headers), signal };
+      const bounded = AbortSignal.any([signal, time.signal()]);
+      const context = { caller, address, headers: passOneWay(headers), signal: bounded };
       const run = () => runInParts(operation, context).catch(error => ({ errors: [asGraphQLError(error)] }));
       const result = leave ? await run() : { errors: [overloaded().toGraphQLError()] };
       return untilDone(partsOf(result, byPath, formatError), () => leave?.());
@@ -179,15 +191,18 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
 async function executeOnce(
   server: Apollo,
   { query, variables, operationName }: OperationRequest,
-  { caller, headers }: Omit<LiveClient, 'transport'>,
+  { caller, address, headers }: Omit<LiveClient, 'transport'>,
+  onOver: OnOver,
 ): Promise<ExecutionResult> {
+  const over = new AbortController();
+  onOver(() => over.abort());
   const { body } = await server.executeOperation(
     {
       query,
       variables: (variables ?? {}) as Record<string, never>,
       ...(operationName == null ? {} : { operationName }),
     },
-    { contextValue: { caller, headers: passOneWay(headers) } },
+    { contextValue: { caller, address, headers: passOneWay(headers), signal: over.signal } },
   );
   if (body.kind !== 'single')
     throw new Error('Apollo Server answered with incremental delivery, which no client here asked for');
@@ -229,6 +244,7 @@ async function* untilDone<T>(parts: AsyncGenerator<T>, done: () => void): AsyncG
 
 function asGraphQLError(error: unknown): GraphQLError {
   if (error instanceof GraphQLError) return error;
+  if (error instanceof PorticoError) return error.toGraphQLError();
   return new GraphQLError('Internal server error', { originalError: error as Error });
 }
 

@@ -12,10 +12,12 @@ import {
   type ValidationRule,
   validate,
 } from 'graphql';
-import type { CostLimit } from '../execution/cost.ts';
+import type { Costs } from '../cost/costs.ts';
+import type { CostModel } from '../execution/cost.ts';
 import { hasDefer } from '../execution/defer.ts';
 import { fragmentsOf } from '../execution/fragments.ts';
 import { deniedError, type Grants, withoutFields } from '../execution/guard.ts';
+import { defaultRunLimits, type RunLimits } from '../execution/limits.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { limitOf } from '../security/operation-limits.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
@@ -72,8 +74,8 @@ export class RefusedOperation extends Error {
 }
 
 type ReadDocument = Pick<Operation, 'document' | 'definition' | 'subscription' | 'isDeferring'> & {
-  /** Checks the cost of a subscription's events; others are checked when they run. */
-  readonly checkCost?: ReturnType<CostLimit['compile']> | undefined;
+  /** Estimates the cost of a subscription's event; others are estimated when they run. */
+  readonly estimateCost?: ReturnType<CostModel['estimateOf']> | undefined;
 };
 
 /** The subscriptions of one graph, and what is deferred, by their text, the latest used last. */
@@ -92,10 +94,19 @@ interface ReaderOptions {
   readonly metrics: Pick<LiveMetrics, 'planned'>;
   /** Rules of validation beside those of the specification. */
   readonly rules: readonly ValidationRule[];
+  /** @default costs are not looked at */
+  readonly costs?: Pick<Costs, 'check'>;
+  /** @default defaultRunLimits */
+  readonly limits?: Pick<RunLimits, 'checkVariables'>;
 }
 
 /** Makes a reader that parses, validates and plans each subscription once for a graph, however many clients send it. */
-export function createOperationReader({ metrics, rules }: ReaderOptions): OperationReader {
+export function createOperationReader({
+  metrics,
+  rules,
+  costs,
+  limits = defaultRunLimits,
+}: ReaderOptions): OperationReader {
   const allRules = [...specifiedRules, ...rules];
   const rememberedByGraph = new WeakMap<Graph, Remembered>();
 
@@ -124,6 +135,8 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
 
   return {
     read(graph, request, caller) {
+      const tooLarge = limits.checkVariables(request.variables ?? {});
+      if (tooLarge) throw new RefusedOperation([tooLarge]);
       const read = readDocument(graph, request, graph.grantsOf(caller));
       const { coerced, errors } = getVariableValues(
         graph.schema,
@@ -131,7 +144,7 @@ export function createOperationReader({ metrics, rules }: ReaderOptions): Operat
         request.variables ?? {},
       );
       if (errors) throw new RefusedOperation(errors.map(error => withCode(error, 'BAD_USER_INPUT')));
-      const tooExpensive = read.checkCost?.(coerced);
+      const tooExpensive = read.estimateCost && costs?.check(read.estimateCost(coerced));
       if (tooExpensive) throw new RefusedOperation([tooExpensive]);
       return { graph, request, ...read, variables: coerced };
     },
@@ -166,8 +179,8 @@ function parseAndPlan(
   const id = createHash('sha256').update(textOf(request)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   const subscription = { id, plan, resumption, isShareable };
-  const checkCost = graph.cost?.compile(document, definition);
-  return { document, definition, subscription, isDeferring: false, checkCost };
+  const estimateCost = graph.cost?.estimateOf(document, definition);
+  return { document, definition, subscription, isDeferring: false, estimateCost };
 }
 
 /**

@@ -76,7 +76,11 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     operationName: primary.operationName,
     variableNames: primary.variableUsages ?? [],
     runEvent(event, { variables, caller, headers }) {
-      const asked = graph.requestFor(completion.kind, variables, { caller, headers: passOneWay(headers) });
+      const asked = graph.requestFor(completion.kind, variables, {
+        caller,
+        address: '',
+        headers: passOneWay(headers),
+      });
       return completion.run({ ...asked, fetch: withEvent(asked.fetch, primary, event) });
     },
   };

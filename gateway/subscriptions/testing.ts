@@ -2,7 +2,9 @@ import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import { HealthRegistry } from '../../platform/health.ts';
 import { silentLog } from '../../platform/log.ts';
+import { boundTime } from '../operation-time.ts';
 import { limitRequests } from '../overload.ts';
+import { countRefused } from '../security/operation-limits.ts';
 import { compose } from '../supergraph/composition/compose.ts';
 import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
 import { federation } from '../testing/supergraph.ts';
@@ -83,6 +85,7 @@ export function startLiveOperations({ graph, maxConcurrent = 10, bufferEvents = 
       close: () => Promise.resolve(),
     },
     rules: [],
+    time: boundTime(10_000, countRefused(registry)),
     apollo: () =>
       served && {
         executeOperation: () => Promise.resolve({ body: { kind: 'single', singleResult: { data: {} } } }),

@@ -152,6 +152,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
         parse: () => body,
         headers: {},
         caller: anonymous,
+        address: '',
         onGone() {},
       });
       return answer && (JSON.parse(answer.body.toString()) as ClientResult);
@@ -198,7 +199,11 @@ async function askInParts(
   const seen = { document: parse(query), queryHash: query, operationName: undefined };
   const operation = graph.compiledIncremental(seen);
   if (!operation) throw new Error('The document has several operations');
-  const context = { caller: anonymous, headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
+  const context = {
+    caller: anonymous,
+    address: '',
+    headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}),
+  };
   const result = await operation.run(graph.requestFor(operation.kind, variables, context));
   const { data, errors = [] } = 'initial' in result ? result.initial : result;
   const merged = copyOf(data ?? null);

@@ -74,8 +74,7 @@ export async function startSupergraph(
     composer,
     history,
     hotOperations: rememberHotOperations(),
-    clientOf: () => () => Promise.resolve({ data: {} }),
-    maxPlans: 10,
+    graph: { clientOf: () => () => Promise.resolve({ data: {} }), maxPlans: 10 },
     log: silentLog,
   });
   const sdlPollIntervalMs = options.sdlPollIntervalMs ?? 60_000;

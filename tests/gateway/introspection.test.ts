@@ -52,3 +52,44 @@ describe('with INTROSPECTION=false', () => {
     }
   });
 });
+
+describe('in production', () => {
+  const front = useFront({ env: { NODE_ENV: 'production' } });
+  const page = () => fetch(new URL('/', front.graphUrl));
+  const introspect = async () => {
+    const { data, errors } = await front.anyone.request(
+      '{ __schema { queryType { name } } nam: __typename }',
+    );
+    return data ?? errors?.[0]?.message;
+  };
+  beforeAll(async () => {
+    const subgraph = await front.serve({
+      name: 'people',
+      typeDefs: 'type Query { name: String }',
+      resolvers: { Query: { name: () => 'Ada' } },
+    });
+    await subgraph.register();
+    await vi.waitFor(
+      async () => expect((await front.anyone.request('{ name }')).data).toEqual({ name: 'Ada' }),
+      10_000,
+    );
+  });
+
+  test('the schema, suggestions of its names and the explorers are hidden', async () => {
+    expect(await introspect()).toContain('introspection has been disabled');
+    expect((await front.anyone.request('{ nam }')).errors?.[0]?.message).toBe(
+      'Cannot query field "nam" on type "Query".',
+    );
+    expect((await page()).status).toBe(404);
+  });
+
+  test('and shown where their settings say so', async () => {
+    await front.gateway.stop();
+    await front.startGateway({ INTROSPECTION: 'true', EXPLORERS: 'true' });
+    await vi.waitFor(
+      async () => expect(await introspect()).toMatchObject({ __schema: { queryType: { name: 'Query' } } }),
+      10_000,
+    );
+    expect((await page()).status).toBe(200);
+  });
+});

@@ -156,6 +156,24 @@ describe('an operation that costs too much', () => {
     }
   });
 
+  test('and one that does not: both costs are in the extensions of the answer, for a client that asks', async () => {
+    const ask = async (headers: Record<string, string>) => {
+      const response = await fetch(front.graphUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query: '{ people(first: 3) { name } }' }),
+      });
+      return response.json();
+    };
+    for (let time = 0; time < 2; time += 1) {
+      expect(await ask({ 'x-graphql-cost': '1' })).toEqual({
+        data: { people: [] },
+        extensions: { cost: { requestedQueryCost: 3, actualQueryCost: 0 } },
+      });
+      expect(await ask({})).toEqual({ data: { people: [] } });
+    }
+  });
+
   test('is refused as a subscription too', async () => {
     const client = createGraphClient(front.graphUrl);
     const refused = client.subscribe('subscription { joined { friends(first: 200) { name } } }').next();

@@ -149,18 +149,18 @@ export function createHttpStreams(options: HttpStreamsOptions): HttpStreams {
 /** Answers a query or mutation with a stream: of its parts, or of one result. */
 async function answerOnce(
   { operations, formatError }: HttpStreamsOptions,
-  { reply, format, caller, headers }: StreamExchange,
+  { reply, format, caller, address, headers }: StreamExchange,
   operation: Operation,
 ): Promise<void> {
   if (!operation.isDeferring) {
-    const result = await operations.execute(operation, { caller, headers });
+    const result = await operations.execute(operation, { caller, address, headers });
     await answer(reply, format, formatResult(result, formatError));
     return;
   }
   const { raw } = reply;
   const gone = new AbortController();
   raw.once('close', () => gone.abort());
-  const parts = await operations.executeInParts(operation, { caller, headers, signal: gone.signal });
+  const parts = await operations.executeInParts(operation, { caller, address, headers, signal: gone.signal });
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...streamHeaders(format) });
   raw.write(format.opening);
@@ -204,7 +204,7 @@ async function stream(
   const destroyLater = () => setTimeout(() => raw.destroy(), lastWordMs).unref();
   const results = operations.subscribe(
     operation,
-    { caller, headers: lastingHeaders(headers), transport },
+    { caller, address, headers: lastingHeaders(headers), transport },
     overflow => {
       if (overflow) destroyLater();
     },

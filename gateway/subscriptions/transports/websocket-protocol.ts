@@ -140,10 +140,10 @@ export function createProtocol({
     subscribe({ contextValue }) {
       const { operation, connection, id } = contextValue as OperationOfConnection;
       if (!isLive(operation)) throw new Error('Only a subscription can be subscribed to');
-      const { socket } = connection;
+      const { socket, caller, address, headers } = connection;
       const results = operations.subscribe(
         operation,
-        { caller: connection.caller, headers: connection.headers, transport: 'websocket' },
+        { caller, address, headers, transport: 'websocket' },
         overflow => {
           connection.results.delete(results);
           if (overflow && config.LIVE_SLOW_CLIENT === 'disconnect')

@@ -7,8 +7,9 @@ import { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import { silentLog } from '../../../platform/log.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
+import { createLimiters } from '../../security/limiters.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
-import { createRateLimit } from '../../security/rate-limit.ts';
+import { countRateLimited, createRateLimit } from '../../security/rate-limit.ts';
 import { startGraph, startLiveOperations } from '../testing.ts';
 import { createConnections } from './connections.ts';
 import { serveWebSockets } from './websocket.ts';
@@ -50,7 +51,8 @@ async function start({
         RATE_LIMIT_ADDRESS_PER_MINUTE: 0,
         GATEWAY_TRUSTED_PROXIES: ['127.0.0.1'],
       },
-      new Registry(),
+      createLimiters(undefined),
+      countRateLimited(new Registry()),
     ),
     persisted: undefined,
     formatError: error => error,
@@ -59,6 +61,7 @@ async function start({
       LIVE_SLOW_CLIENT: 'disconnect',
       LIVE_KEEP_ALIVE_MS: 10_000,
       LIVE_MAX_MESSAGES_PER_SECOND: 500,
+      LIVE_MAX_MESSAGE_BYTES: 262_144,
       LIVE_CONNECTION_INIT_TIMEOUT_MS: 3_000,
       HEADERS_TO_SUBGRAPHS: [],
       HEADERS_TO_CLIENTS: [],

@@ -16,13 +16,15 @@ interface WebSocketOptions extends ProtocolOptions {
   readonly config: ProtocolOptions['config'] &
     Pick<
       GatewayConfig,
-      'LIVE_KEEP_ALIVE_MS' | 'LIVE_MAX_MESSAGES_PER_SECOND' | 'HEADERS_TO_SUBGRAPHS' | 'HEADERS_TO_CLIENTS'
+      | 'LIVE_KEEP_ALIVE_MS'
+      | 'LIVE_MAX_MESSAGES_PER_SECOND'
+      | 'LIVE_MAX_MESSAGE_BYTES'
+      | 'HEADERS_TO_SUBGRAPHS'
+      | 'HEADERS_TO_CLIENTS'
     >;
   readonly log: Logger;
 }
 
-/** Largest message that a client may send, in bytes. */
-const maxPayloadBytes = 256 * 1024;
 const messageWindowMs = 1_000;
 
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
@@ -33,7 +35,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    maxPayload: maxPayloadBytes,
+    maxPayload: config.LIVE_MAX_MESSAGE_BYTES,
     handleProtocols,
   });
 

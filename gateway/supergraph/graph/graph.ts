@@ -9,12 +9,13 @@ import type { Logger } from '../../../platform/log.ts';
 import { type Authorization, byTokenAlone } from '../../authorization/authorization.ts';
 import { createFieldGuard } from '../../authorization/field-guard.ts';
 import { type Requirements, takeRequirements } from '../../authorization/requirements.ts';
-import type { CreateCostLimit } from '../../cost/cost-limit.ts';
-import type { CostLimit } from '../../execution/cost.ts';
+import type { Costs } from '../../cost/costs.ts';
+import type { CostModel } from '../../execution/cost.ts';
 import { withoutDefer } from '../../execution/defer.ts';
 import { copyFields } from '../../execution/field-copies/add-copies.ts';
 import { resolveCopies } from '../../execution/field-copies/resolve-copies.ts';
 import type { FieldGuard, Grants } from '../../execution/guard.ts';
+import type { RunLimits } from '../../execution/limits.ts';
 import {
   compileIncremental,
   compileOperation,
@@ -29,7 +30,7 @@ import {
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
 import type { CompileOptions } from '../../execution/variants.ts';
 import type { OperationContext } from '../../operation-context.ts';
-import { withQueryPlan } from '../../plan-report.ts';
+import { withReports } from '../../plan-report.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { deferDirective } from './defer-directive.ts';
@@ -49,8 +50,8 @@ export interface Graph {
   readonly supergraphSchema: GraphQLSchema;
   /** Fields that plans have under names of their own. */
   readonly separated: FieldsRequiredWithArguments;
-  /** Limit of what operations may cost; undefined when there is none. */
-  readonly cost: CostLimit | undefined;
+  /** Costs of its operations; undefined when they are not looked at. */
+  readonly cost: CostModel | undefined;
   /** Guard of fields that not every caller may have; undefined when there are none. */
   readonly guard: FieldGuard | undefined;
   /** Input of a run on behalf of a client. A mutation runs to its end, whoever has left. */
@@ -80,9 +81,12 @@ export interface Graph {
 /** Asks one subgraph, for one operation of a client. It does not reject: failures are answers. */
 export type SubgraphClient = (request: SubgraphRequest, context: OperationContext) => Promise<SubgraphAnswer>;
 
-interface GraphOptions {
-  /** @default operations may cost anything */
-  readonly createCostLimit?: CreateCostLimit;
+/** What a graph is made of. */
+export interface GraphOptions {
+  /** @default costs are not looked at */
+  readonly costs?: Costs;
+  /** @default defaultRunLimits */
+  readonly limits?: RunLimits;
   /** @default only what tokens say is granted */
   readonly authorization?: Authorization;
   readonly supergraphSdl: string;
@@ -114,7 +118,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     copies?.supergraphSdl ?? guarded.supergraphSdl,
     log,
   );
-  const cost = options.createCostLimit?.(supergraphSdl, schema);
+  const cost = options.costs?.modelOf(supergraphSdl, schema);
   const guard = guarded.requirements && createFieldGuard(schema, guarded.requirements);
   const separated = fieldsRequiredWithArguments(supergraphSchema);
 
@@ -143,6 +147,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
         separated,
         guard,
         cost,
+        limits: options.limits,
         planOf: decided => plan(decided, operationName),
       });
       known.set(key, compiled);
@@ -168,7 +173,12 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     context: OperationContext,
   ): OperationRequest {
     const lasting = kind === OperationTypeNode.MUTATION ? { ...context, signal: undefined } : context;
-    return { variables, grants: grantsOf(context.caller), fetch: fetchFor(lasting) };
+    return {
+      variables,
+      grants: grantsOf(context.caller),
+      fetch: fetchFor(lasting),
+      costs: options.costs?.accountOf(context),
+    };
   }
 
   return {
@@ -184,10 +194,9 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });
       if (!operation) return { errors: [unknownOperation(operationName)] };
-      const asked = requestFor(operation.kind, variables, context as OperationContext);
-      const result = await operation.run(asked);
-      const { report } = context as OperationContext;
-      return report ? withQueryPlan(result, report.describe(operation.planFor(asked))) : result;
+      const client = context as OperationContext;
+      const asked = requestFor(operation.kind, variables, client);
+      return withReports(await operation.run(asked), client, () => operation.planFor(asked));
     },
     plan: (document, operationName) => plan(withoutDefer(document), operationName),
     compiled,

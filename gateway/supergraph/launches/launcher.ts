@@ -2,12 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { messageOf } from '../../../platform/errors.ts';
 import { hashOfSdl } from '../../../platform/graphql/sdl.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { Authorization } from '../../authorization/authorization.ts';
-import type { CreateCostLimit } from '../../cost/cost-limit.ts';
 import type { Adoption } from '../composition/adoption.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { type Composer, type Composition, CompositionTimeoutError } from '../composition/composer.ts';
-import { createGraph, type Graph, type SubgraphClient } from '../graph/graph.ts';
+import { createGraph, type Graph, type GraphOptions } from '../graph/graph.ts';
 import type { HotOperations } from '../graph/hot-operations.ts';
 import { describeCompositionFault, type Served } from '../state.ts';
 import type { Launch, LaunchHistory } from './launch-history.ts';
@@ -45,10 +43,8 @@ interface LauncherOptions {
   readonly composer: Composer;
   readonly history: LaunchHistory;
   readonly hotOperations: HotOperations;
-  readonly clientOf: (subgraph: Subgraph) => SubgraphClient;
-  readonly maxPlans: number;
-  readonly authorization?: Authorization;
-  readonly createCostLimit?: CreateCostLimit;
+  /** Options of every graph. */
+  readonly graph: Omit<GraphOptions, 'supergraphSdl' | 'subgraphs' | 'log'>;
   readonly log: Logger;
 }
 
@@ -57,8 +53,7 @@ const maxRememberedFailures = 100;
 
 /** Makes the launcher. */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { composer, history, hotOperations, clientOf, maxPlans, authorization, createCostLimit, log } =
-    options;
+  const { composer, history, hotOperations, log } = options;
   const failureBySet = new LRUCache<string, Composition>({ max: maxRememberedFailures });
   /** The graph that was loaded last, and is not served yet. */
   let loaded: { readonly key: string; readonly graph: Graph } | undefined;
@@ -72,15 +67,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
     if (known?.key === key) return known.graph;
     await known?.graph.close();
     const { supergraphSdl } = outcome;
-    return createGraph({
-      supergraphSdl,
-      subgraphs,
-      clientOf,
-      maxPlans,
-      log,
-      ...(authorization ? { authorization } : {}),
-      ...(createCostLimit ? { createCostLimit } : {}),
-    });
+    return createGraph({ ...options.graph, supergraphSdl, subgraphs, log });
   }
 
   /** Loads a composition too; Apollo Gateway refuses, for example, features that it does not know. */
