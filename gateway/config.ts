@@ -259,6 +259,12 @@ const frontSettings = z.object({
   JWT_CLOCK_TOLERANCE_SECONDS: wholeNumber(5, { max: 300 }).describe(
     "Seconds by which the issuer's clock may differ from this one.",
   ),
+  JWT_DENY_LIST_URL: urlSetting('https:', 'http:', 'file:')
+    .optional()
+    .describe(
+      'List of tokens that are not accepted any more, as JSON: [{"jti":"…"},{"sub":"…","issuedBefore":seconds}]; an address, or a file.',
+    ),
+  JWT_DENY_LIST_INTERVAL_MS: durationMs(10_000).describe('How often that list is read.'),
   CORS_ORIGINS: commaSeparated([]).describe(
     'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
   ),

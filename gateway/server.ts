@@ -25,6 +25,7 @@ import { limitRequests } from './overload.ts';
 import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
+import { followDenyList } from './security/deny-list.ts';
 import { createProtection, type Protection } from './security/protection.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
@@ -64,7 +65,10 @@ export async function startGateway(context: Context): Promise<Ports> {
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
   const app = createHttpServer({ log, metrics, bodyLimitBytes: config.OPERATION_MAX_REQUEST_BYTES });
-  const authenticator = await createAuthenticator(config, createCallerTokens(config.CALLER_SECRET));
+  const denyList = followDenyList(config, log);
+  if (denyList) scope.use('list of denied tokens', denyList);
+  const callerTokens = createCallerTokens(config.CALLER_SECRET);
+  const authenticator = await createAuthenticator(config, callerTokens, denyList);
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
   if (config.CORS_ORIGINS.length > 0)
     await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });

@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createCallerTokens } from '../../platform/caller.ts';
 import { serveInstance } from '../testing/instances.ts';
 import { type Authenticator, createAuthenticator } from './authenticate.ts';
@@ -161,6 +161,36 @@ describe('of several issuers', () => {
     await expect(
       createAuthenticator(configOf({ ...config, JWT_ISSUER: ['https://login'] }), tokens),
     ).rejects.toThrow('JWT_JWKS_URL has 2 sets of keys, and JWT_ISSUER 1 issuers');
+  });
+});
+
+test('keys that a file has from now on are used without a restart, and those that it had are not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'portico-jwks-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'jwks.json');
+  const [old, renewed] = [
+    await generateKeyPair('ES256', { extractable: true }),
+    await generateKeyPair('ES256', { extractable: true }),
+  ];
+  const write = async ({ publicKey }: typeof old) =>
+    writeFile(file, JSON.stringify({ keys: [await exportJWK(publicKey)] }));
+  const sign = ({ privateKey }: typeof old, sub: string) =>
+    new SignJWT({ sub }).setProtectedHeader({ alg: 'ES256' }).setExpirationTime('1h').sign(privateKey);
+  await write(old);
+  const { authenticate } = await createAuthenticator(
+    configOf({ JWT_JWKS_URL: [pathToFileURL(file).href] }),
+    tokens,
+  );
+  expect((await authenticate(`Bearer ${await sign(old, 'alice')}`)).caller?.id).toBe('alice');
+  await write(renewed);
+  await utimes(file, new Date(), new Date(Date.now() + 1_000));
+  await vi.waitFor(
+    async () =>
+      expect((await authenticate(`Bearer ${await sign(renewed, 'alice')}`)).caller?.id).toBe('alice'),
+    { timeout: 5_000, interval: 100 },
+  );
+  await expect(authenticate(`Bearer ${await sign(old, 'bob')}`)).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
   });
 });
 

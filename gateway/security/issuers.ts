@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -72,9 +72,32 @@ function issuerOf(token: string, issuers: readonly Issuer[]): Issuer {
 }
 
 async function openKeys(url: URL): Promise<JWTVerifyGetKey> {
-  if (url.protocol !== 'file:') return openRemoteKeys(url);
-  const text = await readFile(url, 'utf8');
-  return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+  return url.protocol === 'file:' ? openFileOfKeys(url) : openRemoteKeys(url);
+}
+
+/** Time for which a file is not looked at again, in ms. */
+const fileCheckIntervalMs = 1_000;
+
+/** Keys in a file, which is read again when it has changed. One that can't be read any more changes nothing. */
+async function openFileOfKeys(url: URL): Promise<JWTVerifyGetKey> {
+  const read = async () => createLocalJWKSet(JSON.parse(await readFile(url, 'utf8')) as JSONWebKeySet);
+  const changedAtMs = async () => (await stat(url)).mtimeMs;
+  let readOfMs = await changedAtMs();
+  let keys = await read();
+  let checkedAtMs = performance.now();
+  return async (header, token) => {
+    if (performance.now() - checkedAtMs > fileCheckIntervalMs) {
+      checkedAtMs = performance.now();
+      const nowMs = await changedAtMs().catch(() => readOfMs);
+      if (nowMs !== readOfMs)
+        try {
+          [keys, readOfMs] = [await read(), nowMs];
+        } catch {
+          // It may be half written; the next look finds the rest.
+        }
+    }
+    return keys(header, token);
+  };
 }
 
 /** Keys that the issuer serves. That it can't be reached, or serves no keys, says nothing about a token. */

@@ -7,6 +7,8 @@ export interface OperationCaller {
   readonly key: string;
   /** Time at which the client's token expires, in ms since 1970; undefined for never. */
   readonly expiresAtMs?: number;
+  /** Calls back, once, when the client's token is denied from now on. @returns what stops that */
+  onDenied?(callback: () => void): () => void;
   /** A token for one subgraph, good for at least half its lifetime; undefined for nobody. */
   token(subgraph: string): Promise<string | undefined>;
 }

@@ -11,8 +11,8 @@ import type { LiveOperation } from '../live-stream.ts';
 import type { LiveMetrics, Transport } from '../metrics.ts';
 import { type Operation, RefusedOperation } from '../operation.ts';
 import type { LiveConnections } from './connections.ts';
-import { atExpiry } from './expiry.ts';
 import { readRequest } from './read-request.ts';
+import { whenTokenEnds } from './token-end.ts';
 
 /** Format of the results in one HTTP response that goes on. */
 export interface StreamFormat {
@@ -209,8 +209,8 @@ async function stream(
       if (overflow) destroyLater();
     },
   );
-  const stopExpiry = atExpiry(caller, () =>
-    endWith('failed', errorOf('UNAUTHENTICATED', 'The token has expired; subscribe with a new one')),
+  const stopWatching = whenTokenEnds(caller, reason =>
+    endWith('failed', errorOf('UNAUTHENTICATED', `${reason}; subscribe with a new one`)),
   );
   const write = (chunk: string) =>
     new Promise<void>(resolve => {
@@ -236,7 +236,7 @@ async function stream(
     endWith('failed', error as GraphQLError);
   } finally {
     clearInterval(heartbeat);
-    stopExpiry();
+    stopWatching();
     exit();
   }
   if (raw.destroyed) return;

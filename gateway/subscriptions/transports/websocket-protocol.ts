@@ -19,7 +19,7 @@ import { isLive, type LiveOperations } from '../live-operations.ts';
 import type { LiveMetrics } from '../metrics.ts';
 import { type Operation, RefusedOperation } from '../operation.ts';
 import type { LiveResults } from '../results.ts';
-import { atExpiry } from './expiry.ts';
+import { whenTokenEnds } from './token-end.ts';
 
 /** Parts of the gateway that the protocol needs. */
 export interface ProtocolOptions {
@@ -46,7 +46,7 @@ export interface Connection {
   /** Results of its subscriptions: graphql-ws forgets one whose id is used again too early. */
   readonly results: Set<LiveResults>;
   /** Ends the wait for the caller's token to expire. */
-  stopExpiry: (() => void) | undefined;
+  stopWatching: (() => void) | undefined;
 }
 
 /** State that the hooks of one operation share. */
@@ -97,9 +97,9 @@ export function createProtocol({
       check(caller);
       if (socket.readyState !== socket.OPEN) return;
       connection.caller = caller;
-      connection.stopExpiry?.();
-      connection.stopExpiry = atExpiry(caller, () =>
-        socket.close(closeCodes.forbidden, 'The token has expired; connect with a new one'),
+      connection.stopWatching?.();
+      connection.stopWatching = whenTokenEnds(caller, reason =>
+        socket.close(closeCodes.forbidden, `${reason}; connect with a new one`),
       );
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;

@@ -191,6 +191,22 @@ describe('a connection', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs);
   });
 
+  test('is closed when its token is revoked', async () => {
+    let revoke = () => {};
+    const { connect } = await start({
+      authenticate: async () => ({
+        ...anonymous,
+        onDenied(callback) {
+          revoke = callback;
+          return () => {};
+        },
+      }),
+    });
+    const { closed } = await connect();
+    revoke();
+    expect(await closed).toMatchObject({ code: 4403, reason: expect.stringContaining('revoked') });
+  });
+
   test('goes on when a ping brings a new token of the same caller, and is closed by one of another', async () => {
     let expiresAtMs = Number.POSITIVE_INFINITY;
     const callerOf: Record<string, () => OperationCaller> = {

@@ -80,7 +80,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       caller: anonymous,
       headers,
       results: new Set(),
-      stopExpiry: undefined,
+      stopWatching: undefined,
     };
     const mayCome = limitMessages(config.LIVE_MAX_MESSAGES_PER_SECOND);
     const closed = protocol.opened(
@@ -113,7 +113,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       exit();
       clearInterval(keepAlive);
       for (const results of connection.results) void results.return();
-      connection.stopExpiry?.();
+      connection.stopWatching?.();
       void closed(code, String(reason));
     });
   }
