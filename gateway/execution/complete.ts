@@ -80,8 +80,25 @@ export class Completion {
   /** Completes a fragment that was left out before. @returns null when a null reached its object @throws AnswerTooLargeError */
   completeDeferred({ deferred, object, type, path, gaps }: DeferredPlace): DataObject | null {
     this.#path.splice(0, this.#path.length, ...path);
-    const data = this.#object(object, type, deferred.selection, gaps);
+    const { selection } = deferred;
+    // What the object was before it came is an interface, where nothing more had to be known of it.
+    const known = this.#objectTypeOf(type, object) ?? type;
+    if (isInterfaceType(known) && !selection.commonFieldsOf(known)) {
+      if (!this.#options.failures.isTold(this.#path))
+        this.#add(`No subgraph returned the type of the object for a fragment on ${type.name}.`);
+      return null;
+    }
+    const data = this.#object(object, known, selection, gaps);
     return data === nulled ? null : data;
+  }
+
+  /** The type that an object says; undefined when it is none of the expected. */
+  #objectTypeOf(type: GraphQLCompositeType, object: DataObject): GraphQLObjectType | undefined {
+    if (isObjectType(type)) return type;
+    const { schema } = this.#options;
+    const name = object['__typename'];
+    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
+    return isObjectType(actual) && schema.isSubType(type, actual) ? actual : undefined;
   }
 
   #object(
@@ -142,12 +159,9 @@ export class Completion {
 
   #composite(type: GraphQLCompositeType, value: DataObject, slot: Slot): DataObject | typeof nulled {
     const { selection } = slot.field;
-    if (isObjectType(type)) return this.#object(value, type, selection, slot.gaps);
-    const { schema } = this.#options;
+    const actual = this.#objectTypeOf(type, value);
+    if (actual) return this.#object(value, actual, selection, slot.gaps);
     const name = value['__typename'];
-    const actual = typeof name === 'string' ? schema.getType(name) : undefined;
-    if (isObjectType(actual) && schema.isSubType(type, actual))
-      return this.#object(value, actual, selection, slot.gaps);
     // Of an interface that a subgraph has as an object, the object's own type may not be known, nor needed.
     const isEnough = isInterfaceType(type) && selection.commonFieldsOf(type) !== undefined;
     if (isEnough && (name === undefined || name === type.name))

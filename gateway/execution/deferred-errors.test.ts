@@ -59,3 +59,18 @@ test('a null that a deferred fragment does not allow is an error, at whatever de
     { path: ['cats', 0, 'toys', 1, 'weight'], message },
   ]);
 });
+
+test('a deferred fragment on an interface has the type that only its own data tells', async () => {
+  const movie = { __typename: 'Movie', id: 'm1', score: 5 };
+  const { inParts } = await startFederation({
+    subgraphs: {
+      // It has the interface as an object, and does not know what implements it.
+      reviews: `type Query { best: Media } type Media @interfaceObject @key(fields: "id") { id: ID! score: Int }`,
+      media: `interface Media @key(fields: "id") { id: ID! } type Movie implements Media @key(fields: "id") { id: ID! }`,
+    },
+    world: { root: { best: movie }, entities: { Movie: [movie], Media: [movie] } },
+  });
+  const query = '{ best { ... @defer { id ... @defer { __typename score } } } }';
+  const { data, errors } = await inParts(query);
+  expect({ data, errors }).toEqual({ data: { best: { __typename: 'Movie', id: 'm1', score: 5 } } });
+});
