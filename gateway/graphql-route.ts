@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
+import type { Authorization } from './authorization/authorization.ts';
 import { CostReport, costHeader } from './cost/cost-report.ts';
 import { graphNotReady } from './errors.ts';
 import type { FormatError } from './format.ts';
@@ -24,6 +25,7 @@ interface GraphQLRouteOptions {
   /** Undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
   readonly authenticator: Authenticator;
+  readonly authorization: Pick<Authorization, 'prepare'>;
   readonly limit: RequestLimit;
   readonly rateLimit: RateLimit;
   /** Undefined without a manifest. */
@@ -171,15 +173,20 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   });
 }
 
-/** Finds the caller of a request, and counts the operation. @throws PorticoError when either refuses it */
+/** Finds the caller of a request, and what the caller may have, and counts the operation. @throws PorticoError when it is refused */
 async function admit(
-  { authenticator, rateLimit }: Pick<GraphQLRouteOptions, 'authenticator' | 'rateLimit'>,
+  {
+    authenticator,
+    authorization,
+    rateLimit,
+  }: Pick<GraphQLRouteOptions, 'authenticator' | 'authorization' | 'rateLimit'>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<OperationCaller> {
   const caller = await authenticator.authenticate(request.headers.authorization);
   if (rateLimit.isActive)
     void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
+  await authorization.prepare(caller);
   return caller;
 }
 

@@ -11,8 +11,8 @@ import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
-import { createAuthorization } from './authorization/authorization.ts';
-import { readPolicyRules } from './authorization/policies.ts';
+import { type Authorization, createAuthorization } from './authorization/authorization.ts';
+import { openPolicies } from './authorization/open-policies.ts';
 import { type GatewayConfig, isShown } from './config.ts';
 import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
@@ -59,8 +59,16 @@ export async function startGateway(context: Context): Promise<Ports> {
   const formatError = createClientErrorFormatter(log, { showsSchema: isShown(config.INTROSPECTION, config) });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
   const protection = await createProtection(context);
+  const policies = await openPolicies(config, log);
+  const authorization = createAuthorization({ policies, rejects: config.AUTHORIZATION_REJECTS });
   const apollo = createApollo({ hotOperations, known, formatError, protection, log });
-  const { served, routing } = await startSupergraph(context, { registry, hotOperations, apollo, protection });
+  const { served, routing } = await startSupergraph(context, {
+    registry,
+    hotOperations,
+    apollo,
+    protection,
+    authorization,
+  });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
@@ -116,6 +124,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
+    authorization,
     limit,
     rateLimit,
     persisted,
@@ -141,7 +150,14 @@ export async function startGateway(context: Context): Promise<Ports> {
   );
   scope.use(
     'WebSockets',
-    serveWebSockets({ ...live, server: app.server, authenticator, rateLimit, persisted }),
+    serveWebSockets({
+      ...live,
+      server: app.server,
+      authenticator,
+      authorization,
+      rateLimit,
+      persisted,
+    }),
   );
   scope.use('live connections', connections);
   registerProcess(context, {
@@ -158,19 +174,15 @@ interface SupergraphParts {
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
   readonly protection: Protection;
+  readonly authorization: Authorization;
 }
 
 async function startSupergraph(
   context: Context,
-  { registry, hotOperations, apollo, protection: { costs, limits } }: SupergraphParts,
+  { registry, hotOperations, apollo, authorization, protection: { costs, limits } }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
-  const policiesFile = config.AUTHORIZATION_POLICIES_FILE;
-  const authorization = createAuthorization({
-    policies: policiesFile ? await readPolicyRules(policiesFile) : {},
-    rejects: config.AUTHORIZATION_REJECTS,
-  });
   const history = await openLaunchHistory(config.GATEWAY_DATA_DIR, log);
   const sdls = createSdlReader({
     pollIntervalMs: config.SDL_POLL_INTERVAL_MS,

@@ -8,6 +8,7 @@ import { anonymous, type OperationCaller } from '../security/operation-caller.ts
 import { compose } from '../supergraph/composition/compose.ts';
 import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
 import { createAuthorization } from './authorization.ts';
+import { policiesByRules } from './policies.ts';
 import { takeRequirements } from './requirements.ts';
 
 const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9",
@@ -76,7 +77,7 @@ async function start({ rejects = false } = {}) {
     maxPlans: 100,
     log: silentLog,
     authorization: createAuthorization({
-      policies: { staff: { callers: ['boss'] }, vip: true, old: { scopes: [['old']] } },
+      policies: policiesByRules({ staff: { callers: ['boss'] }, vip: true, old: { scopes: [['old']] } }),
       rejects,
     }),
     clientOf:

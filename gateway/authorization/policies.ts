@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import type { Caller } from '../../platform/caller.ts';
+import type { OperationCaller } from '../security/operation-caller.ts';
 
 const rule = z.union([
   z.boolean(),
@@ -31,8 +32,31 @@ export async function readPolicyRules(file: string): Promise<PolicyRules> {
   throw new Error(`The rules of policies in ${file} are not valid: ${z.prettifyError(parsed.error)}`);
 }
 
-/** Decides a policy. One without a rule is granted to nobody. */
-export function decidePolicy(policy: PolicyRule | undefined, caller: Caller | undefined): boolean {
+/** Decides policies. */
+export interface PolicySource {
+  /** Notes the names of policies that are going to be decided. */
+  expect(names: readonly string[]): void;
+  /** The decision on a caller's policies, as far as it is there; the same object while it is the same. */
+  decisionOn(caller: OperationCaller): object;
+  /** Decides one policy by that decision. */
+  decide(name: string, caller: OperationCaller): boolean;
+  /** Makes sure that the decision on a caller is there. */
+  prepare(caller: OperationCaller): Promise<void>;
+}
+
+const decided = Promise.resolve();
+
+/** Decides policies by rules. One without a rule is granted to nobody. */
+export function policiesByRules(rules: PolicyRules): PolicySource {
+  return {
+    expect() {},
+    decisionOn: () => rules,
+    decide: (name, { caller }) => isGranted(rules[name], caller),
+    prepare: () => decided,
+  };
+}
+
+function isGranted(policy: PolicyRule | undefined, caller: Caller | undefined): boolean {
   if (policy === undefined || typeof policy === 'boolean') return policy ?? false;
   if (!caller) return false;
   const { scopes = [], callers = [] } = policy;

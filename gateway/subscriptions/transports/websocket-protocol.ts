@@ -7,6 +7,7 @@ import {
 import { makeServer } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
+import type { Authorization } from '../../authorization/authorization.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { type FormatError, formatResult, formatted } from '../../format.ts';
 import { GatewayError } from '../../gateway-error.ts';
@@ -25,6 +26,7 @@ import { whenTokenEnds } from './token-end.ts';
 export interface ProtocolOptions {
   readonly operations: LiveOperations;
   readonly authenticator: Authenticator;
+  readonly authorization: Pick<Authorization, 'prepare'>;
   readonly rateLimit: RateLimit;
   readonly persisted: PersistedOperations | undefined;
   readonly formatError: FormatError;
@@ -79,6 +81,7 @@ const refusals: ReadonlySet<string> = new Set([
 export function createProtocol({
   operations,
   authenticator,
+  authorization,
   rateLimit,
   persisted,
   formatError,
@@ -126,6 +129,7 @@ export function createProtocol({
         return [tooManyOperations(config.LIVE_MAX_OPERATIONS_PER_CONNECTION)];
       try {
         await rateLimit.count(extra);
+        await authorization.prepare(extra.caller);
         const operation = operations.read(persisted?.resolve(payload) ?? payload, extra.caller);
         const contextValue: OperationOfConnection = { operation, connection: extra, id };
         const { document, graph } = operation;

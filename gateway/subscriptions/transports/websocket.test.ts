@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import { silentLog } from '../../../platform/log.ts';
+import { byTokenAlone } from '../../authorization/authorization.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
 import { createLimiters } from '../../security/limiters.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
@@ -45,6 +46,7 @@ async function start({
     metrics,
     connections: createConnections({ maxConnections, maxConnectionsPerAddress, drainMs: 0, metrics }),
     authenticator: { authenticate },
+    authorization: byTokenAlone,
     rateLimit: createRateLimit(
       {
         RATE_LIMIT_CALLER_PER_MINUTE: 0,

@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../../platform/log.ts';
 import { type Authorization, byTokenAlone } from '../../authorization/authorization.ts';
 import { createFieldGuard } from '../../authorization/field-guard.ts';
-import { type Requirements, takeRequirements } from '../../authorization/requirements.ts';
+import { takeRequirements } from '../../authorization/requirements.ts';
 import type { Costs } from '../../cost/costs.ts';
 import type { CostModel } from '../../execution/cost.ts';
 import { withoutDefer } from '../../execution/defer.ts';
@@ -157,7 +157,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const compiled = createCompiler<ExecutableOperation>(compileOperation);
   const compiledIncremental = createCompiler<IncrementalOperation>(compileIncremental);
 
-  const grantsOf = createGrants(authorization, guarded.requirements);
+  const grantsOf = guarded.requirements ? authorization.grantsFor(guarded.requirements) : () => undefined;
 
   function fetchFor(context: OperationContext): FetchFromSubgraph {
     return (subgraph, request) => {
@@ -211,22 +211,6 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     },
     requestFor,
     close: () => gateway.stop(),
-  };
-}
-
-/** Makes the function that decides what a caller may have, once for each caller that the gateway remembers. */
-function createGrants(
-  authorization: Authorization,
-  requirements: Requirements | undefined,
-): (caller: OperationCaller) => Grants | undefined {
-  if (!requirements) return () => undefined;
-  const grantsByCaller = new WeakMap<OperationCaller, Grants>();
-  return caller => {
-    const known = grantsByCaller.get(caller);
-    if (known) return known;
-    const grants = authorization.grantsOf(requirements, caller);
-    grantsByCaller.set(caller, grants);
-    return grants;
   };
 }
 
