@@ -47,6 +47,7 @@ import { openLaunchHistory } from './supergraph/launches/launch-history.ts';
 import { createLauncher } from './supergraph/launches/launcher.ts';
 import { serveSupergraph } from './supergraph/management.ts';
 import { observeSupergraph } from './supergraph/metrics.ts';
+import { type LaunchPolicy, openLaunchPolicy } from './supergraph/policy/launch-policy.ts';
 import { createSdlReader } from './supergraph/sdl/sdl-reader.ts';
 import { ServedGraph } from './supergraph/served-graph.ts';
 import { followSupergraph } from './supergraph/supergraph.ts';
@@ -58,7 +59,11 @@ type FormatError = ReturnType<typeof createClientErrorFormatter>;
 export async function startGateway(context: Context): Promise<Ports> {
   const { config, log, metrics, scope, health } = context;
   const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
-  const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
+  const policy = scope.use(
+    'launch policy',
+    await openLaunchPolicy({ file: config.LAUNCH_POLICY_FILE, folder: config.GATEWAY_DATA_DIR, log }),
+  );
+  const registry = policy.restrict(scope.use('registry follower', followRegistry({ client: eureka, log })));
   const hotOperations = rememberHotOperations();
   const formatError = createClientErrorFormatter(log, { showsSchema: config.INTROSPECTION });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
@@ -68,7 +73,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
   ];
   const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
-  const { served, routing } = await startSupergraph(context, { registry, hotOperations, apollo });
+  const { served, routing } = await startSupergraph(context, { registry, policy, hotOperations, apollo });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
@@ -166,13 +171,14 @@ async function createProtection({ config, metrics, log }: Context) {
 
 interface SupergraphParts {
   readonly registry: RegistryView;
+  readonly policy: LaunchPolicy;
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
 }
 
 async function startSupergraph(
   context: Context,
-  { registry, hotOperations, apollo }: SupergraphParts,
+  { registry, policy, hotOperations, apollo }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
@@ -217,6 +223,7 @@ async function startSupergraph(
       history,
       removalGraceMs: config.SUBGRAPH_REMOVAL_GRACE_MS,
       sdlPollIntervalMs: config.SDL_POLL_INTERVAL_MS,
+      policy,
       log,
     }),
   );
