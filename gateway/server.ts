@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginLandingPageDisabled,
@@ -10,7 +11,9 @@ import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
 import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
+import { createInstanceHosts } from '../platform/registry/host.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
+import { createInstanceLookup } from '../platform/registry/instance-connections.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { readPolicyRules } from './authorization/policies.ts';
@@ -58,7 +61,9 @@ type FormatError = ReturnType<typeof createClientErrorFormatter>;
 /** Starts the gateway: the one address that clients need. It listens at once, and answers 503 until it has a graph. */
 export async function startGateway(context: Context): Promise<Ports> {
   const { config, log, metrics, scope, health } = context;
-  const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
+  const hosts = createInstanceHosts(config);
+  const lookup = createInstanceLookup(hosts);
+  const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN, hosts });
   const policy = scope.use(
     'launch policy',
     await openLaunchPolicy({ file: config.LAUNCH_POLICY_FILE, folder: config.GATEWAY_DATA_DIR, log }),
@@ -73,7 +78,13 @@ export async function startGateway(context: Context): Promise<Ports> {
     ...(config.INTROSPECTION ? [] : [NoSchemaIntrospectionCustomRule]),
   ];
   const apollo = createApollo({ hotOperations, known, formatError, validationRules, log });
-  const { served, routing } = await startSupergraph(context, { registry, policy, hotOperations, apollo });
+  const { served, routing } = await startSupergraph(context, {
+    registry,
+    lookup,
+    policy,
+    hotOperations,
+    apollo,
+  });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
@@ -94,7 +105,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const upstreams = scope.use(
     'upstream subscriptions',
-    createUpstreams({ instances: routing.instances, show: routing.show, log }),
+    createUpstreams({ instances: routing.instances, show: routing.show, lookup, log }),
   );
   const liveMetrics = createLiveMetrics(metrics, () => upstreams.count());
   const operations = scope.use(
@@ -171,6 +182,7 @@ async function createProtection({ config, metrics, log }: Context) {
 
 interface SupergraphParts {
   readonly registry: RegistryView;
+  readonly lookup: LookupFunction;
   readonly policy: LaunchPolicy;
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
@@ -178,7 +190,7 @@ interface SupergraphParts {
 
 async function startSupergraph(
   context: Context,
-  { registry, policy, hotOperations, apollo }: SupergraphParts,
+  { registry, lookup, policy, hotOperations, apollo }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
@@ -191,13 +203,14 @@ async function startSupergraph(
   const sdls = createSdlReader({
     pollIntervalMs: config.SDL_POLL_INTERVAL_MS,
     servedSdlOf: history.servedSdlOf,
+    lookup,
   });
   const served = new ServedGraph({
     versionOf: sdls.versionOf,
     beforeFirst: graph => apollo.start(graph, served),
     log,
   });
-  const routing = createRouting(context, registry, served);
+  const routing = createRouting(context, { registry, served, lookup });
   const launcher = createLauncher({
     composer,
     history,
