@@ -96,11 +96,15 @@ export async function startGateway(context: Context): Promise<Ports> {
   if (config.EXPLORERS) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
-    const { subgraphs, ...details } = describeSupergraph(served, registry);
+    const { subgraphs, awaitingApproval, ...details } = describeSupergraph(served, registry);
     const status = apollo.current ? 'UP' : 'OUT_OF_SERVICE';
     return {
       status,
-      details: { ...details, subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`) },
+      details: {
+        ...details,
+        awaitingApproval: awaitingApproval.map(({ subgraph, hash }) => `${subgraph}@${hash}`),
+        subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`),
+      },
     };
   });
   const upstreams = scope.use(

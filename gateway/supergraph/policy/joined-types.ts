@@ -6,6 +6,7 @@ import {
   parse,
   valueFromASTUntyped,
 } from 'graphql';
+import { LRUCache } from 'lru-cache';
 
 /** A directive with its arguments. */
 export interface JoinDirective {
@@ -31,8 +32,17 @@ export interface JoinedTypes {
   providedBy(graph: string): ReadonlySet<string>;
 }
 
+/** The supergraph that is served is asked about at each change of the registry, and is large. */
+const typesBySdl = new LRUCache<string, JoinedTypes>({ max: 3 });
+
 /** Reads the types of a supergraph. @see https://specs.apollo.dev/join/v0.5 */
 export function readJoinedTypes(supergraphSdl: string): JoinedTypes {
+  const types = typesBySdl.get(supergraphSdl) ?? parseTypes(supergraphSdl);
+  typesBySdl.set(supergraphSdl, types);
+  return types;
+}
+
+function parseTypes(supergraphSdl: string): JoinedTypes {
   const { definitions } = parse(supergraphSdl, { noLocation: true });
   const names = graphNamesIn(definitions);
   const byName = new Map(definitions.flatMap(readType).map(type => [type.name, type]));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLogger, silentLog } from '../../../platform/log.ts';
-import { describeInstance, fillRegistry } from '../../testing/instances.ts';
+import { fillRegistry } from '../../testing/instances.ts';
 import {
   federation,
   makeFolder,
@@ -13,7 +13,7 @@ import {
 } from '../../testing/supergraph.ts';
 import { describeSupergraph } from '../describe.ts';
 import { describeFaults } from '../state.ts';
-import { openLaunchPolicy, openToAll } from './launch-policy.ts';
+import { openLaunchPolicy } from './launch-policy.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -150,10 +150,13 @@ test('a policy that can not be read keeps the gateway from starting', async () =
   await expect(open()).rejects.toThrow(/The launch policy in .*policy\.json can't be used: .*types\.Item/s);
 });
 
-test('without a file, nothing can be approved', async () => {
-  const registry = fillRegistry(describeInstance({ port: 1 })).view;
-  expect(openToAll.restrict(registry)).toBe(registry);
-  await expect(openToAll.approve({ name: 'a', hash: 'b', sdl: '' })).rejects.toMatchObject({
-    code: 'CONFLICT',
+test('without a file, everything that composes is served, and nothing waits for approval', async () => {
+  const { items: base, describe } = await serveInstances();
+  const policy = await openLaunchPolicy({ file: undefined, folder: '', log: silentLog });
+  const registry = fillRegistry(base, describe('20', 'EVIL', 'more', 'm1'));
+  const supergraph = await startSupergraph(registry.view, { policy });
+  await becomes(supergraph).toEqual(['items@i1', 'more@m1']);
+  await expect(supergraph.approve({ subgraph: 'more', hash: 'm1' })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
   });
 });

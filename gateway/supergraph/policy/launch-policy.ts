@@ -1,6 +1,6 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import { messageOf, PorticoError } from '../../../platform/errors.ts';
+import { messageOf } from '../../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { RegistryView } from '../../../platform/registry/follower.ts';
@@ -37,7 +37,7 @@ export interface LaunchPolicy extends Closable {
   foreignIn(): SupergraphFaults['foreign'];
   /** Begins the review of what the registry asks for, against the graph that is served. */
   review(graph: Graph | undefined, compose: Compose): StepReview;
-  /** Lets a version in, also after a restart. @throws PorticoError CONFLICT when there is no policy */
+  /** Lets a version in, also after a restart. */
   approve(version: Subgraph): Promise<void>;
   /** Notes the applications that the subgraphs of the graph are served by. */
   noteServed(
@@ -47,15 +47,12 @@ export interface LaunchPolicy extends Closable {
   ): Promise<void>;
 }
 
-/** Policy that lets everything in. */
+/** Policy that lets everything in, so that nothing waits. */
 export const openToAll: LaunchPolicy = {
   restrict: registry => registry,
   foreignIn: () => [],
   review: (_graph, compose) => ({ admit: wanted => ({ wanted, heldBack: [] }), compose }),
-  approve: () =>
-    Promise.reject(
-      new PorticoError('CONFLICT', 'Nothing needs approval here; LAUNCH_POLICY_FILE says what does'),
-    ),
+  approve: () => Promise.resolve(),
   noteServed: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
