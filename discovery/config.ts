@@ -38,6 +38,9 @@ export const discoverySettings = processSettings.extend({
     .default('GATEWAY')
     .describe('Application under which the gateway registers; the dashboard asks it how the graph is.'),
   DISCOVERY_MAX_INSTANCES: wholeNumber(20_000, { min: 1 }).describe('Instances that the registry takes.'),
+  DISCOVERY_MAX_INSTANCES_PER_ADDRESS: wholeNumber(1_000, { max: 1_000_000 }).describe(
+    'Instances that one address may have registered, of IPv6 one network of /64; 0 for as many as the registry takes. What registries at DISCOVERY_PEERS pass on does not count.',
+  ),
   DISCOVERY_MAX_REGISTRATION_BYTES: wholeNumber(65_536, { min: 1_024 }).describe('Largest registration.'),
   DISCOVERY_MAX_FOLLOWERS: wholeNumber(1_000, { min: 1 }).describe(
     'Open change streams that the registry serves.',

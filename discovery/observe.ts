@@ -35,6 +35,17 @@ export function addMetrics(metrics: MetricRegistry, observed: Observed): void {
         this.set({ status }, registry.leases.countByStatus.get(status) ?? 0);
     },
   });
+  new Counter({
+    name: 'discovery_registrations_refused_total',
+    help: 'Registrations that were refused because there were too many instances, of their address or of all.',
+    labelNames: ['limit'],
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ limit: 'instances' }, registry.refusals.full);
+      this.inc({ limit: 'instances_per_address' }, registry.refusals['address-full']);
+    },
+  });
   addPreservationMetrics(metrics, () => registry.selfPreservation);
   gauge(metrics, 'discovery_followers', 'Open change streams.', () => changes.statistics.followers);
   gauge(

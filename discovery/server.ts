@@ -20,6 +20,7 @@ import { copyFromPeers } from './replication/copy.ts';
 import { openLink } from './replication/link.ts';
 import type { PeerOptions } from './replication/peer.ts';
 import { type Peers, startPeers } from './replication/peers.ts';
+import { createRegistrants } from './replication/registrants.ts';
 import { listApplications } from './wire/applications.ts';
 import { applicationsJson } from './wire/json.ts';
 import { SharedText } from './wire/shared-text.ts';
@@ -63,6 +64,7 @@ function createRegistry(
   return new InstanceRegistry({
     now: steadyNow,
     maxInstances: config.DISCOVERY_MAX_INSTANCES,
+    maxInstancesPerAddress: config.DISCOVERY_MAX_INSTANCES_PER_ADDRESS || Number.POSITIVE_INFINITY,
     isCutOff,
     selfPreservation: {
       enabled: config.DISCOVERY_SELF_PRESERVATION,
@@ -104,6 +106,8 @@ function observe(
     delta,
     isComplete,
     now: steadyNow,
+    registrantOf: createRegistrants(config.DISCOVERY_PEERS),
+    maxInstancesPerAddress: config.DISCOVERY_MAX_INSTANCES_PER_ADDRESS,
     maxRegistrationBytes: config.DISCOVERY_MAX_REGISTRATION_BYTES,
     maxHoldMs: config.DISCOVERY_SELF_PRESERVATION_MAX_MS,
   };

@@ -56,6 +56,12 @@ const supergraphSettings = z.object({
   SDL_POLL_INTERVAL_MS: durationMs(10_000).describe(
     'How often an instance that registers no schema.hash is asked for its SDL.',
   ),
+  LAUNCH_POLICY_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'File of JSON that says which application may serve which subgraph, which subgraph owns which types, and what waits for approval; read again when it changes. Without it, everything that composes is served.',
+    ),
   AUTHORIZATION_POLICIES_FILE: z
     .string()
     .optional()

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginLandingPageDisabled,
@@ -9,7 +10,9 @@ import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
 import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
+import { createInstanceHosts } from '../platform/registry/host.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
+import { createInstanceLookup } from '../platform/registry/instance-connections.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
 import { type Authorization, createAuthorization } from './authorization/authorization.ts';
 import { openPolicies } from './authorization/open-policies.ts';
@@ -43,6 +46,7 @@ import { openLaunchHistory } from './supergraph/launches/launch-history.ts';
 import { createLauncher } from './supergraph/launches/launcher.ts';
 import { serveSupergraph } from './supergraph/management.ts';
 import { observeSupergraph } from './supergraph/metrics.ts';
+import { type LaunchPolicy, openLaunchPolicy } from './supergraph/policy/launch-policy.ts';
 import { createSdlReader } from './supergraph/sdl/sdl-reader.ts';
 import { ServedGraph } from './supergraph/served-graph.ts';
 import { followSupergraph } from './supergraph/supergraph.ts';
@@ -53,8 +57,14 @@ type FormatError = ReturnType<typeof createClientErrorFormatter>;
 /** Starts the gateway: the one address that clients need. It listens at once, and answers 503 until it has a graph. */
 export async function startGateway(context: Context): Promise<Ports> {
   const { config, log, metrics, scope, health } = context;
-  const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
-  const registry = scope.use('registry follower', followRegistry({ client: eureka, log }));
+  const hosts = createInstanceHosts(config);
+  const lookup = createInstanceLookup(hosts);
+  const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN, hosts });
+  const policy = scope.use(
+    'launch policy',
+    await openLaunchPolicy({ file: config.LAUNCH_POLICY_FILE, folder: config.GATEWAY_DATA_DIR, log }),
+  );
+  const registry = policy.restrict(scope.use('registry follower', followRegistry({ client: eureka, log })));
   const hotOperations = rememberHotOperations();
   const formatError = createClientErrorFormatter(log, { showsSchema: isShown(config.INTROSPECTION, config) });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
@@ -64,6 +74,8 @@ export async function startGateway(context: Context): Promise<Ports> {
   const apollo = createApollo({ hotOperations, known, formatError, protection, log });
   const { served, routing } = await startSupergraph(context, {
     registry,
+    lookup,
+    policy,
     hotOperations,
     apollo,
     protection,
@@ -83,16 +95,20 @@ export async function startGateway(context: Context): Promise<Ports> {
   if (isShown(config.EXPLORERS, config)) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
-    const { subgraphs, ...details } = describeSupergraph(served, registry);
+    const { subgraphs, awaitingApproval, ...details } = describeSupergraph(served, registry);
     const status = apollo.current ? 'UP' : 'OUT_OF_SERVICE';
     return {
       status,
-      details: { ...details, subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`) },
+      details: {
+        ...details,
+        awaitingApproval: awaitingApproval.map(({ subgraph, hash }) => `${subgraph}@${hash}`),
+        subgraphs: subgraphs.map(({ name, hash }) => `${name}@${hash}`),
+      },
     };
   });
   const upstreams = scope.use(
     'upstream subscriptions',
-    createUpstreams({ instances: routing.instances, show: routing.show, log }),
+    createUpstreams({ instances: routing.instances, show: routing.show, lookup, log }),
   );
   const liveMetrics = createLiveMetrics(metrics, () => upstreams.count());
   const operations = scope.use(
@@ -171,6 +187,8 @@ export async function startGateway(context: Context): Promise<Ports> {
 
 interface SupergraphParts {
   readonly registry: RegistryView;
+  readonly lookup: LookupFunction;
+  readonly policy: LaunchPolicy;
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
   readonly protection: Protection;
@@ -179,7 +197,15 @@ interface SupergraphParts {
 
 async function startSupergraph(
   context: Context,
-  { registry, hotOperations, apollo, authorization, protection: { costs, limits } }: SupergraphParts,
+  {
+    registry,
+    lookup,
+    policy,
+    hotOperations,
+    apollo,
+    authorization,
+    protection: { costs, limits },
+  }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
   const composer = scope.use('composer', createComposer());
@@ -187,13 +213,14 @@ async function startSupergraph(
   const sdls = createSdlReader({
     pollIntervalMs: config.SDL_POLL_INTERVAL_MS,
     servedSdlOf: history.servedSdlOf,
+    lookup,
   });
   const served = new ServedGraph({
     versionOf: sdls.versionOf,
     beforeFirst: graph => apollo.start(graph, served),
     log,
   });
-  const routing = createRouting(context, registry, served);
+  const routing = createRouting(context, { registry, served, lookup });
   const launcher = createLauncher({
     composer,
     history,
@@ -217,6 +244,7 @@ async function startSupergraph(
       history,
       removalGraceMs: config.SUBGRAPH_REMOVAL_GRACE_MS,
       sdlPollIntervalMs: config.SDL_POLL_INTERVAL_MS,
+      policy,
       log,
     }),
   );

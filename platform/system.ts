@@ -5,6 +5,8 @@ import { processSettings } from './config.ts';
 import type { ProcessContext } from './process.ts';
 import { createEurekaClient } from './registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from './registry/follower.ts';
+import { createInstanceHosts } from './registry/host.ts';
+import { createInstanceLookup } from './registry/instance-connections.ts';
 import { registrySettings } from './registry/settings.ts';
 import { serveBreakers } from './resilience/breaker-endpoints.ts';
 import { BreakerRegistry } from './resilience/breaker-registry.ts';
@@ -12,7 +14,10 @@ import type { BreakerSettings } from './resilience/circuit-breaker.ts';
 import { createServiceClient, isServiceFailure, type ServiceClient } from './service-client.ts';
 
 /** Settings of a process that calls other services of the system. */
-export const systemSettings = processSettings.extend({ ...registrySettings.shape, ...callerSettings.shape });
+export const systemSettings = processSettings.extend({
+  ...registrySettings.shape,
+  ...callerSettings.shape,
+});
 
 /** The rest of the system, as one process sees it. */
 export interface SystemView {
@@ -25,12 +30,17 @@ export interface SystemView {
 /** Follows the registry and gets ready to call what is in it. */
 export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings>>): SystemView {
   const { name, config, log, metrics, scope, health, management } = context;
-  const client = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN });
+  const hosts = createInstanceHosts(config);
+  const client = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN, hosts });
   const registry = scope.use('registry follower', followRegistry({ client, log }));
   const breakers = new BreakerRegistry(metrics);
   serveBreakers(management, breakers);
   const callers = createCallerTokens(config.CALLER_SECRET);
-  const agent = new Agent({ connections: 64, keepAliveTimeout: 10_000, connect: { timeout: 1_000 } });
+  const agent = new Agent({
+    connections: 64,
+    keepAliveTimeout: 10_000,
+    connect: { timeout: 1_000, lookup: createInstanceLookup(hosts) },
+  });
   scope.use('connections to other services', { close: () => agent.close() });
   health.add(
     'circuitBreakers',

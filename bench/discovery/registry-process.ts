@@ -21,7 +21,13 @@ const connections = 16;
 export async function startMeasuredRegistry(): Promise<MeasuredRegistry> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'discovery/main.ts'], {
     cwd: rootDir,
-    env: { ...process.env, DISCOVERY_PORT: '0', MANAGEMENT_PORT: '0', LOG_LEVEL: 'warn' },
+    env: {
+      ...process.env,
+      DISCOVERY_PORT: '0',
+      MANAGEMENT_PORT: '0',
+      DISCOVERY_MAX_INSTANCES_PER_ADDRESS: '0',
+      LOG_LEVEL: 'warn',
+    },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ports = await readyPorts(child);

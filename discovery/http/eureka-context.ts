@@ -1,5 +1,6 @@
 import type { InstanceRegistry } from '../registry/registry.ts';
 import type { Peers } from '../replication/peers.ts';
+import type { RegistrantOf } from '../replication/registrants.ts';
 import type { SharedListing } from './answer.ts';
 import type { ChangeStream } from './change-stream.ts';
 
@@ -17,5 +18,9 @@ export interface EurekaContext {
   /** Tells whether the registry has been up long enough to know every instance. */
   readonly isComplete: () => boolean;
   readonly now: () => number;
+  /** Address that the instances of a request count for; undefined when a peer passes them on. */
+  readonly registrantOf: RegistrantOf;
+  /** 0 for any number. */
+  readonly maxInstancesPerAddress: number;
   readonly maxRegistrationBytes: number;
 }

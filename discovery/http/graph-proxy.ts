@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { withDeadline } from '../../platform/deadline.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { metadataKeys } from '../../platform/registry/instance.ts';
+import { lookupAnyHost } from '../../platform/registry/instance-connections.ts';
 import type { LeaseTable } from '../registry/lease-table.ts';
 
 interface GraphProxyOptions {
@@ -28,6 +29,7 @@ export function createGraphProxy({
   gatewayApp,
   token,
 }: GraphProxyOptions): () => Promise<GraphAnswer> {
+  const agent = new Agent({ connect: { timeout: timeoutMs, lookup: lookupAnyHost } });
   let asked: { atMs: number; answer: Promise<GraphAnswer> } | undefined;
 
   async function ask(): Promise<GraphAnswer> {
@@ -38,7 +40,8 @@ export function createGraphProxy({
       if (!managementPort) continue;
       const host = isIPv6(info.hostName) ? `[${info.hostName}]` : info.hostName;
       try {
-        const graph = await fetchJson(`http://${host}:${managementPort}/actuator/supergraph`, token);
+        const url = `http://${host}:${managementPort}/actuator/supergraph`;
+        const graph = await fetchJson(url, token, agent);
         return { gateway: info.instanceId, graph };
       } catch (error) {
         failures.push(`${info.instanceId}: ${messageOf(error)}`);
@@ -55,13 +58,13 @@ export function createGraphProxy({
   };
 }
 
-async function fetchJson(url: string, token: string | undefined): Promise<unknown> {
+async function fetchJson(url: string, token: string | undefined, dispatcher: Agent): Promise<unknown> {
   const headers = {
     accept: 'application/json',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   return withDeadline({ timeoutMs }, async signal => {
-    const response = await request(url, { signal, headers });
+    const response = await request(url, { dispatcher, signal, headers });
     if (response.statusCode !== 200) {
       await response.body.dump();
       throw new Error(`it answered ${response.statusCode}`);

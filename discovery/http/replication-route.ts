@@ -8,19 +8,26 @@ import type { EurekaContext } from './eureka-context.ts';
 import { decodeRequest, registryNameOf } from './requests.ts';
 
 const maxBatchEntries = 250;
+const statusByOutcome = { registered: 200, full: 503, 'address-full': 403 } as const;
+
+interface BatchAnswer {
+  readonly responseList: TaskAnswer[];
+}
 
 /** Adds the operation by which another registry passes on what it was told. */
 export function addReplicationRoute(app: FastifyInstance, context: EurekaContext): void {
   const maxBytes = maxBatchEntries * context.maxRegistrationBytes;
-  app.post('/peerreplication/batch', { bodyLimit: maxBytes }, (request): { responseList: TaskAnswer[] } => {
+  app.post('/peerreplication/batch', { bodyLimit: maxBytes }, async (request): Promise<BatchAnswer> => {
     const name = registryNameOf(request);
     // A registry that is given its own address among the others' learns of it by the name in the answer.
     if (name === context.name) return { responseList: [] };
     const batch = readBatch(decodeRequest(request, maxBytes));
+    const source: RenewalSource = { by: 'peer', name };
+    const registrant = await context.registrantOf(request.socket.remoteAddress, source);
     return {
       responseList: batch.map(wire => {
         try {
-          return apply(readTask(wire, context.now()), context.registry, { by: 'peer', name });
+          return apply(readTask(wire, context.now()), context.registry, { source, registrant });
         } catch (error) {
           request.log.warn({ peer: name }, `An entry of a batch was refused: ${messageOf(error)}`);
           return { statusCode: 400 };
@@ -30,12 +37,16 @@ export function addReplicationRoute(app: FastifyInstance, context: EurekaContext
   });
 }
 
-function apply(task: ReplicationTask, registry: InstanceRegistry, source: RenewalSource): TaskAnswer {
+function apply(
+  task: ReplicationTask,
+  registry: InstanceRegistry,
+  { source, registrant }: { source: RenewalSource; registrant: string | undefined },
+): TaskAnswer {
   const { app, id, lastDirtyTimestampMs, status, override } = task;
   switch (task.action) {
     case 'Register':
       if (!task.info) return { statusCode: 400 };
-      return { statusCode: registry.register(task.info, { source }) ? 200 : 503 };
+      return { statusCode: statusByOutcome[registry.register(task.info, { source, registrant })] };
     case 'Heartbeat': {
       const outcome = registry.renew(app, id, { lastDirtyTimestampMs, override, source });
       if (outcome === 'renewed') return { statusCode: 200 };

@@ -30,8 +30,9 @@ const deleteOperations = { instance: cancel, status: removeOverride, metadata: u
 
 /** Adds the writing operations. What a client writes here is told to the other registries; what they pass on is not. */
 export function addWriteRoutes(app: FastifyInstance, context: EurekaContext): void {
-  app.post<InstanceRequest>('/apps/:app', { bodyLimit: context.maxRegistrationBytes }, (request, reply) => {
-    register(context, request.params.app, request);
+  const { maxRegistrationBytes: bodyLimit } = context;
+  app.post<InstanceRequest>('/apps/:app', { bodyLimit }, async (request, reply) => {
+    await register(context, request.params.app, request);
     return reply.code(204).send();
   });
   app.put<InstanceRequest>('/apps/:app/*', (request, reply) => run(putOperations, context, request, reply));
@@ -62,14 +63,24 @@ function passOn(
   if (renewalSourceOf(request).by === 'instance') peers.tell(action, app.toUpperCase(), id);
 }
 
-function register(context: EurekaContext, app: string, request: FastifyRequest): void {
+async function register(context: EurekaContext, app: string, request: FastifyRequest): Promise<void> {
+  const { registry, registrantOf, maxInstancesPerAddress } = context;
   const info = readRegistration(decodeRequest(request, context.maxRegistrationBytes), app, context.now());
-  if (!context.registry.register(info, { source: renewalSourceOf(request) }))
-    throw new PorticoError(
-      'SERVICE_UNAVAILABLE',
-      `${info.instanceId} cannot register: the registry has its most instances, ${context.registry.leases.size} (DISCOVERY_MAX_INSTANCES)`,
-    );
-
+  const source = renewalSourceOf(request);
+  const registrant = await registrantOf(request.socket.remoteAddress, source);
+  switch (registry.register(info, { source, registrant })) {
+    case 'full':
+      throw new PorticoError(
+        'SERVICE_UNAVAILABLE',
+        `${info.instanceId} cannot register: the registry has its most instances, ${registry.leases.size} (DISCOVERY_MAX_INSTANCES)`,
+      );
+    case 'address-full':
+      throw new PorticoError(
+        'FORBIDDEN',
+        `${info.instanceId} cannot register: ${registrant} has registered its most instances, ${maxInstancesPerAddress} (DISCOVERY_MAX_INSTANCES_PER_ADDRESS)`,
+      );
+    default:
+  }
   passOn(context, request, ['Register', app, info.instanceId]);
 }
 

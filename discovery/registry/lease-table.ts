@@ -8,6 +8,7 @@ export type ReadonlyLeaseTable = Omit<LeaseTable, 'put' | 'renew' | 'remove'>;
 export class LeaseTable {
   readonly #leasesByApp = new Map<string, Map<string, Lease>>();
   readonly #countByStatus = new Map<InstanceStatus, number>();
+  readonly #countByRegistrant = new Map<string, number>();
   #size = 0;
 
   get size(): number {
@@ -17,6 +18,11 @@ export class LeaseTable {
   /** Number of leases of each status that occurs. */
   get countByStatus(): ReadonlyMap<InstanceStatus, number> {
     return this.#countByStatus;
+  }
+
+  /** Number of leases that an address has registered. */
+  countOf(registrant: string): number {
+    return this.#countByRegistrant.get(registrant) ?? 0;
   }
 
   find(app: string, id: string): Lease | undefined {
@@ -48,11 +54,11 @@ export class LeaseTable {
     const { app, instanceId } = lease.info;
     const leases = this.#leasesByApp.get(app) ?? new Map<string, Lease>();
     const known = leases.get(instanceId);
-    if (known) this.#count(known.status, -1);
+    if (known) this.#count(known, -1);
     else this.#size++;
     leases.set(instanceId, lease);
     this.#leasesByApp.set(app, leases);
-    this.#count(lease.status, 1);
+    this.#count(lease, 1);
   }
 
   /** Prolongs a lease that is in the table. */
@@ -61,18 +67,25 @@ export class LeaseTable {
   }
 
   /** @returns false when there is no such lease */
-  remove({ info: { app, instanceId }, status }: Lease): boolean {
+  remove({ info: { app, instanceId } }: Lease): boolean {
     const leases = this.#leasesByApp.get(app);
-    if (!leases?.delete(instanceId)) return false;
+    const known = leases?.get(instanceId);
+    if (!leases || !known) return false;
+    leases.delete(instanceId);
     if (leases.size === 0) this.#leasesByApp.delete(app);
     this.#size--;
-    this.#count(status, -1);
+    this.#count(known, -1);
     return true;
   }
 
-  #count(status: InstanceStatus, by: number): void {
-    const count = (this.#countByStatus.get(status) ?? 0) + by;
-    if (count === 0) this.#countByStatus.delete(status);
-    else this.#countByStatus.set(status, count);
+  #count({ status, registrant }: Lease, by: 1 | -1): void {
+    addTo(this.#countByStatus, status, by);
+    if (registrant !== undefined) addTo(this.#countByRegistrant, registrant, by);
   }
+}
+
+function addTo<Key>(counts: Map<Key, number>, key: Key, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }

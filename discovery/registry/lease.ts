@@ -30,6 +30,8 @@ export interface Lease {
   readonly evictedAtMs: number;
   readonly lastAction: ActionType;
   readonly source: RenewalSource;
+  /** Address that registered it; undefined when another registry did. */
+  readonly registrant: string | undefined;
 }
 
 /** Time at which the lease ends unless it is renewed before. */

@@ -81,7 +81,7 @@ function perform(registry: InstanceRegistry, each: Step, wait: (ms: number) => v
         durationMs,
         renewalIntervalMs: 10_000,
       };
-      return registry.register(anInstance(info));
+      return registry.register(anInstance(info)) === 'registered';
     }
     case 'renew':
       return registry.renew(each.app, each.id, { lastDirtyTimestampMs: each.dirty });

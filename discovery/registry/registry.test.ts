@@ -142,8 +142,30 @@ describe('A registration', () => {
 
   test('is refused when the registry is full, unless the instance is known', () => {
     for (const each of ['a', 'b', 'c']) registry.register(anInstance({ instanceId: each }));
-    expect(registry.register(anInstance({ instanceId: 'd' }))).toBe(false);
-    expect(registry.register(anInstance({ instanceId: 'a' }))).toBe(true);
+    expect(registry.register(anInstance({ instanceId: 'd' }))).toBe('full');
+    expect(registry.register(anInstance({ instanceId: 'a' }))).toBe('registered');
+  });
+
+  test('refuses an address that has registered its most, also what others have registered, and lets go of what ends', () => {
+    registry = createTestRegistry({ clock, maxInstances: 9, maxInstancesPerAddress: 2 });
+    const put = (instanceId: string, registrant?: string, facts = {}) =>
+      registry.register(anInstance({ instanceId, ...facts }), { registrant });
+    expect([put('a', 'x'), put('b', 'x'), put('c', 'x')]).toEqual([
+      'registered',
+      'registered',
+      'address-full',
+    ]);
+    expect([put('d', 'y'), put('e'), put('d', 'x')]).toEqual(['registered', 'registered', 'address-full']);
+    expect(put('a', 'x', { lastDirtyTimestampMs: 2_000 })).toBe('registered');
+    expect(registry.refusals).toEqual({ full: 0, 'address-full': 2 });
+    // The instance moves to another address, and counts there.
+    expect([put('a', 'y', { lastDirtyTimestampMs: 3_000 }), put('f', 'y'), put('c', 'x')]).toEqual([
+      'registered',
+      'address-full',
+      'registered',
+    ]);
+    for (const each of [...registry.leases.all()]) registry.cancel(each.info.app, each.info.instanceId);
+    expect([registry.leases.countOf('x'), registry.leases.countOf('y')]).toEqual([0, 0]);
   });
 
   test('by a peer may be as old as the peer says', () => {

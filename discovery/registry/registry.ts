@@ -25,14 +25,25 @@ interface RegistryOptions {
   /** The time in ms since 1970. It must never go back. */
   readonly now: () => number;
   readonly maxInstances: number;
+  /** Instances that one address may have registered. @default any number */
+  readonly maxInstancesPerAddress?: number;
   readonly selfPreservation: SelfPreservationSettings;
   /** Tells whether the registry that renewed a lease cannot be reached now. @default never */
   readonly isCutOff?: (source: RenewalSource) => boolean;
 }
 
+type Refusals = Record<Exclude<RegistrationOutcome, 'registered'>, number>;
+
 interface Origin {
   /** Sender of this. @default the instance itself */
   readonly source?: RenewalSource;
+}
+
+interface Arriving extends Origin {
+  /** Time at which the instance was last heard of, for what a peer hands over. @default now */
+  readonly renewedAtMs?: number;
+  /** Address that registers it; undefined for one that is not counted. */
+  readonly registrant?: string | undefined;
 }
 
 interface Renewal extends Origin {
@@ -41,6 +52,9 @@ interface Renewal extends Origin {
   /** Override that a peer knows of. */
   readonly override?: InstanceStatus | undefined;
 }
+
+/** Outcome of a registration: it is refused where there are as many instances as there may be, of its address or of all. */
+export type RegistrationOutcome = 'registered' | 'full' | 'address-full';
 
 /** Outcome of a renewal: `outdated` asks the sender to register again, `newer` tells a peer to take ours. */
 export type RenewalOutcome = 'renewed' | 'unknown' | 'outdated' | 'newer';
@@ -55,6 +69,7 @@ export class InstanceRegistry {
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #selfPreservation: SelfPreservation;
   readonly #recent: RecentChanges;
+  readonly #refusals: Refusals = { full: 0, 'address-full': 0 };
   #sequence = 0;
   #nextReviewAtMs: number | undefined;
 
@@ -79,6 +94,11 @@ export class InstanceRegistry {
     return this.#nextReviewAtMs;
   }
 
+  /** Registrations that were refused, by the reason. */
+  get refusals(): Readonly<Refusals> {
+    return this.#refusals;
+  }
+
   get selfPreservation(): PreservationState {
     return this.#selfPreservation.state;
   }
@@ -91,25 +111,23 @@ export class InstanceRegistry {
 
   /**
    * Adds an instance, or replaces what it said before. What is older than the known is taken as a renewal.
-   *
-   * @param renewedAtMs when the instance was last heard of, for what a peer hands over @default now
-   * @returns false when the registry is full
    */
   register(
     info: InstanceInfo,
-    { source = theInstance, renewedAtMs }: Origin & { renewedAtMs?: number } = {},
-  ): boolean {
+    { source = theInstance, renewedAtMs, registrant }: Arriving = {},
+  ): RegistrationOutcome {
     const nowMs = this.#options.now();
     const known = this.#table.find(info.app, info.instanceId);
-    if (!known && this.#table.size >= this.#options.maxInstances) return false;
+    if (!known && this.#table.size >= this.#options.maxInstances) return this.#refuse('full');
     const heardAtMs = Math.max(renewedAtMs ?? nowMs, known?.renewedAtMs ?? 0);
     if (known && known.info.lastDirtyTimestampMs > info.lastDirtyTimestampMs) {
       this.#table.renew(known, { renewedAtMs: heardAtMs, source });
-      return true;
+      return 'registered';
     }
-    const lease = leaseOf(info, { known, nowMs, renewedAtMs: heardAtMs, source });
+    if (known?.registrant !== registrant && this.#hasItsMost(registrant)) return this.#refuse('address-full');
+    const lease = leaseOf(info, { known, nowMs, renewedAtMs: heardAtMs, source, registrant });
     this.#put(lease, known ? 'updated' : 'registered', nowMs);
-    return true;
+    return 'registered';
   }
 
   /** Prolongs a lease by its duration, from now. */
@@ -188,6 +206,16 @@ export class InstanceRegistry {
     return this.#recent.list(this.#options.now());
   }
 
+  #hasItsMost(registrant: string | undefined): boolean {
+    const { maxInstancesPerAddress = Number.POSITIVE_INFINITY } = this.#options;
+    return registrant !== undefined && this.#table.countOf(registrant) >= maxInstancesPerAddress;
+  }
+
+  #refuse<Outcome extends keyof Refusals>(outcome: Outcome): Outcome {
+    this.#refusals[outcome] += 1;
+    return outcome;
+  }
+
   #setStatus(lease: Lease, status: InstanceStatus, nowMs: number): void {
     this.#put(modified({ ...lease, override: status, status }, nowMs), 'status', nowMs);
   }
@@ -215,9 +243,10 @@ interface Arrival {
   readonly nowMs: number;
   readonly renewedAtMs: number;
   readonly source: RenewalSource;
+  readonly registrant: string | undefined;
 }
 
-function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, source }: Arrival): Lease {
+function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, source, registrant }: Arrival): Lease {
   const replicated = source.by === 'peer';
   const override = known?.override ?? overrideOf(info.overriddenStatus);
   const isNews = known !== undefined && info.lastDirtyTimestampMs > known.info.lastDirtyTimestampMs;
@@ -237,6 +266,7 @@ function leaseOf(info: InstanceInfo, { known, nowMs, renewedAtMs, source }: Arri
     evictedAtMs: 0,
     lastAction: 'ADDED',
     source,
+    registrant,
   };
 }
 

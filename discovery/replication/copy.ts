@@ -49,7 +49,7 @@ function takeOver(
       const info = readPeerInstance(wire, now());
       if (!info) continue;
       const renewedAtMs = now() - ageMs(wire, info, dateMs);
-      if (registry.register(info, { source, renewedAtMs })) taken++;
+      if (registry.register(info, { source, renewedAtMs }) === 'registered') taken++;
     } catch (error) {
       log.warn(`A peer's instance was left out: ${messageOf(error)}`);
     }

@@ -45,6 +45,8 @@ const gatherMs = 200;
 /** A peer hears from us this often, so that its absence shows before a lease ends. */
 const pingIntervalMs = 1_000;
 const retryMs = 500;
+/** Statuses of what is wrong, what an address has too much of, and what the registry has too much of. */
+const refusals: ReadonlySet<number> = new Set([400, 403, 503]);
 
 /** Starts telling another registry what clients tell this one, by Eureka's peer protocol. */
 export function startPeer(url: string, options: PeerOptions): Peer {
@@ -91,7 +93,8 @@ export function startPeer(url: string, options: PeerOptions): Peer {
 
   function learn(task: WireTask, { statusCode, responseEntity }: TaskAnswer): void {
     if (statusCode === 404 && task.action === 'Heartbeat') tell('Register', task.appName, task.id);
-    if (statusCode === 400) log.warn({ peer: link.base, id: task.id }, `The peer refused a ${task.action}`);
+    if (refusals.has(statusCode))
+      log.warn({ peer: link.base, id: task.id }, `The peer refused a ${task.action} with ${statusCode}`);
     try {
       const newer = readPeerInstance(responseEntity, now());
       if (newer) registry.register(newer, { source: { by: 'peer', name } });

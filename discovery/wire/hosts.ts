@@ -1,4 +1,4 @@
-import { hostFaultOf } from '../../platform/registry/host.ts';
+import { anyHost } from '../../platform/registry/host.ts';
 import { refuse } from './fields.ts';
 
 /**
@@ -7,7 +7,7 @@ import { refuse } from './fields.ts';
  * @throws PorticoError BAD_USER_INPUT when it is no host name or IP address, or an address where no service can be
  */
 export function checkHost(host: string, field: string): string {
-  const expected = hostFaultOf(host);
+  const expected = anyHost.faultOf(host);
   if (expected !== undefined) refuse(field, expected, host);
   return host;
 }

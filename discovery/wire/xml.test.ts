@@ -21,6 +21,7 @@ function aLease(facts: Parameters<typeof anInstance>[0] = {}): Lease {
     evictedAtMs: 0,
     lastAction: 'ADDED',
     source: theInstance,
+    registrant: undefined,
   };
 }
 

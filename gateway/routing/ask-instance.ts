@@ -5,6 +5,7 @@ import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from '../../plat
 import type { Logger } from '../../platform/log.ts';
 import { followRedirects } from '../../platform/redirect.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { RefusedAddressError } from '../../platform/registry/instance-connections.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { OperationContext } from '../operation-context.ts';
@@ -58,6 +59,8 @@ interface AskOptions {
 
 /** Makes the function that asks an instance, and tells the endpoint how that went. */
 export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
+  const warned = new WeakSet<Endpoint>();
+
   async function ask(
     endpoint: Endpoint,
     { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
@@ -114,6 +117,10 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
     const { subgraph, id } = endpoint;
     const cause = error instanceof PorticoError ? messageOf(error.cause) : undefined;
     log.debug({ subgraph, instance: id, cause }, `A fetch failed: ${messageOf(error)}`);
+    if (error instanceof RefusedAddressError && !warned.has(endpoint)) {
+      warned.add(endpoint);
+      log.warn({ subgraph, instance: id }, `An instance is passed by: ${error.message}`);
+    }
     if (!endpoint.failed()) return;
     onEjected(subgraph);
     log.warn(

@@ -1,13 +1,17 @@
 import type { ServerResponse } from 'node:http';
+import type { LookupFunction } from 'node:net';
+import { Writable } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { fastify } from 'fastify';
 import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import { createScope } from '../../platform/lifecycle.ts';
-import { silentLog } from '../../platform/log.ts';
+import { createLogger, type Logger, silentLog } from '../../platform/log.ts';
 import type { ProcessContext } from '../../platform/process.ts';
+import { anyHost } from '../../platform/registry/host.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
+import { createInstanceLookup } from '../../platform/registry/instance-connections.ts';
 import { type GatewayConfig, gatewaySettings } from '../config.ts';
 import { passHeaders } from '../header-rules.ts';
 import { anonymous } from '../security/operation-caller.ts';
@@ -22,7 +26,11 @@ interface Answer {
 const headerRules = { toSubgraphs: [], toClients: ['cache-control'] };
 
 /** A gateway's way to one subgraph, `stock`, over the instances that are given. */
-async function routeTo(instances: readonly ServiceInstance[], settings: Record<string, string> = {}) {
+async function routeTo(
+  instances: readonly ServiceInstance[],
+  settings: Record<string, string> = {},
+  { lookup, log = silentLog }: { lookup?: LookupFunction; log?: Logger } = {},
+) {
   const metrics = new Registry();
   const scope = createScope(silentLog);
   const management = fastify();
@@ -33,17 +41,16 @@ async function routeTo(instances: readonly ServiceInstance[], settings: Record<s
       SUBGRAPH_BREAKER_MINIMUM_CALLS: '4',
       ...settings,
     }),
-    log: silentLog,
+    log,
     metrics,
     scope,
     management,
   } as unknown as ProcessContext<GatewayConfig>;
   const registry = fillRegistry(...instances);
-  const routing = createRouting(context, registry.view, {
-    versionOf: () => 'v1',
-    isStrict: false,
-    following: undefined,
-    graph: undefined,
+  const routing = createRouting(context, {
+    registry: registry.view,
+    served: { versionOf: () => 'v1', isStrict: false, following: undefined, graph: undefined },
+    ...(lookup ? { lookup } : {}),
   });
   const client = routing.clientOf({ name: 'stock', hash: 'v1', sdl: '' });
   return {
@@ -416,4 +423,37 @@ test.each([
     for (const response of held.splice(0)) good(response);
   }
   for (const answer of await Promise.all(answers)) expect(answer).toEqual({ data: { count: 3 } });
+});
+
+test('a host name that comes to lead elsewhere is connected to no more; operators learn why, and clients no address', async () => {
+  const { instance, asked } = await serve(response => good(response.setHeader('connection', 'close')));
+  let address = '127.0.0.1';
+  const lookup = createInstanceLookup(anyHost, (_host, _options, callback) =>
+    callback(null, [{ address, family: 4 }]),
+  );
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const log = createLogger('test', { destination });
+  const { ask } = await routeTo([{ ...instance, host: 'stock.example.com' }], {}, { lookup, log });
+  expect(await ask()).toEqual({ data: { count: 3 } });
+  address = '169.254.169.254';
+  for (let count = 0; count < 2; count++)
+    expect(await ask()).toMatchObject({
+      data: null,
+      errors: [
+        {
+          message: "The subgraph 'stock' could not be reached",
+          extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'stock' },
+        },
+      ],
+    });
+  expect(asked).toHaveLength(1);
+  const told = lines.filter(line => line.includes('leads to 169.254.169.254'));
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain('"subgraph":"stock"');
 });

@@ -1,9 +1,11 @@
+import type { LookupFunction } from 'node:net';
 import { Counter, Histogram } from 'prom-client';
 import { Agent } from 'undici';
 import { PorticoError } from '../../platform/errors.ts';
 import { latencyBucketsSeconds } from '../../platform/metrics.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
+import { lookupAnyHost } from '../../platform/registry/instance-connections.ts';
 import { serveBreakers } from '../../platform/resilience/breaker-endpoints.ts';
 import { BreakerRegistry } from '../../platform/resilience/breaker-registry.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
@@ -26,11 +28,17 @@ export interface Routing {
   clientOf(subgraph: Subgraph): SubgraphClient;
 }
 
+interface RoutingParts {
+  readonly registry: RegistryView;
+  readonly served: Pick<ServedGraph, 'versionOf' | 'isStrict' | 'following' | 'graph'>;
+  /** Looks up the hosts of instances. @default anywhere where a service can be */
+  readonly lookup?: LookupFunction;
+}
+
 /** Sets the routing up: instances from the registry, one breaker a subgraph, one budget of retries for all. */
 export function createRouting(
   context: ProcessContext<GatewayConfig>,
-  registry: RegistryView,
-  served: Pick<ServedGraph, 'versionOf' | 'isStrict' | 'following' | 'graph'>,
+  { registry, served, lookup = lookupAnyHost }: RoutingParts,
 ): Routing {
   const { config, log, metrics, scope, management } = context;
   const agents = new Map<string, Agent>();
@@ -57,7 +65,7 @@ export function createRouting(
         connections: config.SUBGRAPH_LIMITS[name]?.connections ?? config.SUBGRAPH_CONNECTIONS,
         maxResponseSize: config.SUBGRAPH_MAX_RESPONSE_BYTES,
         keepAliveTimeout: 10_000,
-        connect: { timeout: 1_000 },
+        connect: { timeout: 1_000, lookup },
       });
     agents.set(name, agent);
     return agent;

@@ -6,6 +6,7 @@ import {
   parse,
 } from 'graphql';
 import type { RegistryView } from '../../platform/registry/follower.ts';
+import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Subgraph } from './composition/compose.ts';
 import type { Graph } from './graph/graph.ts';
 import { instancesBySubgraph } from './sdl/subgraph-instances.ts';
@@ -25,6 +26,18 @@ interface SubgraphDescription {
   readonly sdl: string;
 }
 
+/** A version that waits for an operator. */
+interface AwaitedApproval {
+  readonly subgraph: string;
+  /** Empty when it is the subgraph's leaving that waits. */
+  readonly hash: string;
+  /** Applications of the instances that serve it. */
+  readonly applications: readonly string[];
+  /** What it would change. */
+  readonly reasons: readonly string[];
+  readonly sdl: string;
+}
+
 /** Answer of `/actuator/supergraph`. */
 export interface SupergraphDescription {
   readonly phase: ServedGraph['state']['phase'];
@@ -34,6 +47,8 @@ export interface SupergraphDescription {
   /** Subgraphs in the graph that have no instance: their fields answer null. */
   readonly absent: readonly string[];
   readonly faults: readonly string[];
+  /** Versions that an operator may approve. */
+  readonly awaitingApproval: readonly AwaitedApproval[];
   /** Services in the registry that serve no subgraph, and why that is thought. */
   readonly ignored: readonly { readonly service: string; readonly message: string }[];
 }
@@ -64,8 +79,27 @@ export function describeSupergraph(served: ServedGraph, registry: RegistryView):
     }),
     absent: subgraphs.map(({ name }) => name).filter(name => !instancesByName.has(name)),
     faults: describeFaults(faults),
+    awaitingApproval: faults.heldBack
+      .filter(({ because }) => because === 'approval')
+      .map(({ subgraph, hash, faults: reasons, sdl }) => ({
+        subgraph,
+        hash,
+        applications: applicationsAt(instancesByName.get(subgraph) ?? [], hash, served),
+        reasons: reasons.map(({ message }) => message),
+        sdl,
+      })),
     ignored: faults.ignored,
   };
+}
+
+function applicationsAt(
+  instances: readonly ServiceInstance[],
+  hash: string,
+  { versionOf }: Pick<ServedGraph, 'versionOf'>,
+): string[] {
+  return [
+    ...new Set(instances.filter(instance => versionOf(instance) === hash).map(({ app }) => app)),
+  ].sort();
 }
 
 const contributionsBySdl = new WeakMap<Subgraph, readonly string[]>();

@@ -17,8 +17,15 @@ interface ManagementOptions {
 }
 
 const command = z.union(
-  [z.strictObject({ rollBackTo: z.number().int().positive() }), z.strictObject({ follow: z.literal(true) })],
-  { error: 'expected {"rollBackTo": <id of a launch>} or {"follow": true}' },
+  [
+    z.strictObject({ rollBackTo: z.number().int().positive() }),
+    z.strictObject({ follow: z.literal(true) }),
+    z.strictObject({ approve: z.strictObject({ subgraph: z.string(), hash: z.string().min(1) }) }),
+  ],
+  {
+    error:
+      'expected {"rollBackTo": <id of a launch>}, {"follow": true} or {"approve": {"subgraph": <name>, "hash": <its schema hash>}}',
+  },
 );
 
 /**
@@ -26,7 +33,8 @@ const command = z.union(
  * - `GET /actuator/supergraph`: what is served, what is held back and why
  * - `GET /actuator/supergraph/sdl`: the supergraph itself
  * - `GET /actuator/supergraph/history`: every composition, the newest first
- * - `POST /actuator/supergraph` with `{"rollBackTo": 3}` or `{"follow": true}`
+ * - `POST /actuator/supergraph` with `{"rollBackTo": 3}`, `{"follow": true}` or
+ *   `{"approve": {"subgraph": "reviews", "hash": "…"}}`
  * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph; not of one that
  *   an operator has gone back to
  */
@@ -51,6 +59,7 @@ export function serveSupergraph({
     const parsed = command.safeParse(request.body);
     if (!parsed.success) throw new PorticoError('BAD_USER_INPUT', z.prettifyError(parsed.error));
     if ('rollBackTo' in parsed.data) await operator.rollBack(parsed.data.rollBackTo);
+    else if ('approve' in parsed.data) await operator.approve(parsed.data.approve);
     else await operator.follow();
     return reply.send(describe());
   });

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import type { HeldBack } from './composition/adoption.ts';
 import type { LaunchHistory } from './launches/launch-history.ts';
 import type { ServedGraph } from './served-graph.ts';
 
@@ -18,12 +19,17 @@ export function observeSupergraph(metrics: Registry, served: ServedGraph, histor
   });
   new Gauge({
     name: 'gateway_supergraph_faults',
-    help: 'What the registry asks for and the graph does not have: SDLs that can not be read, versions held back.',
+    help: 'What the registry asks for and the graph does not have: SDLs that can not be read, versions that are held back, not allowed or not approved.',
     labelNames: ['kind'],
     registers,
     collect() {
       this.set({ kind: 'unreadable' }, served.faults.unreadable.length);
-      this.set({ kind: 'held_back' }, served.faults.heldBack.length);
+      const { heldBack, foreign } = served.faults;
+      const holds = (because: HeldBack['because']) =>
+        heldBack.filter(each => each.because === because).length;
+      this.set({ kind: 'held_back' }, holds(undefined));
+      this.set({ kind: 'not_allowed' }, holds('policy') + foreign.length);
+      this.set({ kind: 'awaiting_approval' }, holds('approval'));
       this.set({ kind: 'load' }, served.faults.load === undefined ? 0 : 1);
     },
   });

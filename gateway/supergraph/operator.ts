@@ -1,9 +1,11 @@
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
+import type { HeldBack } from './composition/adoption.ts';
 import type { Subgraph } from './composition/compose.ts';
 import type { Launch, LaunchHistory } from './launches/launch-history.ts';
 import type { Launcher } from './launches/launcher.ts';
+import type { LaunchPolicy } from './policy/launch-policy.ts';
 import { instancesBySubgraph } from './sdl/subgraph-instances.ts';
 import type { ServedGraph } from './served-graph.ts';
 import { describeCompositionFault, type Served } from './state.ts';
@@ -14,6 +16,8 @@ export interface Operator {
   rollBack(launchId: number): Promise<Launch>;
   /** Follows the registry again after {@link rollBack}. */
   follow(): Promise<void>;
+  /** Lets in a version that waits for it. @throws PorticoError NOT_FOUND when none does */
+  approve(version: Pick<HeldBack, 'subgraph' | 'hash'>): Promise<void>;
   /** Takes a subgraph that has no instance out of the graph now. @throws PorticoError NOT_FOUND or CONFLICT */
   remove(subgraph: string): Promise<void>;
 }
@@ -23,6 +27,7 @@ interface OperatorOptions {
   readonly registry: RegistryView;
   readonly launcher: Launcher;
   readonly history: LaunchHistory;
+  readonly policy: LaunchPolicy;
   /** Runs one change of the graph at a time. */
   readonly inTurn: <T>(run: () => Promise<T>) => Promise<T>;
   /** Brings the graph to what the registry asks for. */
@@ -32,7 +37,7 @@ interface OperatorOptions {
 
 /** Creates the commands. */
 export function createOperator(options: OperatorOptions): Operator {
-  const { served, registry, launcher, history, inTurn, reconcile, log } = options;
+  const { served, registry, launcher, history, policy, inTurn, reconcile, log } = options;
 
   async function change(cause: Launch['cause'], subgraphs: readonly Subgraph[]): Promise<Served> {
     const startedAtMs = performance.now();
@@ -72,6 +77,20 @@ export function createOperator(options: OperatorOptions): Operator {
     await reconcile();
   }
 
+  async function approve({ subgraph, hash }: Pick<HeldBack, 'subgraph' | 'hash'>): Promise<void> {
+    const waiting = served.faults.heldBack.find(
+      each => each.because === 'approval' && each.subgraph === subgraph && each.hash === hash,
+    );
+    if (!waiting)
+      throw new PorticoError(
+        'NOT_FOUND',
+        `No version ${hash.slice(0, 80)} of the subgraph '${subgraph.slice(0, 80)}' waits for approval`,
+      );
+    await policy.approve({ name: subgraph, hash, sdl: waiting.sdl });
+    log.warn({ subgraph, hash }, 'An operator has approved a version');
+    await reconcile();
+  }
+
   async function remove(name: string): Promise<void> {
     if (served.state.phase === 'pinned')
       throw new PorticoError(
@@ -93,6 +112,7 @@ export function createOperator(options: OperatorOptions): Operator {
   return {
     rollBack: launchId => inTurn(() => rollBack(launchId)),
     follow: () => inTurn(follow),
+    approve: version => inTurn(() => approve(version)),
     remove: name => inTurn(() => remove(name)),
   };
 }

@@ -26,13 +26,21 @@ export interface SupergraphFaults {
   /** Subgraphs of which a version's SDL could not be read from any of its instances. */
   readonly unreadable: readonly { readonly subgraph: string; readonly message: string }[];
   readonly heldBack: readonly HeldBack[];
+  /** Applications whose instances are passed by, since the subgraph that they name is not theirs. */
+  readonly foreign: readonly { readonly subgraph: string; readonly message: string }[];
   /** Reason for which a graph that composed could not be loaded. */
   readonly load: string | undefined;
   /** Services in the registry that do not say that they serve a subgraph, and do not seem to. No fault. */
   readonly ignored: readonly { readonly service: string; readonly message: string }[];
 }
 
-export const noFaults: SupergraphFaults = { unreadable: [], heldBack: [], load: undefined, ignored: [] };
+export const noFaults: SupergraphFaults = {
+  unreadable: [],
+  heldBack: [],
+  foreign: [],
+  load: undefined,
+  ignored: [],
+};
 
 /** Finds the graph of a state; undefined while waiting. */
 export function servedOf(state: SupergraphState): Served | undefined {
@@ -40,15 +48,22 @@ export function servedOf(state: SupergraphState): Served | undefined {
 }
 
 /** Each fault in one line. */
-export function describeFaults({ unreadable, heldBack, load }: SupergraphFaults): string[] {
+export function describeFaults({ unreadable, heldBack, foreign, load }: SupergraphFaults): string[] {
   return [
     ...unreadable.map(({ message }) => message),
-    ...heldBack.map(({ subgraph, hash, faults }) => {
-      const what = hash ? `'${subgraph}' at ${hash} is held back` : `'${subgraph}' can't leave the graph`;
-      return `${what}, because it does not compose: ${faults.map(describeCompositionFault).join('; ')}`;
-    }),
+    ...foreign.map(({ message }) => message),
+    ...heldBack.map(each => `${describeHold(each)}: ${each.faults.map(describeCompositionFault).join('; ')}`),
     ...(load === undefined ? [] : [`the composed graph could not be loaded: ${load}`]),
   ];
+}
+
+function describeHold({ subgraph, hash, because }: HeldBack): string {
+  if (because === 'approval')
+    return hash
+      ? `'${subgraph}' at ${hash} waits for an operator, who approves it with {"approve":${JSON.stringify({ subgraph, hash })}}`
+      : `'${subgraph}' waits for an operator, who takes it out with DELETE`;
+  const what = hash ? `'${subgraph}' at ${hash} is held back` : `'${subgraph}' can't leave the graph`;
+  return `${what}, because ${because === 'policy' ? 'the launch policy does not allow it' : 'it does not compose'}`;
 }
 
 /** Describes a fault with its places in the SDLs: `… (stock 3:14, items 2:5)`. */

@@ -9,6 +9,7 @@ import { decide } from './decide.ts';
 import type { LaunchHistory } from './launches/launch-history.ts';
 import type { Launcher } from './launches/launcher.ts';
 import { createOperator, type Operator } from './operator.ts';
+import { type LaunchPolicy, openToAll } from './policy/launch-policy.ts';
 import { createRemovalGrace } from './removal-grace.ts';
 import type { SdlReader } from './sdl/sdl-reader.ts';
 import { instancesBySubgraph } from './sdl/subgraph-instances.ts';
@@ -33,6 +34,8 @@ interface SupergraphOptions {
   readonly removalGraceMs: number;
   /** Time between two attempts to have what the registry asks for and the graph does not have, in ms. */
   readonly sdlPollIntervalMs: number;
+  /** Policy of what may be put in service; the registry is as it restricts it. @default everything may */
+  readonly policy?: LaunchPolicy;
   readonly log: Logger;
 }
 
@@ -45,6 +48,7 @@ const settleMs = 50;
  */
 export function followSupergraph(options: SupergraphOptions): Supergraph {
   const { registry, sdls, served, launcher, history, removalGraceMs, sdlPollIntervalMs, log } = options;
+  const { policy = openToAll } = options;
   const removalGrace = createRemovalGrace(registry, removalGraceMs);
   const versionOrder = createVersionOrder({ launches: history.launches, forgetAfterMs: removalGraceMs });
   let closed = false;
@@ -72,22 +76,28 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     const instances = instancesBySubgraph(registry);
     removalGrace.settle(new Set(instances.keys()), new Set(subgraphs.map(({ name }) => name)));
     const found = await sdls.read(instances, () => timer.schedule(settleMs));
-    const { wanted, unreadable, ignored } = decide({
+    const {
+      wanted: asked,
+      unreadable,
+      ignored,
+    } = decide({
       found: versionOrder.newestFirst(found),
       instances,
       served: subgraphs,
       stays: name => removalGrace.stays(name, nowMs),
     });
-    const {
+    const review = policy.review(graph, tried => launcher.compose(tried, graph));
+    const { wanted, heldBack: refused } = review.admit(asked);
+    const adoption = await adopt({ served: subgraphs, wanted, compose: review.compose });
+    const { composition, subgraphs: next } = adoption;
+    const heldBack = [...refused, ...adoption.heldBack];
+    let faults: SupergraphFaults = {
+      unreadable,
+      ignored,
       heldBack,
-      composition,
-      subgraphs: next,
-    } = await adopt({
-      served: subgraphs,
-      wanted,
-      compose: tried => launcher.compose(tried, graph),
-    });
-    let faults: SupergraphFaults = { unreadable, ignored, heldBack, load: undefined };
+      foreign: policy.foreignIn(),
+      load: undefined,
+    };
     const launchOptions = {
       cause: 'registry' as const,
       served: graph,
@@ -102,7 +112,8 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       }
     served.noteFaults(faults);
     if (heldBack.length > 0 || faults.load !== undefined)
-      await launcher.noteFailure(mostWanted(wanted), describeFaults(faults), launchOptions);
+      await launcher.noteFailure(mostWanted(asked), describeFaults(faults), launchOptions);
+    await policy.noteServed(served.graph?.subgraphs ?? [], instances, served.versionOf);
     served.hasFollowed();
     scheduleNext(nowMs);
   }
@@ -138,7 +149,7 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
   void inTurn(restore).then(() => timer.schedule(0));
 
   return {
-    ...createOperator({ served, registry, launcher, history, inTurn, reconcile, log }),
+    ...createOperator({ served, registry, launcher, history, policy, inTurn, reconcile, log }),
     close: closeOnce(async () => {
       closed = true;
       unfollow();

@@ -12,6 +12,7 @@ import { rememberHotOperations } from '../supergraph/graph/hot-operations.ts';
 import { openLaunchHistory } from '../supergraph/launches/launch-history.ts';
 import { createLauncher } from '../supergraph/launches/launcher.ts';
 import type { Operator } from '../supergraph/operator.ts';
+import { type LaunchPolicy, openToAll } from '../supergraph/policy/launch-policy.ts';
 import { createSdlReader } from '../supergraph/sdl/sdl-reader.ts';
 import { ServedGraph } from '../supergraph/served-graph.ts';
 import { followSupergraph } from '../supergraph/supergraph.ts';
@@ -52,6 +53,8 @@ interface SupergraphOptions {
   readonly sdlPollIntervalMs?: number;
   /** Makes ready what serves graphs. */
   readonly beforeFirst?: (graph: Graph) => Promise<void>;
+  /** Policy of what may be put in service; the registry is restricted by it. @default everything may */
+  readonly policy?: LaunchPolicy;
   /** Composes in the place of Apollo's composition. */
   readonly compose?: Composer['compose'];
 }
@@ -61,9 +64,11 @@ export type TestSupergraph = ServedGraph & Operator & { readonly stop: () => Pro
 
 /** Follows a registry as the gateway does, but composes in this thread, until the test ends. */
 export async function startSupergraph(
-  registry: RegistryView,
+  registryView: RegistryView,
   options: SupergraphOptions = {},
 ): Promise<TestSupergraph> {
+  const { policy = openToAll } = options;
+  const registry = policy.restrict(registryView);
   const folder = options.folder ?? (await makeFolder());
   const history = await openLaunchHistory(folder, silentLog);
   const composer: Composer = {
@@ -92,12 +97,14 @@ export async function startSupergraph(
     history,
     removalGraceMs: options.removalGraceMs ?? 5_000,
     sdlPollIntervalMs,
+    policy,
     log: silentLog,
   });
   onTestFinished(() => supergraph.close());
   return Object.assign(served, {
     rollBack: supergraph.rollBack,
     follow: supergraph.follow,
+    approve: supergraph.approve,
     remove: supergraph.remove,
     stop: supergraph.close,
   });

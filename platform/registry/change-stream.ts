@@ -1,4 +1,5 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { InstanceHosts } from './host.ts';
 import type { InstanceChange, ServiceInstance } from './instance.ts';
 import { parseApplications, parseChange } from './read-instances.ts';
 import type { EventStream } from './registry-calls.ts';
@@ -18,6 +19,8 @@ interface ReadOptions {
   /** Opens the stream; undefined when the registry has none. */
   readonly open: (signal: AbortSignal) => Promise<EventStream | undefined>;
   readonly signal: AbortSignal;
+  /** Places where instances may be. */
+  readonly hosts: InstanceHosts;
   readonly onEvent: (event: RegistryEvent) => void;
 }
 
@@ -30,7 +33,7 @@ const streamSilenceMs = 15_000;
  * @returns false when the registry has no change stream
  * @throws Error when the stream ends, falls silent, or cannot be read
  */
-export async function readChangeStream({ open, signal, onEvent }: ReadOptions): Promise<boolean> {
+export async function readChangeStream({ open, signal, hosts, onEvent }: ReadOptions): Promise<boolean> {
   const ended = new AbortController();
   const giveUp = () => ended.abort(signal.reason);
   signal.addEventListener('abort', giveUp, { once: true });
@@ -38,7 +41,7 @@ export async function readChangeStream({ open, signal, onEvent }: ReadOptions): 
   try {
     const response = await open(ended.signal);
     if (!response) return false;
-    const parser = createParser({ onEvent: createReader(onEvent) });
+    const parser = createParser({ onEvent: createReader(hosts, onEvent) });
     const decoder = new TextDecoder();
     for await (const chunk of response.body) {
       silence.refresh();
@@ -53,7 +56,7 @@ export async function readChangeStream({ open, signal, onEvent }: ReadOptions): 
 }
 
 /** `registry` comes before the snapshot that it speaks of. */
-function createReader(onEvent: (event: RegistryEvent) => void) {
+function createReader(hosts: InstanceHosts, onEvent: (event: RegistryEvent) => void) {
   let complete = true;
   return ({ event, id, data }: EventSourceMessage): void => {
     switch (event) {
@@ -61,11 +64,11 @@ function createReader(onEvent: (event: RegistryEvent) => void) {
         complete = (JSON.parse(data) as { complete?: unknown }).complete !== false;
         break;
       case 'snapshot':
-        onEvent({ kind: 'snapshot', id, instances: parseApplications(JSON.parse(data)), complete });
+        onEvent({ kind: 'snapshot', id, instances: parseApplications(JSON.parse(data), hosts), complete });
         break;
       case 'change': {
         const { instance } = JSON.parse(data) as { instance: unknown };
-        onEvent({ kind: 'change', id, change: parseChange(instance) });
+        onEvent({ kind: 'change', id, change: parseChange(instance, hosts) });
         break;
       }
       default:

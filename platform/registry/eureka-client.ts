@@ -1,3 +1,4 @@
+import { anyHost, type InstanceHosts } from './host.ts';
 import type { RegistryDelta, ServiceInstance } from './instance.ts';
 import { parseApplications, parseDelta } from './read-instances.ts';
 import { type CallOptions, type EventStream, type RegistryAnswer, RegistryCalls } from './registry-calls.ts';
@@ -30,6 +31,8 @@ function oneLine(text: string): string {
 
 /** The operations of Eureka's REST protocol that a client needs. */
 export interface EurekaClient {
+  /** Places where instances may be; those that are elsewhere have an `addressFault`. */
+  readonly hosts: InstanceHosts;
   register(app: string, registration: unknown, options?: CallOptions): Promise<void>;
   /** False when the registry does not know the instance, or knows an older one: register again. */
   renew(app: string, id: string, dirtyTimestampMs: number, options?: CallOptions): Promise<boolean>;
@@ -49,16 +52,20 @@ export interface EurekaClient {
  *
  * @param urls base addresses, such as `http://localhost:8761/eureka`; credentials in one are sent as basic auth
  * @param token sent as a bearer token to registries whose address has no credentials
+ * @param hosts places where instances may be @default anywhere where a service can be
  */
 export function createEurekaClient({
   urls,
   token,
+  hosts = anyHost,
 }: {
   urls: readonly string[];
   token?: string | undefined;
+  hosts?: InstanceHosts;
 }): EurekaClient {
   const calls = new RegistryCalls(urls, token);
   return {
+    hosts,
     async register(app, registration, options) {
       const path = `/apps/${encodeURIComponent(app.toUpperCase())}`;
       const answer = await calls.call('register', { method: 'POST', path, body: registration }, options);
@@ -78,12 +85,12 @@ export function createEurekaClient({
     async fetchAll(options) {
       const answer = await calls.call('fetch', { method: 'GET', path: '/apps' }, options);
       expectOk('fetch', answer);
-      return parseApplications(jsonOf('fetch', answer));
+      return parseApplications(jsonOf('fetch', answer), hosts);
     },
     async fetchDelta(options) {
       const answer = await calls.call('fetch delta', { method: 'GET', path: '/apps/delta' }, options);
       // A registry that is told not to serve deltas answers 403 or 404.
-      return answer.status === 200 ? parseDelta(jsonOf('fetch delta', answer)) : undefined;
+      return answer.status === 200 ? parseDelta(jsonOf('fetch delta', answer), hosts) : undefined;
     },
     openChanges: (lastEventId, signal) => calls.openStream('/changes', lastEventId, signal),
   };

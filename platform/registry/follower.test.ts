@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../log.ts';
 import type { EurekaClient } from './eureka-client.ts';
 import { followRegistry, type RegistryView } from './follower.ts';
+import { anyHost } from './host.ts';
 import type { RegistryDelta } from './instance.ts';
 import { parseInstance } from './read-instances.ts';
 
@@ -29,6 +30,7 @@ function createFakeRegistry() {
     delta: undefined,
   };
   const client: EurekaClient = {
+    hosts: anyHost,
     register: async () => {},
     renew: async () => true,
     cancel: async () => {},

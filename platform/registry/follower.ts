@@ -83,6 +83,7 @@ export function followRegistry(options: FollowOptions): RegistryView {
     return readChangeStream({
       open: signal => client.openChanges(lastEventId, signal),
       signal: stop.signal,
+      hosts: client.hosts,
       onEvent(event) {
         source = 'stream';
         if (event.kind === 'change') instances.apply(event.change);

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { hostFaultOf } from './host.ts';
+import { anyHost, type InstanceHosts } from './host.ts';
 import {
   type InstanceChange,
   instanceStatuses,
@@ -29,16 +29,18 @@ const wireInstance = z.object({
 /**
  * Reads `{ instance: … }`'s inside as Netflix's and our server write it. One that can't be read has an `addressFault`: it
  * counts for the registry's hash, and does not keep the others from being read.
+ *
+ * @param hosts places where instances may be; one elsewhere has an `addressFault` too
  */
-export function parseInstance(wire: unknown): ServiceInstance {
+export function parseInstance(wire: unknown, hosts: InstanceHosts = anyHost): ServiceInstance {
   const { success, data, error } = wireInstance.safeParse(wire);
-  return success ? readInstance(data) : unreadableInstance(wire, error);
+  return success ? readInstance(data, hosts) : unreadableInstance(wire, error);
 }
 
-function readInstance(read: z.infer<typeof wireInstance>): ServiceInstance {
+function readInstance(read: z.infer<typeof wireInstance>, hosts: InstanceHosts): ServiceInstance {
   const secure = isEnabled(read.securePort) && !isEnabled(read.port);
   const metadata = readMetadata(read.metadata ?? {});
-  const addressFault = addressFaultOf(read.hostName, metadata);
+  const addressFault = addressFaultOf(read.hostName, metadata, hosts);
   return {
     id: read.instanceId ?? read.hostName,
     app: read.app.toUpperCase(),
@@ -80,8 +82,12 @@ function unreadableInstance(wire: unknown, error: z.ZodError): ServiceInstance {
  * URLs are built of what an instance says of itself, and get the caller's token. Our registry checks it; another Eureka
  * does not, and a path of `@example.com/` would lead elsewhere.
  */
-function addressFaultOf(host: string, metadata: Readonly<Record<string, string>>): string | undefined {
-  const expected = hostFaultOf(host);
+function addressFaultOf(
+  host: string,
+  metadata: Readonly<Record<string, string>>,
+  hosts: InstanceHosts,
+): string | undefined {
+  const expected = hosts.faultOf(host);
   if (expected !== undefined) return `hostName must be ${expected}; it is ${quote(host)}`;
   const path = misleadingPath(metadata);
   return path && `metadata.${path.key} must be a path that begins with one /; it is ${quote(path.value)}`;
@@ -114,15 +120,15 @@ const wireApplications = z.object({
 });
 
 /** Reads the answer of `GET /apps`: every instance of every application. @throws ZodError */
-export function parseApplications(wire: unknown): ServiceInstance[] {
+export function parseApplications(wire: unknown, hosts?: InstanceHosts): ServiceInstance[] {
   const { application = [] } = wireApplications.parse(wire).applications;
-  return application.flatMap(({ instance }) => instance.map(parseInstance));
+  return application.flatMap(({ instance }) => instance.map(each => parseInstance(each, hosts)));
 }
 
 /** Reads the answer of `GET /apps/delta`. @throws ZodError */
-export function parseDelta(wire: unknown): RegistryDelta {
+export function parseDelta(wire: unknown, hosts?: InstanceHosts): RegistryDelta {
   const { application = [], apps__hashcode } = wireApplications.parse(wire).applications;
-  const changes = application.flatMap(({ instance }) => instance.map(parseChange));
+  const changes = application.flatMap(({ instance }) => instance.map(each => parseChange(each, hosts)));
   return { changes, hashcode: apps__hashcode };
 }
 
@@ -135,8 +141,8 @@ const wireLease = z.object({
 });
 
 /** Reads an instance with its `actionType`. */
-export function parseChange(wire: unknown): InstanceChange {
-  const instance = parseInstance(wire);
+export function parseChange(wire: unknown, hosts?: InstanceHosts): InstanceChange {
+  const instance = parseInstance(wire, hosts);
   if ((wire as { actionType?: unknown } | null)?.actionType !== 'DELETED')
     return { instance, deleted: false };
   return { instance, deleted: true, reason: removalReasonOf(wire) };

@@ -24,6 +24,12 @@ export interface SupergraphView {
   }[];
   readonly absent: readonly string[];
   readonly faults: readonly string[];
+  readonly awaitingApproval: readonly {
+    readonly subgraph: string;
+    readonly hash: string;
+    readonly applications: readonly string[];
+    readonly reasons: readonly string[];
+  }[];
   readonly ignored: readonly { readonly service: string }[];
 }
 

@@ -4,6 +4,7 @@ import { type Dispatcher, request } from 'undici';
 import { callerHeader } from '../../../platform/caller.ts';
 import { type GraphqlAnswer, readGraphqlAnswer } from '../../../platform/graphql/answer.ts';
 import type { Logger } from '../../../platform/log.ts';
+import { RefusedAddressError } from '../../../platform/registry/instance-connections.ts';
 import type { Endpoint } from '../../routing/endpoint.ts';
 import type { SubgraphEvent } from '../subscription-plan.ts';
 import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './results.ts';
@@ -85,6 +86,11 @@ export function openStream(options: StreamRequest, sink: UpstreamSink): Upstream
     end(() => {
       if (begun) log.warn(describe(endpoint, cause), 'A stream of a subscription was lost');
       else endpoint.failed();
+      if (cause instanceof RefusedAddressError)
+        log.warn(
+          { subgraph: endpoint.subgraph, instance: endpoint.id },
+          `An instance is passed by: ${cause.message}`,
+        );
       sink.lost({ begun, cause });
     }),
   );

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { Agent } from 'undici';
@@ -6,6 +7,7 @@ import { startCursorExtension } from '../../../platform/graphql/start-cursor.ts'
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { ServiceInstance } from '../../../platform/registry/instance.ts';
+import { lookupAnyHost } from '../../../platform/registry/instance-connections.ts';
 import type { Endpoint } from '../../routing/endpoint.ts';
 import type { Instances } from '../../routing/instances.ts';
 import type { ShowAnswer } from '../../routing/shown-answer.ts';
@@ -44,6 +46,8 @@ export interface Upstreams extends Closable {
 interface UpstreamsOptions {
   readonly instances: Instances;
   readonly show: ShowAnswer;
+  /** Looks up the hosts of instances. @default anywhere where a service can be */
+  readonly lookup?: LookupFunction;
   readonly log: Logger;
 }
 
@@ -59,12 +63,13 @@ interface Request {
  * instance carries all that go there, or else over Server-Sent Events, where each has its own. The instance may say which
  * in its metadata; otherwise the handshake of a WebSocket finds out, and a stream is tried where that is refused.
  */
-export function createUpstreams({ instances, show, log }: UpstreamsOptions): Upstreams {
+export function createUpstreams(options: UpstreamsOptions): Upstreams {
+  const { instances, show, lookup = lookupAnyHost, log } = options;
   const connections = new Map<Endpoint, UpstreamConnection>();
   const streams = new Set<{ readonly endpoint: Endpoint }>();
   const protocolOf = createInstanceProtocols(log);
   // A stream may be silent for as long as it likes.
-  const dispatcher = new Agent({ bodyTimeout: 0, connect: { timeout: 1_000 } });
+  const dispatcher = new Agent({ bodyTimeout: 0, connect: { timeout: 1_000, lookup } });
 
   function connectionTo(endpoint: Endpoint): UpstreamConnection {
     const known = connections.get(endpoint);
@@ -72,6 +77,7 @@ export function createUpstreams({ instances, show, log }: UpstreamsOptions): Ups
     const connection: UpstreamConnection = new UpstreamConnection({
       endpoint,
       protocols: protocolOf(endpoint).offered,
+      lookup,
       onClosed() {
         if (connections.get(endpoint) === connection) connections.delete(endpoint);
       },

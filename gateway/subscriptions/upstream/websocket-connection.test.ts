@@ -4,6 +4,7 @@ import type { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { silentLog } from '../../../platform/log.ts';
+import { lookupAnyHost } from '../../../platform/registry/instance-connections.ts';
 import { Endpoint } from '../../routing/endpoint.ts';
 import { describeInstance } from '../../testing/instances.ts';
 import type { SubgraphEvent } from '../subscription-plan.ts';
@@ -61,6 +62,7 @@ describe('a connection to an instance', () => {
     const connection = new UpstreamConnection({
       endpoint,
       protocols: webSocketProtocols,
+      lookup: lookupAnyHost,
       onClosed,
       log: silentLog,
     });

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Logger } from '../../../platform/log.ts';
@@ -19,6 +20,8 @@ interface ConnectionOptions {
   readonly endpoint: Endpoint;
   /** Protocols that are offered; the instance chooses. */
   readonly protocols: readonly WebSocketProtocol[];
+  /** Looks up the host of the instance. */
+  readonly lookup: LookupFunction;
   /** The connection is gone; its subscriptions are told after that. */
   readonly onClosed: () => void;
   readonly log: Logger;
@@ -71,11 +74,12 @@ export class UpstreamConnection {
     this.settled = new Promise(resolve => {
       this.#settle = resolve;
     });
-    const { endpoint, protocols } = options;
+    const { endpoint, protocols, lookup } = options;
     const names = protocols.map(({ name }) => name);
     this.#socket = new WebSocket(endpoint.subscriptionsUrl.replace(/^http/, 'ws'), names, {
       handshakeTimeout: connectTimeoutMs,
       maxPayload: maxEventBytes,
+      lookup,
     });
     this.#socket.on('unexpected-response', (_request, response) => this.#refuse(response));
     this.#socket.on('open', () => {

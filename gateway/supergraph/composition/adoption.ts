@@ -9,11 +9,15 @@ export interface Candidate {
   readonly sinceMs?: number;
 }
 
-/** A version of a subgraph that gets no traffic, because the graph does not compose with it. */
+/** A version of a subgraph that gets no traffic, because the graph does not compose with it, or the launch policy says so. */
 export interface HeldBack {
   readonly subgraph: string;
-  /** Empty when it is the subgraph's leaving that does not compose. */
+  /** Empty when it is the subgraph's leaving that is held back. */
   readonly hash: string;
+  /** Empty when it is the subgraph's leaving that is held back. */
+  readonly sdl: string;
+  /** The launch policy does not let it in, or it waits for an operator. @default it does not compose */
+  readonly because?: 'policy' | 'approval';
   readonly faults: readonly CompositionFault[];
 }
 
@@ -94,10 +98,13 @@ async function tryVersions(
     const composition = await compose(next);
     if (isComposed(composition)) return { adopted: { subgraphs: next, composition }, heldBack };
     const { outcome } = composition;
+    const { faults, because } = outcome.kind === 'failed' ? outcome : { faults: [] };
     heldBack.push({
       subgraph: name,
       hash: version?.hash ?? '',
-      faults: outcome.kind === 'failed' ? outcome.faults : [],
+      sdl: version?.sdl ?? '',
+      ...(because ? { because } : {}),
+      faults,
     });
   }
   return { adopted: undefined, heldBack };

@@ -28,7 +28,12 @@ export interface SdlLocation {
 /** Outcome of a composition. */
 export type CompositionOutcome =
   | { readonly kind: 'composed'; readonly supergraphSdl: string }
-  | { readonly kind: 'failed'; readonly faults: readonly CompositionFault[] };
+  | {
+      readonly kind: 'failed';
+      readonly faults: readonly CompositionFault[];
+      /** What composes is not let in by the launch policy, or waits for an operator. @default it does not compose */
+      readonly because?: 'policy' | 'approval';
+    };
 
 /** Composes subgraphs into a supergraph by the rules of Apollo Federation 2. */
 export function compose(subgraphs: readonly Subgraph[]): CompositionOutcome {

@@ -1,9 +1,10 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { Subgraph } from '../composition/compose.ts';
+import { readIfThere, replaceFile } from './files.ts';
 
 const launchSchema = z.object({
   /** Counts from 1. */
@@ -173,23 +174,6 @@ function readLaunch(line: string): Launch[] {
   } catch {
     return [];
   }
-}
-
-/** A file's text; empty when there is no such file. */
-async function readIfThere(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-/** Writes a file so that a crash leaves the old one or the new one. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = `${file}.new`;
-  await writeFile(temporary, text);
-  await rename(temporary, file);
 }
 
 /** Names and hashes come from the registry: nothing of them may be a path. */

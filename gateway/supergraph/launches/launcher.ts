@@ -61,7 +61,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
 
   async function load({ subgraphs, composition: { outcome } }: Composed): Promise<Graph> {
     if (outcome.kind === 'failed') throw new Error(outcome.faults.map(describeCompositionFault).join('; '));
-    const key = keyOf(subgraphs);
+    const key = keyOfSet(subgraphs);
     const known = loaded;
     loaded = undefined;
     if (known?.key === key) return known.graph;
@@ -74,7 +74,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   async function checked(subgraphs: readonly Subgraph[], composition: Composition): Promise<Composition> {
     if (composition.outcome.kind === 'failed') return composition;
     try {
-      loaded = { key: keyOf(subgraphs), graph: await load({ subgraphs, composition }) };
+      loaded = { key: keyOfSet(subgraphs), graph: await load({ subgraphs, composition }) };
       return composition;
     } catch (error) {
       return failedComposition('SUPERGRAPH_NOT_LOADABLE', error);
@@ -83,7 +83,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
 
   return {
     async compose(subgraphs, served) {
-      const key = keyOf(subgraphs);
+      const key = keyOfSet(subgraphs);
       const known = failureBySet.get(key);
       if (known) return known;
       try {
@@ -128,7 +128,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
     },
 
     async noteFailure(subgraphs, faults, { cause, served, startedAtMs }) {
-      const failure = `${keyOf(subgraphs)} ${faults.join()}`;
+      const failure = `${keyOfSet(subgraphs)} ${faults.join()}`;
       if (failure === lastFailure) return;
       lastFailure = failure;
       await history.add(
@@ -148,8 +148,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
   };
 }
 
-/** Goes by the SDLs: another one may come under the same name and hash. */
-function keyOf(subgraphs: readonly Subgraph[]): string {
+/** Key of a set of subgraphs. It goes by the SDLs: another one may come under the same name and hash. */
+export function keyOfSet(subgraphs: readonly Subgraph[]): string {
   return subgraphs.map(({ name, hash, sdl }) => `${name}@${hash}#${hashOfSdl(sdl)}`).join(' ');
 }
 

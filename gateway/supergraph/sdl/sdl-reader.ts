@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { Agent } from 'undici';
@@ -5,6 +6,7 @@ import { Backoff } from '../../../platform/backoff.ts';
 import { messageOf } from '../../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import { metadataKeys, type ServiceInstance } from '../../../platform/registry/instance.ts';
+import { lookupAnyHost } from '../../../platform/registry/instance-connections.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { fetchSdl } from './fetch-sdl.ts';
 import { declaresSubgraph, subgraphNameOf } from './subgraph-instances.ts';
@@ -43,6 +45,8 @@ interface SdlReaderOptions {
   readonly pollIntervalMs: number;
   /** The SDL of a version that has been served, which is not read again; undefined of any other. */
   readonly servedSdlOf: (name: string, hash: string) => string | undefined;
+  /** Looks up the hosts of instances. @default anywhere where a service can be */
+  readonly lookup?: LookupFunction;
 }
 
 /** Instances that serve the same SDL: those of a version, or one that does not say its version. */
@@ -70,8 +74,8 @@ const maxRemembered = 10_000;
 
 /** Makes the reader. Versions are told apart by the `schema.hash` that an instance registers, or else by their SDL. */
 export function createSdlReader(options: SdlReaderOptions): SdlReader {
-  const { pollIntervalMs, servedSdlOf } = options;
-  const agent = new Agent({ connections: 4, connect: { timeout: connectTimeoutMs } });
+  const { pollIntervalMs, servedSdlOf, lookup = lookupAnyHost } = options;
+  const agent = new Agent({ connections: 4, connect: { timeout: connectTimeoutMs, lookup } });
   const stop = new AbortController();
   const readingByKey = new Map<string, Reading>();
   // By name, id and address: what an instance without a hash served before it registered anew.
