@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { commaSeparated, durationMs, flag, port, urlSetting, wholeNumber } from '../platform/config.ts';
 import { systemSettings } from '../platform/system.ts';
+import { tlsSettingsFit } from '../platform/tls/settings.ts';
+import { listenerSettings, listenerSettingsFit } from './listener/settings.ts';
 
 /** Algorithms of RFC 7518 and RFC 8037 whose keys only the issuer has. */
 const asymmetricAlgorithms = [
@@ -221,9 +223,6 @@ const frontSettings = z.object({
   JWT_CLOCK_TOLERANCE_SECONDS: wholeNumber(5, { max: 300 }).describe(
     "Seconds by which the issuer's clock may differ from this one.",
   ),
-  CORS_ORIGINS: commaSeparated([]).describe(
-    'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
-  ),
   INTROSPECTION: flag(true).describe(
     'Whether clients may read the schema, and errors of validation suggest names of it; the explorers need it.',
   ),
@@ -241,10 +240,13 @@ const frontSettings = z.object({
 });
 
 /** Settings of the gateway process. */
-export const gatewaySettings = systemSettings.extend({
-  ...frontSettings.shape,
-  ...supergraphSettings.shape,
-  ...routingSettings.shape,
-  ...liveSettings.shape,
-});
+export const gatewaySettings = systemSettings
+  .extend({
+    ...frontSettings.shape,
+    ...listenerSettings.shape,
+    ...supergraphSettings.shape,
+    ...routingSettings.shape,
+    ...liveSettings.shape,
+  })
+  .check(tlsSettingsFit, listenerSettingsFit);
 export type GatewayConfig = z.infer<typeof gatewaySettings>;

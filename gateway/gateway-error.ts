@@ -4,6 +4,7 @@ import { type ErrorKind, PorticoError, type PorticoErrorOptions } from '../platf
 export const gatewayErrorKinds = {
   QUERY_NOT_IN_SAFELIST: { httpStatus: 400, retryable: false },
   PERSISTED_QUERY_NOT_IN_LIST: { httpStatus: 400, retryable: false },
+  ORIGIN_NOT_ALLOWED: { httpStatus: 403, retryable: false },
   RATE_LIMITED: { httpStatus: 429, retryable: true },
   TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
   SLOW_CLIENT: { httpStatus: 503, retryable: true },

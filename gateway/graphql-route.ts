@@ -11,19 +11,16 @@ import type { Apollo, OperationContext } from './operation-context.ts';
 import type { OperationRunner } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
-import type { Authenticator } from './security/authenticate.ts';
+import { type Admission, admit } from './security/admission.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
 import type { PersistedOperations } from './security/persisted-operations.ts';
-import type { RateLimit } from './security/rate-limit.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 
-interface GraphQLRouteOptions {
+interface GraphQLRouteOptions extends Admission {
   /** Undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
-  readonly authenticator: Authenticator;
   readonly limit: RequestLimit;
-  readonly rateLimit: RateLimit;
   /** Undefined without a manifest. */
   readonly persisted: PersistedOperations | undefined;
   readonly streams: HttpStreams;
@@ -125,7 +122,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     async preHandler(request, reply) {
       try {
-        callers.set(request, await admit(options, request, reply));
+        callers.set(request, await admit(request, reply, options));
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -156,18 +153,6 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
-}
-
-/** Finds the caller of a request, and counts the operation. @throws PorticoError when either refuses it */
-async function admit(
-  { authenticator, rateLimit }: Pick<GraphQLRouteOptions, 'authenticator' | 'rateLimit'>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<OperationCaller> {
-  const caller = await authenticator.authenticate(request.headers.authorization);
-  if (rateLimit.isActive)
-    void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
-  return caller;
 }
 
 /** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */

@@ -3,10 +3,8 @@ import {
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import cors from '@fastify/cors';
 import { NoSchemaIntrospectionCustomRule, type ValidationRule } from 'graphql';
 import { createCallerTokens } from '../platform/caller.ts';
-import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
 import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
@@ -21,6 +19,7 @@ import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
 import { deferRule } from './incremental/rules.ts';
+import { createListener } from './listener/listener.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
@@ -28,6 +27,7 @@ import { limitRequests } from './overload.ts';
 import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
+import { createCredentials } from './security/credentials.ts';
 import { limitOperations } from './security/operation-limits.ts';
 import { openPersistedOperations } from './security/persisted-operations.ts';
 import { createRateLimit } from './security/rate-limit.ts';
@@ -72,11 +72,10 @@ export async function startGateway(context: Context): Promise<Ports> {
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
-  const app = createHttpServer({ log, metrics });
+  const listener = await createListener(context);
+  const { app } = listener;
   const authenticator = await createAuthenticator(config, createCallerTokens(config.CALLER_SECRET));
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
-  if (config.CORS_ORIGINS.length > 0)
-    await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });
   if (config.EXPLORERS) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
@@ -114,10 +113,12 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
   const rules = headerRulesOf(config);
+  const credentials = createCredentials(config);
   const { rateLimit, persisted } = await createProtection(context);
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
+    credentials,
     limit,
     rateLimit,
     persisted,
@@ -136,17 +137,15 @@ export async function startGateway(context: Context): Promise<Ports> {
     mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });
   const { port: managementPort } = await context.listenForManagement();
-  const server = scope.use(
-    'HTTP server',
-    await listen(app, { host: config.HOST, port: config.GATEWAY_PORT }),
-  );
+  const server = await listener.listen();
   scope.use(
     'WebSockets',
-    serveWebSockets({ ...live, server: app.server, authenticator, rateLimit, persisted }),
+    serveWebSockets({ ...live, server: app.server, authenticator, credentials, rateLimit, persisted }),
   );
   scope.use('live connections', connections);
   registerProcess(context, {
     port: server.port,
+    isSecure: listener.isSecure,
     managementPort,
     graceMs: 0,
     metadata: { [metadataKeys.subgraph]: '' },

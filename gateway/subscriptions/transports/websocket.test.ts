@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import { silentLog } from '../../../platform/log.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
+import { createCredentials } from '../../security/credentials.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
 import { createRateLimit } from '../../security/rate-limit.ts';
 import { startGraph, startLiveOperations } from '../testing.ts';
@@ -44,6 +45,7 @@ async function start({
     metrics,
     connections: createConnections({ maxConnections, maxConnectionsPerAddress, drainMs: 0, metrics }),
     authenticator: { authenticate },
+    credentials: createCredentials({ CORS_ORIGINS: [], HEADERS_TO_SUBGRAPHS: [] }),
     rateLimit: createRateLimit(
       {
         RATE_LIMIT_CALLER_PER_MINUTE: 0,

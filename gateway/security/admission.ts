@@ -1,0 +1,34 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PorticoError } from '../../platform/errors.ts';
+import type { Authenticator } from './authenticate.ts';
+import type { Credentials } from './credentials.ts';
+import type { OperationCaller } from './operation-caller.ts';
+import type { RateLimit } from './rate-limit.ts';
+
+/** Parts that decide who may come in. */
+export interface Admission {
+  readonly authenticator: Authenticator;
+  readonly credentials: Credentials;
+  readonly rateLimit: RateLimit;
+}
+
+/** Finds the caller of a request, and counts the operation. @throws PorticoError when either refuses it */
+export async function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { authenticator, credentials, rateLimit }: Admission,
+): Promise<OperationCaller> {
+  // Apollo Server makes a URL of it.
+  if (request.host === '') throw new PorticoError('BAD_USER_INPUT', 'The request names no host');
+  if (credentials.useCookies) varyByCookie(reply);
+  const caller = await authenticator.authenticate(credentials.of(request.raw));
+  if (rateLimit.isActive)
+    void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
+  return caller;
+}
+
+/** Tells caches that an answer is for those with the same cookies. */
+function varyByCookie(reply: FastifyReply): void {
+  const vary = reply.getHeader('vary');
+  void reply.header('vary', vary === undefined ? 'Cookie' : `${String(vary)}, Cookie`);
+}
