@@ -43,7 +43,16 @@ export function createSecureServer(
     settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes },
     Http2ServerResponse: Response as never,
   };
-  const server = createHttp2Server(options, handler as never);
+  const server = createHttp2Server(options, (request, response) => {
+    if (request instanceof Http2ServerRequest) {
+      if (headerBytesOf(request) > maxHeaderBytes) {
+        response.writeHead(constants.HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE).end();
+        return;
+      }
+      limitRequestTime(request, requestTimeout);
+    }
+    handler(request as never, response as never);
+  });
   // For HTTP/1.1; the constructor does not take them.
   Object.assign(server, { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval });
   const sessions = new Set<ServerHttp2Session>();
@@ -51,9 +60,6 @@ export function createSecureServer(
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     closeWhenUnused(session, timeouts);
-  });
-  server.prependListener('request', request => {
-    if (request instanceof Http2ServerRequest) limitRequestTime(request, requestTimeout);
   });
   const close = server.close.bind(server);
   server.close = callback => {
@@ -80,6 +86,13 @@ function closeWhenUnused(
     });
   });
   session.once('close', () => clearTimeout(timer));
+}
+
+/** Size of a request's headers; Node tells clients of its limit, and does not hold them to it. */
+function headerBytesOf({ rawHeaders }: Http2ServerRequest): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }
 
 /** Refuses a request whose body does not come in time. */

@@ -15,6 +15,16 @@ const ports: Readonly<Record<string, () => number>> = {
   'management of the registry': () => front.discovery.ready.ports?.['management'] ?? 0,
 };
 
+/** What every process has for who runs it. */
+const actuator = [
+  '/actuator',
+  '/actuator/health',
+  '/actuator/health/liveness',
+  '/actuator/health/readiness',
+  '/actuator/info',
+  '/actuator/prometheus',
+];
+
 /** What each listener serves, and something that it does not. */
 const paths: Readonly<Record<string, readonly string[]>> = {
   gateway: [
@@ -29,14 +39,11 @@ const paths: Readonly<Record<string, readonly string[]>> = {
     '//none',
   ],
   'management of the gateway': [
-    '/actuator',
-    '/actuator/health',
-    '/actuator/info',
+    ...actuator,
     '/actuator/supergraph',
     '/actuator/supergraph/sdl',
     '/actuator/supergraph/history',
     '/actuator/circuitbreakers',
-    '/actuator/prometheus',
     '/none',
   ],
   registry: [
@@ -53,7 +60,7 @@ const paths: Readonly<Record<string, readonly string[]>> = {
     '/prometheus/http_sd',
     '/none',
   ],
-  'management of the registry': ['/actuator', '/actuator/health', '/actuator/info', '/none'],
+  'management of the registry': [...actuator, '/none'],
 };
 const all = Object.entries(paths).flatMap(([listener, each]) => each.map(path => [listener, path] as const));
 const pages = ['gateway /', 'gateway /ide/', 'registry /'];
@@ -96,7 +103,7 @@ describe('the pages', () => {
       file => /^(gateway|discovery|platform)\//.test(file) && !file.includes('.test.'),
     );
     const makers = sources.filter(file =>
-      /text\/html|\.html'/.test(readFileSync(join(rootDir, file), 'utf8')),
+      /type.*'text\/html/.test(readFileSync(join(rootDir, file), 'utf8')),
     );
     expect(makers.sort()).toEqual(['discovery/http/dashboard-routes.ts', 'gateway/explorers/explorers.ts']);
   });
@@ -116,6 +123,13 @@ describe('the pages', () => {
       expect(text).not.toContain('spoofed');
     },
   );
+
+  test.each(['gateway', 'registry'])('of the management of the %s are all looked at here', async name => {
+    const { body } = await ask(`management of the ${name}`, '/actuator');
+    const { _links: links } = JSON.parse(body) as { _links: Record<string, { href: string }> };
+    const served = Object.values(links).map(({ href }) => href);
+    expect(paths[`management of the ${name}`]).toEqual(expect.arrayContaining(served));
+  });
 
   test('of the offline IDE is found without a host', async () => {
     const { status, header } = await ask('gateway', '/ide', { host: 'host.example' });

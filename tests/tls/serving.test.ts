@@ -141,6 +141,33 @@ describe.skipIf(!canMakeCertificates)('a gateway with a certificate', () => {
     await expect.poll(liveOperations, { timeout: 5_000 }).toBe(0);
   });
 
+  test('survives requests over HTTP/2 that are taken back at once, and counts none of them as under way', async () => {
+    const hostile = await openSession(secure.url, { ca: secure.ca });
+    hostile.on('error', () => {});
+    for (let count = 0; count < 2_000 && !hostile.destroyed; count += 1) {
+      send(hostile, { query }).close();
+      if (count % 100 === 99) await new Promise(resolve => setImmediate(resolve));
+    }
+    const startedAt = performance.now();
+    expect(JSON.parse((await answerOf(send(await open(), { query }))).text)).toEqual(answer);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    await expect
+      .poll(() => metricOf(front.gateway, 'gateway_requests_under_way'), { timeout: 5_000 })
+      .toBe(0);
+  });
+
+  test('takes no headers over HTTP/2 that are larger than those over HTTP/1.1', async () => {
+    const hostile = await openSession(secure.url, { ca: secure.ca, maxSendHeaderBlockLength: 1_000_000 });
+    hostile.on('error', () => {});
+    const stream = send(hostile, { query }, { 'x-large': 'a'.repeat(100_000) });
+    const status = new Promise(resolve => {
+      stream.once('response', headers => resolve(headers[':status']));
+      stream.once('close', () => resolve('closed'));
+    });
+    expect([431, 'closed']).toContain(await status);
+    expect(JSON.parse((await answerOf(send(await open(), { query }))).text)).toEqual(answer);
+  });
+
   test('ends a request over HTTP/2 whose body does not come, and answers others meanwhile', async () => {
     const session = await open();
     const slow = send(session, '{"query":');
