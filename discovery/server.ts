@@ -125,7 +125,7 @@ function shareListing(registry: InstanceRegistry, select: () => Iterable<Lease>)
 
 async function serve(context: DiscoveryContext, observed: Observed, managementPort: number): Promise<number> {
   const { config, log, metrics, scope, advertisedHost } = context;
-  const app = createHttpServer({ log, metrics });
+  const app = createHttpServer({ log, config, metrics });
   guard(app, { token: config.DISCOVERY_TOKEN, readsNeedToken: config.DISCOVERY_READS_NEED_TOKEN });
   for (const prefix of eurekaBases)
     app.register(async (scoped: FastifyInstance) => addEurekaRoutes(scoped, observed), { prefix });

@@ -10,6 +10,8 @@ import {
   wholeNumber,
 } from '../platform/config.ts';
 import { systemSettings } from '../platform/system.ts';
+import { tlsSettingsFit } from '../platform/tls/settings.ts';
+import { listenerSettings, listenerSettingsFit } from './listener/settings.ts';
 
 /** Algorithms of RFC 7518 and RFC 8037 whose keys only the issuer has. */
 const asymmetricAlgorithms = [
@@ -280,9 +282,6 @@ const frontSettings = z.object({
       'List of tokens that are not accepted any more, as JSON: [{"jti":"…"},{"sub":"…","issuedBefore":seconds}]; an address, or a file.',
     ),
   JWT_DENY_LIST_INTERVAL_MS: durationMs(10_000).describe('How often that list is read.'),
-  CORS_ORIGINS: commaSeparated([]).describe(
-    'Origins of web pages that may use the graph, comma-separated; * for all. Apollo Sandbox is served from here and needs none.',
-  ),
   NODE_ENV: z
     .string()
     .default('development')
@@ -304,12 +303,15 @@ const frontSettings = z.object({
 });
 
 /** Settings of the gateway process. */
-export const gatewaySettings = systemSettings.extend({
-  ...frontSettings.shape,
-  ...supergraphSettings.shape,
-  ...routingSettings.shape,
-  ...liveSettings.shape,
-});
+export const gatewaySettings = systemSettings
+  .extend({
+    ...frontSettings.shape,
+    ...listenerSettings.shape,
+    ...supergraphSettings.shape,
+    ...routingSettings.shape,
+    ...liveSettings.shape,
+  })
+  .check(tlsSettingsFit, listenerSettingsFit);
 export type GatewayConfig = z.infer<typeof gatewaySettings>;
 
 /** Tells whether something is shown that production shows only when its setting says so. */

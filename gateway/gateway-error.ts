@@ -10,6 +10,7 @@ export const gatewayErrorKinds = {
   MAX_VARIABLE_VALUES_LIMIT: { httpStatus: 400, retryable: false },
   MAX_ANSWER_BYTES_LIMIT: { httpStatus: 400, retryable: false },
   COST_BUDGET_EXCEEDED: { httpStatus: 429, retryable: true },
+  ORIGIN_NOT_ALLOWED: { httpStatus: 403, retryable: false },
   RATE_LIMITED: { httpStatus: 429, retryable: true },
   TOO_MANY_OPERATIONS: { httpStatus: 429, retryable: false },
   SLOW_CLIENT: { httpStatus: 503, retryable: true },

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
-import type { Authorization } from './authorization/authorization.ts';
 import { CostReport, costHeader } from './cost/cost-report.ts';
 import { graphNotReady } from './errors.ts';
 import type { FormatError } from './format.ts';
@@ -14,20 +13,16 @@ import type { OnOver, OperationTime } from './operation-time.ts';
 import type { OperationRunner, WrittenAnswer } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
-import type { Authenticator } from './security/authenticate.ts';
+import { type Admission, admit } from './security/admission.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
 import type { PersistedOperations } from './security/persisted-operations.ts';
-import type { RateLimit } from './security/rate-limit.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 
-interface GraphQLRouteOptions {
+interface GraphQLRouteOptions extends Admission {
   /** Undefined until there is a graph. */
   readonly apollo: () => Apollo | undefined;
-  readonly authenticator: Authenticator;
-  readonly authorization: Pick<Authorization, 'prepare'>;
   readonly limit: RequestLimit;
-  readonly rateLimit: RateLimit;
   /** Undefined without a manifest. */
   readonly persisted: PersistedOperations | undefined;
   readonly streams: HttpStreams;
@@ -138,7 +133,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     async preHandler(request, reply) {
       try {
-        callers.set(request, await admit(options, request, reply));
+        callers.set(request, await admit(request, reply, options));
       } catch (error) {
         if (!(error instanceof PorticoError)) throw error;
         return refuse(reply, error);
@@ -171,23 +166,6 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
-}
-
-/** Finds the caller of a request, and what the caller may have, and counts the operation. @throws PorticoError when it is refused */
-async function admit(
-  {
-    authenticator,
-    authorization,
-    rateLimit,
-  }: Pick<GraphQLRouteOptions, 'authenticator' | 'authorization' | 'rateLimit'>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<OperationCaller> {
-  const caller = await authenticator.authenticate(request.headers.authorization);
-  if (rateLimit.isActive)
-    void reply.headers(await rateLimit.count({ caller, address: rateLimit.addressOf(request.raw) }));
-  await authorization.prepare(caller);
-  return caller;
 }
 
 /** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */

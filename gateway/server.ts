@@ -4,9 +4,7 @@ import {
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import cors from '@fastify/cors';
 import { createCallerTokens } from '../platform/caller.ts';
-import { createHttpServer, listen } from '../platform/http.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
 import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
@@ -21,6 +19,7 @@ import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
+import { createListener } from './listener/listener.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
@@ -28,6 +27,7 @@ import { limitRequests } from './overload.ts';
 import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
 import { createAuthenticator } from './security/authenticate.ts';
+import { createCredentials } from './security/credentials.ts';
 import { followDenyList } from './security/deny-list.ts';
 import { createProtection, type Protection } from './security/protection.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
@@ -84,14 +84,13 @@ export async function startGateway(context: Context): Promise<Ports> {
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
-  const app = createHttpServer({ log, metrics, bodyLimitBytes: config.OPERATION_MAX_REQUEST_BYTES });
+  const listener = await createListener(context);
+  const { app } = listener;
   const denyList = followDenyList(config, log);
   if (denyList) scope.use('list of denied tokens', denyList);
   const callerTokens = createCallerTokens(config.CALLER_SECRET);
   const authenticator = await createAuthenticator(config, callerTokens, denyList);
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
-  if (config.CORS_ORIGINS.length > 0)
-    await app.register(cors, { origin: config.CORS_ORIGINS.includes('*') ? true : config.CORS_ORIGINS });
   if (isShown(config.EXPLORERS, config)) await serveExplorers(app, config);
 
   health.add('supergraph', () => {
@@ -136,10 +135,12 @@ export async function startGateway(context: Context): Promise<Ports> {
   });
   const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
   const rules = headerRulesOf(config);
+  const credentials = createCredentials(config);
   const { rateLimit, persisted } = protection;
   serveGraphQL(app, {
     apollo: () => apollo.current,
     authenticator,
+    credentials,
     authorization,
     limit,
     rateLimit,
@@ -160,16 +161,14 @@ export async function startGateway(context: Context): Promise<Ports> {
     mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });
   const { port: managementPort } = await context.listenForManagement();
-  const server = scope.use(
-    'HTTP server',
-    await listen(app, { host: config.HOST, port: config.GATEWAY_PORT }),
-  );
+  const server = await listener.listen();
   scope.use(
     'WebSockets',
     serveWebSockets({
       ...live,
       server: app.server,
       authenticator,
+      credentials,
       authorization,
       rateLimit,
       persisted,
@@ -178,6 +177,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   scope.use('live connections', connections);
   registerProcess(context, {
     port: server.port,
+    isSecure: listener.isSecure,
     managementPort,
     graceMs: 0,
     metadata: { [metadataKeys.subgraph]: '' },

@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import * as z from 'zod';
 
 /** The environment does not describe a valid configuration; the message lists every bad key at once. */
@@ -68,6 +69,22 @@ export function urlSetting(...protocols: string[]) {
   });
 }
 
+/** Path of a file that can be read now. */
+export function readableFile() {
+  return z.string().refine(isReadable, {
+    error: issue => `expected the path of a file that can be read, but got ${String(issue.input)}`,
+  });
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** A URL for a message. */
 function withoutCredentials(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//…@');
@@ -97,6 +114,12 @@ export const processSettings = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('Least severe level that is logged.'),
+  HTTP_HEADERS_TIMEOUT_MS: durationMs(20_000, { min: 100 }).describe(
+    'Longest time that a client may take to send the headers of a request; then it is answered with 408. An unused connection is closed after it, too.',
+  ),
+  HTTP_REQUEST_TIMEOUT_MS: durationMs(60_000, { min: 100 }).describe(
+    'Longest time that a client may take to send a whole request, with its body; then it is answered with 408.',
+  ),
   SHUTDOWN_TIMEOUT_MS: durationMs(10_000).describe(
     'How long a graceful shutdown may take before the process exits with what is left undone.',
   ),

@@ -1,17 +1,28 @@
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
+import type { ProcessConfig } from './config.ts';
 import { messageOf, PorticoError } from './errors.ts';
+import { isHost, namesOneHost } from './host-header.ts';
+import { httpTimeoutsOf } from './http-timeouts.ts';
 import type { Closable } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 import { httpServerDuration } from './metrics.ts';
+import type { TlsMaterial } from './tls/material.ts';
+import { createSecureServer } from './tls/secure-server.ts';
 import { readTraceContext, runInTrace } from './trace-context.ts';
 import { closeUnusedConnections } from './unused-connections.ts';
 
-interface HttpServerOptions {
+/** Options of a server. */
+export interface HttpServerOptions {
   readonly log: Logger;
+  /** Times that clients have. */
+  readonly config: Pick<ProcessConfig, 'HTTP_HEADERS_TIMEOUT_MS' | 'HTTP_REQUEST_TIMEOUT_MS'>;
   /** Registry of the durations of requests; none for a management server. */
   readonly metrics?: Registry;
+  /** Certificate with which it is served over TLS, by HTTP/2 and HTTP/1.1; without it, by HTTP/1.1 without TLS. */
+  readonly tls?: TlsMaterial | undefined;
   /** Largest request body. @default 1 MiB */
   readonly bodyLimitBytes?: number;
 }
@@ -22,10 +33,19 @@ interface HttpServerOptions {
  */
 export function createHttpServer({
   log,
+  config,
   metrics,
+  tls,
   bodyLimitBytes = 1024 * 1024,
 }: HttpServerOptions): FastifyInstance {
+  const timeouts = httpTimeoutsOf(config);
   const app = fastify({
+    http: timeouts,
+    requestTimeout: timeouts.requestTimeout,
+    keepAliveTimeout: timeouts.keepAliveTimeout,
+    ...(tls
+      ? { serverFactory: (handler: RequestListener) => createSecureServer(handler, tls, timeouts) }
+      : {}),
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
@@ -49,6 +69,10 @@ export function createHttpServer({
       error: { code: 'NOT_FOUND', message: `Nothing is served at ${request.method} ${request.url}` },
     }),
   );
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isHost(request.host) && namesOneHost(request.raw.rawHeaders)) done();
+    else done(new PorticoError('BAD_USER_INPUT', 'The header Host is not valid, or comes twice'));
+  });
   // After the body is read: what its stream calls back is not part of what began before.
   app.addHook('preHandler', (request, _reply, done) => runInTrace(readTraceContext(request.headers), done));
   closeUnusedConnections(app);

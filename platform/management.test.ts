@@ -11,7 +11,8 @@ function start({ host = '127.0.0.1', token }: { host?: string; token?: string } 
   const metrics = new Registry();
   const health = new HealthRegistry();
   const access = createManagementAccess({ host, token });
-  const app = createManagementServer({ name: 'test', log: silentLog, health, metrics, access });
+  const config = { HTTP_HEADERS_TIMEOUT_MS: 20_000, HTTP_REQUEST_TIMEOUT_MS: 60_000 };
+  const app = createManagementServer({ name: 'test', log: silentLog, config, health, metrics, access });
   serveBreakers(app, new BreakerRegistry(metrics));
   app.get('/actuator/supergraph/sdl', (_request, reply) => reply.send('type Query'));
   return app;
@@ -19,7 +20,7 @@ function start({ host = '127.0.0.1', token }: { host?: string; token?: string } 
 
 test('the management server links to every endpoint that the process serves, and to nothing else', async () => {
   const app = start();
-  const answer = await app.inject({ url: '/actuator', headers: { host: 'portico:8081' } });
+  const answer = await app.inject('/actuator');
   const { _links: links } = answer.json<{ _links: Record<string, { href: string }> }>();
   expect(Object.keys(links).sort()).toEqual([
     'circuitbreakers',
@@ -31,9 +32,8 @@ test('the management server links to every endpoint that the process serves, and
     'self',
     'supergraph-sdl',
   ]);
-  expect(links['circuitbreakers']).toEqual({ href: 'http://portico:8081/actuator/circuitbreakers' });
-  for (const { href } of Object.values(links))
-    expect((await app.inject(new URL(href).pathname)).statusCode).not.toBe(404);
+  expect(links['circuitbreakers']).toEqual({ href: '/actuator/circuitbreakers' });
+  for (const { href } of Object.values(links)) expect((await app.inject(href)).statusCode).not.toBe(404);
 });
 
 const open = [

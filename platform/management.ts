@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { HealthGroup, HealthRegistry } from './health.ts';
-import { createHttpServer } from './http.ts';
+import { createHttpServer, type HttpServerOptions } from './http.ts';
 import type { Logger } from './log.ts';
 import type { ManagementAccess } from './management-access.ts';
 
 interface ManagementOptions {
   readonly name: string;
   readonly log: Logger;
+  readonly config: HttpServerOptions['config'];
   readonly health: HealthRegistry;
   readonly metrics: Registry;
   readonly access: ManagementAccess;
@@ -37,11 +38,12 @@ function readVersion(): string {
 export function createManagementServer({
   name,
   log,
+  config,
   health,
   metrics,
   access,
 }: ManagementOptions): FastifyInstance {
-  const app = createHttpServer({ log });
+  const app = createHttpServer({ log, config });
   app.addHook('onRequest', (request, _reply, done) => {
     access.check(request);
     done();
@@ -52,12 +54,10 @@ export function createManagementServer({
   app.addHook('onRoute', ({ method, url }) => {
     if (method === 'GET' && url.startsWith('/actuator')) paths.push(url);
   });
-  app.get('/actuator', (request, reply) => {
-    const base = `${request.protocol}://${request.host}`;
-    return reply.send({
-      _links: Object.fromEntries(paths.map(path => [linkOf(path), { href: `${base}${path}` }])),
-    });
-  });
+  // Links without a host: the one that a request names may be anybody's.
+  app.get('/actuator', (_request, reply) =>
+    reply.send({ _links: Object.fromEntries(paths.map(path => [linkOf(path), { href: path }])) }),
+  );
 
   for (const [path, group] of [
     ['/actuator/health', 'all'],

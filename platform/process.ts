@@ -85,7 +85,7 @@ export function createProcessContext<C extends ProcessConfig>(
   const health = new HealthRegistry();
   const scope = createScope(log);
   const access = createManagementAccess({ host: config.HOST, token: config.MANAGEMENT_TOKEN });
-  const management = createManagementServer({ name, log, health, metrics, access });
+  const management = createManagementServer({ name, log, config, health, metrics, access });
   return {
     name,
     config,

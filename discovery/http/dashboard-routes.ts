@@ -43,6 +43,7 @@ export function addDashboardRoutes(
         .headers({
           'content-security-policy': contentSecurityPolicy,
           'x-content-type-options': 'nosniff',
+          'x-frame-options': 'DENY',
           'referrer-policy': 'no-referrer',
           'cache-control': 'no-cache',
         })

@@ -41,5 +41,7 @@ export async function serveExplorers(app: FastifyInstance, config: GatewayConfig
           .send(ide)
       : reply.redirect('/ide/'),
   );
-  app.get<{ Params: { '*': string } }>('/ide/*', (request, reply) => reply.sendFile(request.params['*']));
+  app.get<{ Params: { '*': string } }>('/ide/*', (request, reply) =>
+    reply.header('x-content-type-options', 'nosniff').sendFile(request.params['*']),
+  );
 }

@@ -66,7 +66,7 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
   });
 
   const { port: managementPort } = await context.listenForManagement();
-  const app = createHttpServer({ log, metrics });
+  const app = createHttpServer({ log, config, metrics });
   const formatError = createErrorFormatter(log);
   const apollo = new ApolloServer<C>({
     schema,

@@ -1,25 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig as ClientConfig } from 'kafkajs';
 import * as z from 'zod';
-import { commaSeparated, durationMs, flag, wholeNumber } from '../config.ts';
+import { commaSeparated, durationMs, flag, readableFile, wholeNumber } from '../config.ts';
 
 const address = /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/;
-
-/** Path of a file that can be read now. */
-function readableFile() {
-  return z.string().refine(isReadable, {
-    error: issue => `expected the path of a file that can be read, but got ${String(issue.input)}`,
-  });
-}
-
-function isReadable(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Settings of a process that uses Kafka. {@link kafkaSettingsFit} checks that they fit together. */
 export const kafkaSettings = z.object({

@@ -11,6 +11,8 @@ type RegistryConfig = z.infer<typeof processSettings> & z.infer<typeof registryS
 
 interface Served {
   readonly port: number;
+  /** True if the port speaks TLS. @default false */
+  readonly isSecure?: boolean;
   readonly managementPort: number;
   /** Metadata besides the management port and the version, which every process registers. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -28,6 +30,7 @@ export function registerProcess(context: ProcessContext<RegistryConfig>, served:
       service: name,
       host: advertisedHost,
       port: served.port,
+      isSecure: served.isSecure,
       lease: {
         renewalIntervalSeconds: config.LEASE_RENEWAL_INTERVAL_SECONDS,
         durationSeconds: config.LEASE_DURATION_SECONDS,

@@ -5,6 +5,8 @@ export interface Registration {
   readonly service: string;
   readonly host: string;
   readonly port: number;
+  /** True if the port speaks TLS. @default false */
+  readonly isSecure?: boolean | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** Seconds between renewals, and seconds without one after which the instance is evicted. */
   readonly lease: { readonly renewalIntervalSeconds: number; readonly durationSeconds: number };
@@ -21,7 +23,7 @@ export function writeRegistration(
   status: InstanceStatus,
   dirtyTimestampMs: number,
 ) {
-  const { service, host, port, metadata, lease } = registration;
+  const { service, host, port, isSecure = false, metadata, lease } = registration;
   const managementPort = metadata[metadataKeys.managementPort] ?? String(port);
   const actuator = `http://${host}:${managementPort}/actuator`;
   return {
@@ -32,8 +34,8 @@ export function writeRegistration(
       ipAddr: host,
       status,
       overriddenStatus: 'UNKNOWN',
-      port: { $: port, '@enabled': 'true' },
-      securePort: { $: 443, '@enabled': 'false' },
+      port: { $: port, '@enabled': String(!isSecure) },
+      securePort: { $: isSecure ? port : 443, '@enabled': String(isSecure) },
       countryId: 1,
       dataCenterInfo: {
         '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo',
@@ -44,7 +46,7 @@ export function writeRegistration(
         durationInSecs: lease.durationSeconds,
       },
       metadata,
-      homePageUrl: `http://${host}:${port}/`,
+      homePageUrl: `${isSecure ? 'https' : 'http'}://${host}:${port}/`,
       statusPageUrl: `${actuator}/info`,
       healthCheckUrl: `${actuator}/health`,
       vipAddress: service,

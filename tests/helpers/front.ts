@@ -58,8 +58,15 @@ export interface Front {
   startDiscovery(): Promise<void>;
 }
 
+interface FrontOptions {
+  /** Settings of the gateway. */
+  readonly env?: Record<string, string>;
+  /** Settings of the registry. */
+  readonly discoveryEnv?: Record<string, string>;
+}
+
 /** Gives the tests of a file a registry and a gateway, and ends them after the tests. */
-export function useFront({ env = {} }: { env?: Record<string, string> } = {}): Front {
+export function useFront({ env = {}, discoveryEnv = {} }: FrontOptions = {}): Front {
   let dataDir = '';
   let discovery: Child | undefined;
   let gateway: Child | undefined;
@@ -97,7 +104,7 @@ export function useFront({ env = {} }: { env?: Record<string, string> } = {}): F
       name: 'discovery',
       entry: 'discovery/main.ts',
       onLine: logToFiles(dataDir),
-      env: { DISCOVERY_PORT: String(discoveryPort) },
+      env: { DISCOVERY_PORT: String(discoveryPort), ...discoveryEnv },
     });
   }
 

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { createAuthority } from '../helpers/certificates.ts';
 
 /** A listener over TLS that wants a certificate of the client, and a sign-in. */
 export interface SecureListener {
@@ -22,34 +19,15 @@ export const secureListenerName = 'SASL_SSL';
 
 /** Makes certificates of an authority of its own, for the broker and a client, in a folder. */
 export async function prepareSecureListener(dir: string, address: string): Promise<SecureListener> {
-  const file = (name: string) => join(dir, name);
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const authority = [
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.pem'),
-    '-days',
-    '2',
-    '-subj',
-    '/CN=authority',
-  ];
-  await run('openssl', ['req', '-x509', ...newKey, ...authority]);
-  await writeFile(file('names'), 'subjectAltName=IP:127.0.0.1');
-  for (const name of ['broker', 'client']) {
-    const request = ['-keyout', file(`${name}.key`), '-out', file(`${name}.csr`), '-subj', `/CN=${name}`];
-    await run('openssl', ['req', ...newKey, ...request]);
-    const signer = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '2'];
-    const signed = ['-in', file(`${name}.csr`), '-extfile', file('names'), '-out', file(`${name}.pem`)];
-    await run('openssl', ['x509', '-req', ...signer, ...signed]);
-  }
-  const [key, certificate] = [await readFile(file('broker.key')), await readFile(file('broker.pem'))];
-  await writeFile(file('broker-keystore.pem'), Buffer.concat([key, certificate]));
+  const authority = await createAuthority(dir);
+  const broker = await authority.issue('broker');
+  const client = await authority.issue('client');
+  const [key, certificate] = [await readFile(broker.keyFile), await readFile(broker.certFile)];
+  await writeFile(join(dir, 'broker-keystore.pem'), Buffer.concat([key, certificate]));
   return {
     address,
-    caFile: file('ca.pem'),
-    certFile: file('client.pem'),
-    keyFile: file('client.key'),
+    caFile: authority.caFile,
+    ...client,
     username: 'portico',
     password: 'a-password-for-tests',
   };

@@ -42,6 +42,8 @@ export interface Connection {
   readonly socket: WebSocket;
   /** Address of the client. */
   readonly address: string;
+  /** What it showed when it was opened, as the header Authorization would have it; `connection_init` goes before it. */
+  readonly authorization: string | undefined;
   caller: OperationCaller;
   /** Headers that it was opened with and go to subgraphs. */
   readonly headers: PassedHeaders['request'];
@@ -113,7 +115,7 @@ export function createProtocol({
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: config.LIVE_CONNECTION_INIT_TIMEOUT_MS,
     async onConnect({ extra, connectionParams }) {
-      await authenticate(extra, authorizationIn(connectionParams), () => {});
+      await authenticate(extra, authorizationIn(connectionParams) ?? extra.authorization, () => {});
       return undefined;
     },
     async onPing({ extra, acknowledged }, payload) {

@@ -8,6 +8,7 @@ import { PorticoError } from '../../../platform/errors.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { byTokenAlone } from '../../authorization/authorization.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
+import { createCredentials } from '../../security/credentials.ts';
 import { createLimiters } from '../../security/limiters.ts';
 import { anonymous, type OperationCaller } from '../../security/operation-caller.ts';
 import { countRateLimited, createRateLimit } from '../../security/rate-limit.ts';
@@ -47,6 +48,7 @@ async function start({
     connections: createConnections({ maxConnections, maxConnectionsPerAddress, drainMs: 0, metrics }),
     authenticator: { authenticate },
     authorization: byTokenAlone,
+    credentials: createCredentials({ CORS_ORIGINS: [], HEADERS_TO_SUBGRAPHS: [] }),
     rateLimit: createRateLimit(
       {
         RATE_LIMIT_CALLER_PER_MINUTE: 0,

@@ -1,11 +1,13 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { PorticoError } from '../../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { headerRulesOf, lastingHeaders, passHeaders } from '../../header-rules.ts';
+import type { Credentials } from '../../security/credentials.ts';
 import { anonymous } from '../../security/operation-caller.ts';
 import type { LiveConnections } from './connections.ts';
 import { type Connection, closeCodes, createProtocol, type ProtocolOptions } from './websocket-protocol.ts';
@@ -13,6 +15,7 @@ import { type Connection, closeCodes, createProtocol, type ProtocolOptions } fro
 interface WebSocketOptions extends ProtocolOptions {
   readonly server: Server;
   readonly connections: LiveConnections;
+  readonly credentials: Pick<Credentials, 'ofUpgrade'>;
   readonly config: ProtocolOptions['config'] &
     Pick<
       GatewayConfig,
@@ -29,7 +32,7 @@ const messageWindowMs = 1_000;
 
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
 export function serveWebSockets(options: WebSocketOptions): Closable {
-  const { server, operations, connections, rateLimit, config, log } = options;
+  const { server, operations, connections, credentials, rateLimit, config, log } = options;
   const protocol = createProtocol(options);
   const rules = headerRulesOf(config);
   const sockets = new WebSocketServer({
@@ -43,7 +46,15 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
     // From here on nobody else listens to what breaks; the 'close' that follows is what matters.
     stream.on('error', () => stream.destroy());
     if (request.url?.split('?', 1)[0] !== '/graphql') {
-      stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      refuseUpgrade(stream, 404, '');
+      return;
+    }
+    let authorization: string | undefined;
+    try {
+      authorization = credentials.ofUpgrade(request);
+    } catch (error) {
+      if (!(error instanceof PorticoError)) throw error;
+      refuseUpgrade(stream, error.httpStatus, JSON.stringify({ errors: [error.toGraphQLError().toJSON()] }));
       return;
     }
     // What follows lives as long as the socket does, and is not to keep the request.
@@ -64,21 +75,20 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
           closeCodes.tryAgain,
           'This gateway has no graph yet, or as many connections as it takes; try again',
         );
-      carry(socket, { headers, address }, exit);
+      carry(socket, { headers, address, authorization }, exit);
     });
   }
 
   function carry(
     socket: WebSocket,
-    { headers, address }: Pick<Connection, 'headers' | 'address'>,
+    opened: Pick<Connection, 'headers' | 'address' | 'authorization'>,
     exit: () => void,
   ): void {
     const keepAlive = keepSocketAlive(socket, config.LIVE_KEEP_ALIVE_MS);
     const connection: Connection = {
+      ...opened,
       socket,
-      address,
       caller: anonymous,
-      headers,
       results: new Set(),
       stopWatching: undefined,
     };
@@ -125,6 +135,15 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       sockets.close();
     }),
   };
+}
+
+/** Answers a request for a WebSocket that does not get one. */
+function refuseUpgrade(stream: Duplex, status: number, body: string): void {
+  const type = body === '' ? '' : 'content-type: application/json\r\n';
+  const length = `content-length: ${Buffer.byteLength(body)}`;
+  stream.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n${type}${length}\r\n\r\n${body}`,
+  );
 }
 
 /** Ends a connection that does not answer from one ping to the next. */
