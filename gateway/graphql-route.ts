@@ -186,10 +186,12 @@ function resolvePersisted(
     request.query = Object.fromEntries(search);
     return;
   }
+  const text = request.body;
   const body = parseBody(request);
   // A batch, or what is no request, is Apollo Server's to refuse.
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  request.body = JSON.stringify(persisted.resolve(body));
+  const resolved = persisted.resolve(body);
+  request.body = resolved === body ? text : JSON.stringify(resolved);
 }
 
 function jsonIn(text: string | undefined): unknown {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import { bearerTokenOf } from './bearer.ts';
 import { PorticoError } from './errors.ts';
 import { createSecretCheck } from './secret.ts';
 
@@ -31,7 +32,7 @@ export function createManagementAccess({ host, token }: AccessOptions): Manageme
 
   function isOperator({ headers: { authorization = '' } }: FastifyRequest): boolean {
     if (!isToken) return isLocal;
-    const [, shown] = /^bearer\s+(\S+)$/i.exec(authorization.trim()) ?? [];
+    const shown = bearerTokenOf(authorization);
     return shown !== undefined && isToken(shown);
   }
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
+import { bearerTokenOf } from '../../platform/bearer.ts';
 import type { CallerTokens } from '../../platform/caller.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { DenyList, TokenClaims } from './deny-list.ts';
@@ -68,7 +69,7 @@ export async function createAuthenticator(
   return {
     async authenticate(authorization) {
       if (!authorization) return anonymous;
-      const [, token] = /^bearer\s+(\S+)$/i.exec(authorization.trim()) ?? [];
+      const token = bearerTokenOf(authorization);
       if (!token) throw unauthenticated('The header Authorization must be "Bearer" and a token');
       try {
         const { claims, caller } = await remember(token);
