@@ -63,6 +63,13 @@ function porticoErrorIn(error: unknown): PorticoError | undefined {
   return undefined;
 }
 
+/** Whatever was thrown, as an error of a result. Its formatter logs and hides what is a fault of ours. */
+export function asGraphQLError(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) return error;
+  if (error instanceof PorticoError) return error.toGraphQLError();
+  return new GraphQLError('Internal server error', { originalError: error as Error });
+}
+
 /** Error of operations that come before there is a graph. */
 export function graphNotReady(): PorticoError {
   return new GatewayError('GRAPH_NOT_READY', 'No subgraph has been composed yet; try again');

@@ -1,10 +1,10 @@
-import { type ExecutionResult, GraphQLError, type ValidationRule } from 'graphql';
+import type { ExecutionResult, GraphQLError, ValidationRule } from 'graphql';
 import { PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Costs } from '../cost/costs.ts';
-import { graphNotReady } from '../errors.ts';
+import { asGraphQLError, graphNotReady } from '../errors.ts';
 import type { RunLimits } from '../execution/limits.ts';
 import type { FormatError } from '../format.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
@@ -240,12 +240,6 @@ async function* untilDone<T>(parts: AsyncGenerator<T>, done: () => void): AsyncG
   } finally {
     done();
   }
-}
-
-function asGraphQLError(error: unknown): GraphQLError {
-  if (error instanceof GraphQLError) return error;
-  if (error instanceof PorticoError) return error.toGraphQLError();
-  return new GraphQLError('Internal server error', { originalError: error as Error });
 }
 
 /** Goes on in another graph, if the operation is valid there. */

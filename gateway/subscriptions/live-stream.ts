@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import { Backoff } from '../../platform/backoff.ts';
 import { PorticoError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
+import { asGraphQLError } from '../errors.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -289,9 +290,5 @@ function lostError(subgraph: string, cause: unknown, cursor: string | undefined)
 
 /** Result of an event that could not be completed. */
 function failed(cause: unknown): ExecutionResult {
-  const error = cause instanceof GraphQLError ? cause : undefined;
-  return {
-    data: null,
-    errors: [error ?? new GraphQLError('Internal server error', { originalError: cause as Error })],
-  };
+  return { data: null, errors: [asGraphQLError(cause)] };
 }
