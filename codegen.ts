@@ -3,9 +3,15 @@ import { codegen } from '@graphql-codegen/core';
 import * as typescript from '@graphql-codegen/typescript';
 import * as typescriptResolvers from '@graphql-codegen/typescript-resolvers';
 import { parse } from 'graphql';
+import type * as z from 'zod';
+import { type SettingsShape, settingsDocument } from './dev/settings-document.ts';
+import { discoverySettings } from './discovery/config.ts';
+import { gatewaySettings } from './gateway/config.ts';
 import { bundleIde } from './gateway/explorers/ide/bundle.ts';
+import { processSettings } from './platform/config.ts';
 import type { CodegenInput } from './platform/graphql/codegen-input.ts';
 import { eventSchemaOf } from './platform/kafka/event-schema.ts';
+import { systemSettings } from './platform/system.ts';
 import { generateClients } from './prisma/generate.ts';
 import { serviceNames } from './services.ts';
 
@@ -53,6 +59,28 @@ async function generateSubgraph(name: string): Promise<void> {
   if (codegenInput.events) await writeEventSchemas(folder, codegenInput.events);
 }
 
+/** Writes the page of all settings. */
+async function writeSettingsDocument(): Promise<void> {
+  const services = await Promise.all(
+    serviceNames.map(async name => {
+      const { settings } = (await import(`./subgraphs/${name}/config.ts`)) as { settings: z.ZodObject };
+      return [`The subgraph ${name}`, settings.shape as SettingsShape] as const;
+    }),
+  );
+  const [[, first] = ['', {}]] = services;
+  const common = Object.entries(first).filter(([name]) => services.every(([, shape]) => name in shape));
+  const text = settingsDocument([
+    ['Every process', processSettings.shape],
+    ['Processes that register and call each other', systemSettings.shape],
+    ['The gateway', gatewaySettings.shape],
+    ['The registry', discoverySettings.shape],
+    ['Every subgraph of the shop', Object.fromEntries(common)],
+    ...services,
+  ]);
+  await writeFile(new URL('docs/settings.md', import.meta.url), text);
+}
+
 await Promise.all(serviceNames.map(generateSubgraph));
 await generateClients();
 await bundleIde();
+await writeSettingsDocument();

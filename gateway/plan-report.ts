@@ -1,7 +1,5 @@
 import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
-import type { ExecutionResult } from 'graphql';
 import { createSecretCheck } from '../platform/secret.ts';
-import type { OperationContext } from './operation-context.ts';
 
 /** Header by which an operator asks for the query plan; Apollo Router's. */
 export const planHeader = 'apollo-expose-query-plan';
@@ -49,23 +47,6 @@ export class PlanReport {
   describe(plan: QueryPlan | undefined) {
     return { text: plan && prettyFormatQueryPlan(plan), object: plan, fetches: this.#fetches };
   }
-}
-
-/** Adds what was asked to be reported of a run to the extensions of its result. */
-export function withReports(
-  result: ExecutionResult,
-  { report, costReport }: Pick<OperationContext, 'report' | 'costReport'>,
-  plan: () => QueryPlan | undefined,
-): ExecutionResult {
-  if (!report && !costReport) return result;
-  return {
-    ...result,
-    extensions: {
-      ...result.extensions,
-      ...(report ? { queryPlan: report.describe(plan()) } : {}),
-      ...(costReport ? { cost: costReport.costs } : {}),
-    },
-  };
 }
 
 /** Creates the check whether a request may see its plan: its header must have the secret. Without a secret, none may. */

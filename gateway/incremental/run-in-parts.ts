@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { IncrementalResult } from '../execution/incremental.ts';
 import type { OperationContext } from '../operation-context.ts';
-import { withReports } from '../plan-report.ts';
+import { withReports } from '../reports.ts';
 import type { Operation } from '../subscriptions/operation.ts';
 
 /**

@@ -30,7 +30,7 @@ import {
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../../execution/subgraph-answer.ts';
 import type { CompileOptions } from '../../execution/variants.ts';
 import type { OperationContext } from '../../operation-context.ts';
-import { withReports } from '../../plan-report.ts';
+import { withReports } from '../../reports.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
 import type { Subgraph } from '../composition/compose.ts';
 import { deferDirective } from './defer-directive.ts';
