@@ -457,3 +457,15 @@ test('a host name that comes to lead elsewhere is connected to no more; operator
   expect(told).toHaveLength(1);
   expect(told[0]).toContain('"subgraph":"stock"');
 });
+
+test('an instance whose host name leads elsewhere is passed by for another one, also with a mutation', async () => {
+  const { instance, asked } = await serve(good);
+  const lookup = createInstanceLookup(anyHost, (host, _options, callback) =>
+    callback(null, [{ address: host.startsWith('bad') ? '169.254.169.254' : '127.0.0.1', family: 4 }]),
+  );
+  const instances = ['bad.example.com', 'good.example.com'].map(host => ({ ...instance, id: host, host }));
+  const { ask } = await routeTo(instances, {}, { lookup });
+  for (let count = 0; count < 4; count++)
+    expect(await ask('mutation { count }')).toEqual({ data: { count: 3 } });
+  expect(asked).toHaveLength(4);
+});

@@ -35,7 +35,6 @@ interface AwaitedApproval {
   readonly applications: readonly string[];
   /** What it would change. */
   readonly reasons: readonly string[];
-  readonly sdl: string;
 }
 
 /** Answer of `/actuator/supergraph`. */
@@ -81,12 +80,11 @@ export function describeSupergraph(served: ServedGraph, registry: RegistryView):
     faults: describeFaults(faults),
     awaitingApproval: faults.heldBack
       .filter(({ because }) => because === 'approval')
-      .map(({ subgraph, hash, faults: reasons, sdl }) => ({
+      .map(({ subgraph, hash, faults: reasons }) => ({
         subgraph,
         hash,
         applications: applicationsAt(instancesByName.get(subgraph) ?? [], hash, served),
         reasons: reasons.map(({ message }) => message),
-        sdl,
       })),
     ignored: faults.ignored,
   };

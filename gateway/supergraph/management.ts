@@ -28,10 +28,25 @@ const command = z.union(
   },
 );
 
+const versionSchema = z.object({ subgraph: z.string(), hash: z.string() });
+
+/** Finds the SDL of a version. @throws PorticoError NOT_FOUND */
+function sdlOf({ graph, faults }: ServedGraph, { subgraph, hash }: z.infer<typeof versionSchema>): string {
+  const found =
+    faults.heldBack.find(each => each.subgraph === subgraph && each.hash === hash) ??
+    graph?.subgraphs.find(each => each.name === subgraph && each.hash === hash);
+  if (found) return found.sdl;
+  throw new PorticoError(
+    'NOT_FOUND',
+    `No version ${hash.slice(0, 80)} of the subgraph '${subgraph.slice(0, 80)}' is served or held back`,
+  );
+}
+
 /**
  * Adds to the management endpoints:
  * - `GET /actuator/supergraph`: what is served, what is held back and why
- * - `GET /actuator/supergraph/sdl`: the supergraph itself
+ * - `GET /actuator/supergraph/sdl`: the supergraph itself; with `?subgraph=reviews&hash=…` the SDL of a version that is served or
+ *   held back
  * - `GET /actuator/supergraph/history`: every composition, the newest first
  * - `POST /actuator/supergraph` with `{"rollBackTo": 3}`, `{"follow": true}` or
  *   `{"approve": {"subgraph": "reviews", "hash": "…"}}`
@@ -48,7 +63,9 @@ export function serveSupergraph({
   const describe = () => describeSupergraph(served, registry);
 
   management.get('/actuator/supergraph', (_request, reply) => reply.send(describe()));
-  management.get('/actuator/supergraph/sdl', (_request, reply) => {
+  management.get('/actuator/supergraph/sdl', (request, reply) => {
+    const version = versionSchema.safeParse(request.query);
+    if (version.success) return reply.type('text/plain').send(sdlOf(served, version.data));
     if (!served.graph) throw new GatewayError('GRAPH_NOT_READY', 'No subgraph has been composed yet');
     return reply.type('text/plain').send(served.graph.supergraphSdl);
   });

@@ -59,6 +59,12 @@ describe('with a launch policy', () => {
     expect(await front.metrics()).toContain('gateway_supergraph_faults{kind="awaiting_approval"} 1');
     expect((await front.anyone.request('{ items { count } }')).errors).toHaveLength(1);
 
+    const port = front.gateway.ready.ports?.['management'];
+    const sdlAt = (hash: string) =>
+      fetch(`http://127.0.0.1:${port}/actuator/supergraph/sdl?subgraph=stock&hash=${hash}`);
+    expect(await (await sdlAt('v1')).text()).toContain('place: String');
+    expect((await sdlAt('v0')).status).toBe(404);
+
     expect((await approve('stock', 'v0')).status).toBe(404);
     expect((await command({ approve: { subgraph: 'stock' } })).status).toBe(400);
     expect(await approve('stock', 'v1')).toMatchObject({ status: 200, body: { phase: 'serving' } });

@@ -11,6 +11,7 @@ import {
   startSupergraph,
   type TestSupergraph,
 } from '../../testing/supergraph.ts';
+import { compose } from '../composition/compose.ts';
 import { describeSupergraph } from '../describe.ts';
 import { describeFaults } from '../state.ts';
 import { openLaunchPolicy } from './launch-policy.ts';
@@ -67,7 +68,6 @@ test('a new subgraph waits, is in the graph after its approval, and after a rest
       hash: 'm1',
       applications: ['MORE'],
       reasons: ['the graph has no subgraph of this name'],
-      sdl: 'type Query { more: Int }',
     },
   ]);
   await expect(supergraph.approve({ subgraph: 'more', hash: 'm2' })).rejects.toMatchObject({
@@ -143,6 +143,42 @@ test('the file is read again when it changes, and stays as it was when it is not
   expect(served(supergraph)).toEqual(['items@i1']);
   await write({ newSubgraphs: 'approve', subgraphs: { more: ['MORE'] } });
   await becomes(supergraph).toEqual(['items@i1', 'more@m1']);
+});
+
+test('what waits is not composed again and again', async () => {
+  const { items: base, describe } = await serveInstances();
+  const { folder, open } = await usePolicy({ breakingChanges: 'approve' });
+  const registry = fillRegistry(base);
+  let compositions = 0;
+  const supergraph = await startSupergraph(registry.view, {
+    folder,
+    policy: await open(),
+    sdlPollIntervalMs: 20,
+    compose(subgraphs) {
+      compositions += 1;
+      const gone = {
+        type: 'FIELD_REMOVED',
+        message: 'it is gone',
+        path: 'A.b',
+        severity: 'breaking' as const,
+      };
+      const changes = subgraphs.length > 1 ? [gone] : [];
+      return Promise.resolve({ outcome: compose(subgraphs), changes });
+    },
+  });
+  await becomes(supergraph).toEqual(['items@i1']);
+  const more = describe('20', 'MORE', 'more', 'm1');
+  registry.change(base, more);
+  await expect.poll(() => faultsOf(supergraph), { timeout: 10_000 }).toContain("'more' at m1 waits");
+  const before = compositions;
+  let reads = registry.reads;
+  for (let steps = 0; steps < 5; steps++) {
+    await expect.poll(() => registry.reads, { timeout: 5_000 }).toBeGreaterThan(reads);
+    reads = registry.reads;
+  }
+  expect(compositions).toBe(before);
+  await supergraph.approve({ subgraph: 'more', hash: 'm1' });
+  expect(served(supergraph)).toEqual(['items@i1', 'more@m1']);
 });
 
 test('a policy that can not be read keeps the gateway from starting', async () => {

@@ -77,8 +77,8 @@ const maxRemembered = 100;
  */
 export async function openLaunchPolicy({ file, folder, log }: PolicyOptions): Promise<LaunchPolicy> {
   if (file === undefined) return openToAll;
-  let rules = await readLaunchRules(file);
   const record = await openPolicyRecord(folder, log);
+  let rules = await readLaunchRules(file);
   const refusedByStep = new LRUCache<string, Composition>({ max: maxRemembered });
   let all: RegistryView | undefined;
   let restricted: RestrictedRegistry | undefined;

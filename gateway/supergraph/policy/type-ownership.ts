@@ -11,8 +11,8 @@ export interface ForeignDefinition {
 
 /**
  * Finds what subgraphs define of types that are not theirs. To refer to an entity by its key defines nothing: a subgraph may
- * have the fields of one key, and `@external` ones that it does not provide. A supergraph is asked, since it says who defines what whatever names a
- * subgraph has given to Federation's directives.
+ * have the fields of one key, and `@external` ones that it does not provide. A supergraph is asked, since it says who defines
+ * what, whatever names a subgraph has given to Federation's directives.
  *
  * @param ownersByType subgraphs that may define the fields of a type
  */
