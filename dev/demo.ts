@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { openDevKeys } from '../cli/keys.ts';
 import { build } from './build.ts';
 import { createGraphClient, type GraphClient, type GraphResult } from './graph-client.ts';
-import { loadSystemSettings } from './settings.ts';
+import { graphUrlOf, loadSystemSettings } from './settings.ts';
 import { stopRequests } from './stop.ts';
 import { startSystem } from './system.ts';
 
@@ -131,7 +131,7 @@ async function main(): Promise<void> {
   const stop = stopRequests();
   const settings = loadSystemSettings(process.env);
   const customer = 'demo-customer';
-  const graphUrl = `http://127.0.0.1:${settings.GATEWAY_PORT}/graphql`;
+  const graphUrl = graphUrlOf(settings, settings.GATEWAY_PORT);
   if (await isRunning(graphUrl)) {
     console.log(`Using the system that runs at ${graphUrl}`);
     const keys = await openDevKeys(settings.PORTICO_DATA_DIR);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { loadConfig, port, wholeNumber } from '../platform/config.ts';
+import { tlsSettings } from '../platform/tls/settings.ts';
 import {
   type DatabaseUrlVariable,
   databaseUrlVariable,
@@ -22,6 +23,8 @@ const databaseUrls = Object.fromEntries(
 /** Settings of the system on one machine. What is given from outside is not started here. */
 const systemSettings = z.object({
   GATEWAY_PORT: port(4000).describe('Port of the graph.'),
+  // The gateway reads it by itself; here it tells how the graph is reached.
+  TLS_CERT_FILE: tlsSettings.shape.TLS_CERT_FILE,
   DISCOVERY_PORT: port(8761).describe('Port of the registry.'),
   POSTGRES_PORT: port(54320).describe('Port of the embedded PostgreSQL.'),
   KAFKA_PORT: port(9092).describe('Port of the embedded broker.'),
@@ -46,6 +49,11 @@ export type SystemSettings = Readonly<z.infer<typeof systemSettings>>;
 /** Reads the settings from an environment. @throws ConfigError listing every bad key */
 export function loadSystemSettings(env: Record<string, string | undefined>): SystemSettings {
   return loadConfig(systemSettings, env);
+}
+
+/** Address of the graph at a port of this machine. */
+export function graphUrlOf({ TLS_CERT_FILE }: SystemSettings, graphPort: number): string {
+  return `${TLS_CERT_FILE === undefined ? 'http' : 'https'}://127.0.0.1:${graphPort}/graphql`;
 }
 
 /** Reads the database that a service is told to use, if there is one. */

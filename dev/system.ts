@@ -8,7 +8,7 @@ import type { Child } from './child.ts';
 import { discoveryIndex, gatewayIndex, managementPort, portsOf, subgraphPort } from './port-assignment.ts';
 import { checkPorts } from './ports.ts';
 import { Processes } from './processes.ts';
-import { givenDatabaseUrl, rootDir, type SystemSettings } from './settings.ts';
+import { givenDatabaseUrl, graphUrlOf, rootDir, type SystemSettings } from './settings.ts';
 
 /** A step of the start that is done. */
 export interface Step {
@@ -143,7 +143,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     );
     processes.settle();
     return {
-      graphUrl: `http://127.0.0.1:${ready.ports?.['http']}/graphql`,
+      graphUrl: graphUrlOf(settings, ready.ports?.['http'] ?? settings.GATEWAY_PORT),
       registryUrl: base.registryUrl,
       kafkaBrokers: base.kafkaBrokers,
       keys,

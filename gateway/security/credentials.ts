@@ -73,7 +73,7 @@ function isNotCrossSite({ 'sec-fetch-site': site }: IncomingHttpHeaders): boolea
 function isOwn(origin: string, { headers, socket }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined) return site === 'same-origin';
-  const host = headers.host ?? headers[':authority'];
+  const host = headers.host ?? String(headers[':authority']);
   const isEncrypted = (socket as TLSSocket).encrypted === true;
   return origin === `https://${host}` || (!isEncrypted && origin === `http://${host}`);
 }

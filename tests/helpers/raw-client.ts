@@ -24,15 +24,23 @@ interface RawOptions {
 /** Speaks to a server what no HTTP client would, and reads until the server closes the connection. */
 export async function speak({ port, text, drip, withinMs }: RawOptions): Promise<RawAnswer> {
   const startedAt = performance.now();
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
   let received = '';
   socket.on('data', data => {
     received += data.toString('latin1');
   });
-  socket.on('connect', () => text !== '' && socket.write(text, 'latin1'));
-  const dripping = drip && setInterval(() => socket.writable && socket.write(drip.text), drip.everyMs);
+  let going: NodeJS.Timeout | undefined;
+  socket.on('connect', () => {
+    if (text !== '') socket.write(text, 'latin1');
+    if (drip) going = setInterval(() => socket.write(drip.text), drip.everyMs);
+  });
+  // It keeps its side open, so that the connection is closed only when the server has closed both.
+  socket.on('end', () => {
+    clearInterval(going);
+    going = setInterval(() => socket.write('.'), 50);
+  });
   const isClosed = await closes(socket, withinMs);
-  clearInterval(dripping);
+  clearInterval(going);
   socket.destroy();
   return {
     statuses: [...received.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map(([, status]) => Number(status)),

@@ -26,7 +26,7 @@ const link = (name: string) =>
 const people = `${link('v2.7')}
   type Query { person: Person }
   type Person @key(fields: "id") { id: ID! name: String }
-  type Subscription { ticked: Int }
+  type Subscription { ticked: Int filled: String }
 `;
 const ages = `${link('v2.7')}
   type Person @key(fields: "id") { id: ID! age: Int }
@@ -44,6 +44,11 @@ async function* tick() {
   }
 }
 
+/** Events of which a few are more than a connection takes without being read. */
+async function* fill() {
+  for await (const { ticked } of tick()) yield { filled: `${ticked} ${'x'.repeat(100_000)}` };
+}
+
 /** Gives the tests of a file such a front with two subgraphs, and ends it after them. */
 export function useSecureFront(): SecureFront {
   let dir = '';
@@ -54,6 +59,7 @@ export function useSecureFront(): SecureFront {
     HTTP_HEADERS_TIMEOUT_MS: '1000',
     HTTP_REQUEST_TIMEOUT_MS: '2000',
     LIVE_KEEP_ALIVE_MS: '300',
+    LIVE_BUFFER_EVENTS: '20',
   };
 
   async function serve({ certFile, keyFile }: Certificate): Promise<void> {
@@ -74,7 +80,7 @@ export function useSecureFront(): SecureFront {
   beforeAll(async () => {
     const ada = { __typename: 'Person', id: '1' };
     const Query = { person: () => ({ ...ada, name: 'Ada' }) };
-    const Subscription = { ticked: { subscribe: tick } };
+    const Subscription = { ticked: { subscribe: tick }, filled: { subscribe: fill } };
     const Person = { __resolveReference: () => ({ ...ada, age: 36 }) };
     await (
       await front.serve({ name: 'people', typeDefs: people, resolvers: { Query, Subscription } })

@@ -100,6 +100,20 @@ describe.skipIf(!canMakeCertificates)('a gateway with a certificate', () => {
     },
   );
 
+  test('ends a stream over HTTP/2 that is not read, and answers others over the same connection', async () => {
+    const session = await open();
+    const stream = send(session, { query: 'subscription { filled }' }, { accept: 'text/event-stream' });
+    expect((await headersOf(stream))[':status']).toBe(200);
+    const closed = once(stream, 'close');
+    const slowClients = () => metricOf(front.gateway, 'gateway_live_slow_clients_total');
+    await expect.poll(slowClients, { timeout: 10_000 }).toBe(1);
+    expect(JSON.parse((await answerOf(send(session, { query }))).text)).toEqual(answer);
+    await expect.poll(() => metricOf(front.gateway, 'gateway_live_connections'), { timeout: 10_000 }).toBe(0);
+    // The client finds out when it has read what it has.
+    stream.resume();
+    await closed;
+  });
+
   test('sends deferred parts over HTTP/2', async () => {
     const deferring = { query: '{ person { name ... @defer { age } } }' };
     const { headers, text } = await answerOf(send(await open(), deferring, { accept: 'multipart/mixed' }));

@@ -141,6 +141,8 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
 function refuseUpgrade(stream: Duplex, status: number, body: string): void {
   const type = body === '' ? '' : 'content-type: application/json\r\n';
   const length = `content-length: ${Buffer.byteLength(body)}`;
+  // The client may never end its side.
+  stream.once('finish', () => stream.destroy());
   stream.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n${type}${length}\r\n\r\n${body}`,
   );
