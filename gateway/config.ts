@@ -152,6 +152,9 @@ const liveSettings = z.object({
   LIVE_MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, { max: 1_000_000 }).describe(
     'Most of these connections of one address; 0 for as many as there may be of all. Behind a proxy, set GATEWAY_TRUSTED_PROXIES first.',
   ),
+  LIVE_MAX_CONNECTIONS_PER_CALLER: wholeNumber(0, { max: 1_000_000 }).describe(
+    'Most of these connections of one caller with a token; 0 for as many as there may be of all.',
+  ),
   LIVE_MAX_MESSAGES_PER_SECOND: wholeNumber(500, { min: 1, max: 1_000_000 }).describe(
     'Most messages of a client over one WebSocket in a second; with one more it is closed with 1008.',
   ),

@@ -130,6 +130,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   const connections = createConnections({
     maxConnections: config.LIVE_MAX_CONNECTIONS,
     maxConnectionsPerAddress: config.LIVE_MAX_CONNECTIONS_PER_ADDRESS,
+    maxConnectionsPerCaller: config.LIVE_MAX_CONNECTIONS_PER_CALLER,
     drainMs: config.LIVE_DRAIN_MS,
     metrics: liveMetrics,
   });

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FormatError } from '../format.ts';
 import type { OperationContext } from '../operation-context.ts';
+import { beginStream, writePieces } from '../stream-response.ts';
 import type { LiveOperations } from '../subscriptions/live-operations.ts';
 import { type Operation, RefusedOperation } from '../subscriptions/operation.ts';
 import { readRequest } from '../subscriptions/transports/read-request.ts';
@@ -48,24 +48,18 @@ export async function answerInParts(options: AnswerOptions): Promise<boolean> {
   if (!operation?.isDeferring) return false;
   const result = await runInParts(operation, context);
   if (!('initial' in result) && result.data === undefined) return false;
-  const { raw } = reply;
-  reply.hijack();
-  raw.writeHead(200, {
-    ...(reply.getHeaders() as Record<string, string>),
+  const raw = beginStream(reply, {
     ...context.headers.response(),
     'content-type': `multipart/mixed; boundary="-"; ${format.parameter}`,
-    'cache-control': 'no-store',
-    // A proxy that collects what it passes on would keep parts back.
-    'x-accel-buffering': 'no',
   });
   raw.write('\r\n---');
-  for await (const part of partsOf(result, format, formatError)) {
-    if (raw.destroyed) return true;
-    const text = `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(part)}\r\n---`;
-    if (!raw.write(text)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
-  }
-  raw.end('--\r\n');
+  await writePieces(raw, pieces(partsOf(result, format, formatError)), '--\r\n');
   return true;
+}
+
+async function* pieces(parts: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const part of parts)
+    yield `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(part)}\r\n---`;
 }
 
 function readOperation(

@@ -6,6 +6,7 @@ import { type FormatError, formatResult, formatted } from '../../format.ts';
 import { GatewayError } from '../../gateway-error.ts';
 import { lastingHeaders, type PassedHeaders } from '../../header-rules.ts';
 import type { OperationCaller } from '../../security/operation-caller.ts';
+import { beginStream, streamHeaders, writePieces } from '../../stream-response.ts';
 import { isLive, type LiveOperations } from '../live-operations.ts';
 import type { LiveOperation } from '../live-stream.ts';
 import type { LiveMetrics, Transport } from '../metrics.ts';
@@ -161,23 +162,20 @@ async function answerOnce(
   const gone = new AbortController();
   raw.once('close', () => gone.abort());
   const parts = await operations.executeInParts(operation, { caller, address, headers, signal: gone.signal });
-  reply.hijack();
-  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...streamHeaders(format) });
+  beginStream(reply, format.headers);
   raw.write(format.opening);
-  for await (const part of parts) raw.write(format.result(part));
-  raw.end(format.closing);
+  await writePieces(raw, pieces(parts, format), format.closing);
+}
+
+async function* pieces(parts: AsyncIterable<object>, format: StreamFormat): AsyncGenerator<string> {
+  for await (const part of parts) yield format.result(part);
 }
 
 /** Answers with a stream of one result. */
 async function answer(reply: FastifyReply, format: StreamFormat, result: object): Promise<void> {
   await reply
-    .headers(streamHeaders(format))
+    .headers({ ...format.headers, ...streamHeaders })
     .send(`${format.opening}${format.result(result)}${format.closing}`);
-}
-
-function streamHeaders({ headers }: StreamFormat): Record<string, string> {
-  // A proxy that collects what it passes on would keep events back.
-  return { ...headers, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 }
 
 /** Streams a subscription until it ends, the client goes, its token expires, or the gateway shuts down. */
@@ -195,6 +193,7 @@ async function stream(
   };
   const exit = connections.enter(transport, {
     address,
+    caller,
     leave: () =>
       endWith('leaving', errorOf('SERVICE_UNAVAILABLE', 'This gateway is shutting down; subscribe again')),
     cut: () => raw.destroy(),
@@ -224,8 +223,7 @@ async function stream(
   // It may have gone while its token was looked at.
   if (raw.destroyed) void results.return();
 
-  reply.hijack();
-  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...streamHeaders(format) });
+  beginStream(reply, format.headers);
   try {
     await write(format.opening);
     for await (const result of results) {

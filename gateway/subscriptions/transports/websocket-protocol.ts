@@ -20,11 +20,13 @@ import { isLive, type LiveOperations } from '../live-operations.ts';
 import type { LiveMetrics } from '../metrics.ts';
 import { type Operation, RefusedOperation } from '../operation.ts';
 import type { LiveResults } from '../results.ts';
+import type { LiveConnections } from './connections.ts';
 import { whenTokenEnds } from './token-end.ts';
 
 /** Parts of the gateway that the protocol needs. */
 export interface ProtocolOptions {
   readonly operations: LiveOperations;
+  readonly connections: Pick<LiveConnections, 'identify'>;
   readonly authenticator: Authenticator;
   readonly authorization: Pick<Authorization, 'prepare'>;
   readonly rateLimit: RateLimit;
@@ -51,6 +53,8 @@ export interface Connection {
   readonly results: Set<LiveResults>;
   /** Ends the wait for the caller's token to expire. */
   stopWatching: (() => void) | undefined;
+  /** Gives the caller's place back; undefined until the caller is known. */
+  leaveCaller: (() => void) | undefined;
 }
 
 /** State that the hooks of one operation share. */
@@ -82,6 +86,7 @@ const refusals: ReadonlySet<string> = new Set([
 /** Creates graphql-ws's protocol, with our operations. */
 export function createProtocol({
   operations,
+  connections,
   authenticator,
   authorization,
   rateLimit,
@@ -99,8 +104,9 @@ export function createProtocol({
     const { socket } = connection;
     try {
       const caller = await authenticator.authenticate(authorization);
-      check(caller);
+      // It may have gone meanwhile, and nobody would give its caller's place back.
       if (socket.readyState !== socket.OPEN) return;
+      check(caller);
       connection.caller = caller;
       connection.stopWatching?.();
       connection.stopWatching = whenTokenEnds(caller, reason =>
@@ -115,7 +121,11 @@ export function createProtocol({
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: config.LIVE_CONNECTION_INIT_TIMEOUT_MS,
     async onConnect({ extra, connectionParams }) {
-      await authenticate(extra, authorizationIn(connectionParams) ?? extra.authorization, () => {});
+      await authenticate(extra, authorizationIn(connectionParams) ?? extra.authorization, caller => {
+        extra.leaveCaller = connections.identify('websocket', caller);
+        if (!extra.leaveCaller)
+          throw new GatewayError('OVERLOADED', 'This caller has as many connections as it may');
+      });
       return undefined;
     },
     async onPing({ extra, acknowledged }, payload) {

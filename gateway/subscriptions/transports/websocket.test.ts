@@ -25,6 +25,7 @@ interface TestServer {
   readonly maxConnections?: number;
   /** @default 0 */
   readonly maxConnectionsPerAddress?: number;
+  readonly maxConnectionsPerCaller?: number;
   readonly authenticate?: Authenticator['authenticate'];
   readonly settings?: Settings;
 }
@@ -34,6 +35,7 @@ async function start({
   hasGraph = true,
   maxConnections = 10,
   maxConnectionsPerAddress = 0,
+  maxConnectionsPerCaller = 0,
   authenticate = () => Promise.resolve(anonymous),
   settings = {},
 }: TestServer = {}) {
@@ -45,7 +47,13 @@ async function start({
     server,
     operations,
     metrics,
-    connections: createConnections({ maxConnections, maxConnectionsPerAddress, drainMs: 0, metrics }),
+    connections: createConnections({
+      maxConnections,
+      maxConnectionsPerAddress,
+      maxConnectionsPerCaller,
+      drainMs: 0,
+      metrics,
+    }),
     authenticator: { authenticate },
     authorization: byTokenAlone,
     credentials: createCredentials({ CORS_ORIGINS: [], HEADERS_TO_SUBGRAPHS: [] }),
@@ -193,6 +201,26 @@ describe('a connection', () => {
     const { closed } = await connect();
     expect(await closed).toMatchObject({ code: 4403, reason: expect.stringContaining('expired') });
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs);
+  });
+
+  test('is one too many when its caller has as many as may be, until one has gone', async () => {
+    const { connect, open } = await start({
+      maxConnectionsPerCaller: 1,
+      authenticate: async (id = '') => ({ ...anonymous, caller: { kind: 'customer', id, scopes: [] } }),
+    });
+    const first = await connect({ authorization: 'ada' });
+    await connect({ authorization: 'bob' });
+    const second = open();
+    await once(second.socket, 'open');
+    second.send({ type: 'connection_init', payload: { authorization: 'ada' } });
+    expect(await second.closed).toMatchObject({
+      code: 1013,
+      reason: expect.stringContaining('as many connections'),
+    });
+    first.socket.close();
+    await first.closed;
+    const third = await connect({ authorization: 'ada' });
+    expect(third.socket.readyState).toBe(third.socket.OPEN);
   });
 
   test('is closed when its token is revoked', async () => {

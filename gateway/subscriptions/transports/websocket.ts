@@ -91,6 +91,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       caller: anonymous,
       results: new Set(),
       stopWatching: undefined,
+      leaveCaller: undefined,
     };
     const mayCome = limitMessages(config.LIVE_MAX_MESSAGES_PER_SECOND);
     const closed = protocol.opened(
@@ -121,6 +122,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
     // One listener for all that ends then: ten thousand sockets have it.
     socket.on('close', (code, reason) => {
       exit();
+      connection.leaveCaller?.();
       clearInterval(keepAlive);
       for (const results of connection.results) void results.return();
       connection.stopWatching?.();
