@@ -89,7 +89,7 @@ export async function startGateway(context: Context): Promise<Ports> {
   const denyList = followDenyList(config, log);
   if (denyList) scope.use('list of denied tokens', denyList);
   const callerTokens = createCallerTokens(config.CALLER_SECRET);
-  const authenticator = await createAuthenticator(config, callerTokens, denyList);
+  const authenticator = createAuthenticator(config, callerTokens, denyList);
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
   if (isShown(config.EXPLORERS, config)) await serveExplorers(app, config);
 

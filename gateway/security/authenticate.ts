@@ -35,12 +35,12 @@ interface VerifiedToken {
 }
 
 /** Makes the authenticator: tokens are JWTs (RFC 7519) with `sub`, `exp` and, for scopes, `scope` (RFC 8693) or `scp`. */
-export async function createAuthenticator(
+export function createAuthenticator(
   config: IssuerConfig,
   callers: CallerTokens,
   denyList?: DenyList,
-): Promise<Authenticator> {
-  const verifyToken = await openIssuers(config);
+): Authenticator {
+  const verifyToken = openIssuers(config);
   const remembered = new LRUCache<string, VerifiedToken>({ max: maxRememberedTokens });
 
   async function verify(token: string): Promise<VerifiedToken> {

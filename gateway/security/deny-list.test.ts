@@ -28,7 +28,7 @@ async function start(list: unknown, { listIsThere = true } = {}) {
   );
   if (!denyList) throw new Error('There is no list');
   onTestFinished(() => denyList.close());
-  const { authenticate } = await createAuthenticator(
+  const { authenticate } = createAuthenticator(
     {
       JWT_JWKS_URL: [`${url}/jwks`],
       JWT_ISSUER: [],

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -10,6 +9,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { PorticoError } from '../../platform/errors.ts';
+import { watchFile } from '../../platform/watched-file.ts';
 import type { GatewayConfig } from '../config.ts';
 
 /** Settings of the issuers of clients' tokens. */
@@ -34,14 +34,14 @@ interface Issuer {
  * @returns undefined when there are no keys, so that no token can be verified
  * @throws Error when several sets of keys do not have an issuer each, or a file of keys can't be read
  */
-export async function openIssuers(config: IssuerConfig): Promise<VerifyToken | undefined> {
+export function openIssuers(config: IssuerConfig): VerifyToken | undefined {
   const { JWT_JWKS_URL: urls, JWT_ISSUER: names } = config;
   if (urls.length === 0) return undefined;
   if (urls.length > 1 && urls.length !== names.length)
     throw new Error(
       `JWT_JWKS_URL has ${urls.length} sets of keys, and JWT_ISSUER ${names.length} issuers; name one issuer for each set, in the same order`,
     );
-  const keys = await Promise.all(urls.map(url => openKeys(new URL(url))));
+  const keys = urls.map(url => openKeys(new URL(url)));
   const issuers = keys.map(
     (each, place): Issuer => ({
       keys: each,
@@ -71,33 +71,10 @@ function issuerOf(token: string, issuers: readonly Issuer[]): Issuer {
   return issuer;
 }
 
-async function openKeys(url: URL): Promise<JWTVerifyGetKey> {
-  return url.protocol === 'file:' ? openFileOfKeys(url) : openRemoteKeys(url);
-}
-
-/** Time for which a file is not looked at again, in ms. */
-const fileCheckIntervalMs = 1_000;
-
-/** Keys in a file, which is read again when it has changed. One that can't be read any more changes nothing. */
-async function openFileOfKeys(url: URL): Promise<JWTVerifyGetKey> {
-  const read = async () => createLocalJWKSet(JSON.parse(await readFile(url, 'utf8')) as JSONWebKeySet);
-  const changedAtMs = async () => (await stat(url)).mtimeMs;
-  let readOfMs = await changedAtMs();
-  let keys = await read();
-  let checkedAtMs = performance.now();
-  return async (header, token) => {
-    if (performance.now() - checkedAtMs > fileCheckIntervalMs) {
-      checkedAtMs = performance.now();
-      const nowMs = await changedAtMs().catch(() => readOfMs);
-      if (nowMs !== readOfMs)
-        try {
-          [keys, readOfMs] = [await read(), nowMs];
-        } catch {
-          // It may be half written; the next look finds the rest.
-        }
-    }
-    return keys(header, token);
-  };
+function openKeys(url: URL): JWTVerifyGetKey {
+  if (url.protocol !== 'file:') return openRemoteKeys(url);
+  const keys = watchFile(url, text => createLocalJWKSet(JSON.parse(text) as JSONWebKeySet));
+  return (header, token) => keys()(header, token);
 }
 
 /** Keys that the issuer serves. That it can't be reached, or serves no keys, says nothing about a token. */
