@@ -76,24 +76,24 @@ env:
   {{- include "portico.env" . | trim | nindent 2 }}
 # Two minutes to start in; a process that cannot start ends by itself, long before.
 startupProbe:
-  httpGet: {path: /actuator/health/liveness, port: management}
+  httpGet: { path: /actuator/health/liveness, port: management }
   periodSeconds: 2
   timeoutSeconds: 3
   failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /actuator/health/liveness, port: management}
+  httpGet: { path: /actuator/health/liveness, port: management }
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /actuator/health/readiness, port: management}
+  httpGet: { path: /actuator/health/readiness, port: management }
   periodSeconds: 3
   timeoutSeconds: 3
   failureThreshold: 2
 {{- with .process.preStopSeconds }}
 lifecycle:
   preStop:
-    sleep: {seconds: {{ int . }}}
+    sleep: { seconds: {{ int . }} }
 {{- end }}
 securityContext:
   {{- include "portico.containerSecurity" . | nindent 2 }}

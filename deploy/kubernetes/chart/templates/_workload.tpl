@@ -16,7 +16,7 @@ spec:
   replicas: {{ int .process.replicas }}
   {{- end }}
   strategy:
-    rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+    rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }
   selector:
     matchLabels:
       {{- $labels | nindent 6 }}
