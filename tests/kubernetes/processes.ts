@@ -15,24 +15,41 @@ export const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
 /** The image, from its Dockerfile. */
 export const image = await readImage();
 
-/** Value of a key of the Secret, as an operator would give it. */
-function secretValue(key: string): string {
-  return key.endsWith('DATABASE_URL') ? `postgresql://user@postgres/${key.toLowerCase()}` : 'x'.repeat(64);
+/** Values that the cluster puts in. */
+interface ClusterValues {
+  readonly podIp: string;
+  /** Value of a key of the Secret; undefined for one that it does not have. */
+  readonly secretOf: (key: string) => string | undefined;
 }
 
-/** The environment of a process in its container. A key of the Secret that may be missing is missing. */
-export function environmentOf(manifests: readonly Manifest[], component: string): Record<string, string> {
-  return { ...image.env, ...resolve(containerOf(manifests, component).env) };
+/** Values as an operator would give them. A key that may be missing is missing. */
+const example: ClusterValues = {
+  podIp: '10.0.0.1',
+  secretOf: key => {
+    if (key.endsWith('_DATABASE_URL')) return `postgresql://user@postgres/${key.toLowerCase()}`;
+    return /^(MANAGEMENT|DISCOVERY)_TOKEN$/.test(key) ? undefined : 'x'.repeat(64);
+  },
+};
+
+/** The environment of a process in its container. */
+export function environmentOf(
+  manifests: readonly Manifest[],
+  component: string,
+  values = example,
+): Record<string, string> {
+  return { ...image.env, ...resolve(containerOf(manifests, component).env, values) };
 }
 
-/** The settings that a container is given, with values for what comes from elsewhere. */
-export function resolve(entries: readonly EnvEntry[]): Record<string, string> {
+/** The settings that a container is given. @throws Error where it would not be started, for want of a key */
+export function resolve(entries: readonly EnvEntry[], values = example): Record<string, string> {
   return Object.fromEntries(
     entries.flatMap(({ name, value, valueFrom }) => {
       if (value !== undefined) return [[name, value]];
-      if (valueFrom?.fieldRef?.fieldPath === 'status.podIP') return [[name, '10.0.0.1']];
-      const { key, optional } = valueFrom?.secretKeyRef ?? {};
-      return key === undefined || optional ? [] : [[name, secretValue(key)]];
+      if (valueFrom?.fieldRef?.fieldPath === 'status.podIP') return [[name, values.podIp]];
+      const { key = '', optional } = valueFrom?.secretKeyRef ?? {};
+      const secret = values.secretOf(key);
+      if (secret === undefined && !optional) throw new Error(`${name} needs the key '${key}' of the Secret`);
+      return secret === undefined ? [] : [[name, secret]];
     }),
   );
 }
