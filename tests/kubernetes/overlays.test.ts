@@ -43,6 +43,14 @@ test('every overlay is looked at', async () => {
   expect((await readdir(join(kubernetesDir, 'overlays'))).sort()).toEqual(overlays);
 });
 
+test('the chart is of the version of the project', async () => {
+  const { version } = JSON.parse(await readFile(join(rootDir, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const chart = await readFile(join(kubernetesDir, 'chart', 'Chart.yaml'), 'utf8');
+  expect(parse(chart)).toMatchObject({ version, appVersion: version });
+});
+
 describe.each(overlays)('the overlay %s', async overlay => {
   const manifests = await readOverlay(overlay);
   const pods = podsOf(manifests);
