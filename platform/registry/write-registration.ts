@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { type InstanceStatus, metadataKeys } from './instance.ts';
 
 /** Facts that a process registers. */
@@ -25,7 +26,8 @@ export function writeRegistration(
 ) {
   const { service, host, port, isSecure = false, metadata, lease } = registration;
   const managementPort = metadata[metadataKeys.managementPort] ?? String(port);
-  const actuator = `http://${host}:${managementPort}/actuator`;
+  const hostInUrl = isIPv6(host) ? `[${host}]` : host;
+  const actuator = `http://${hostInUrl}:${managementPort}/actuator`;
   return {
     instance: {
       instanceId: instanceIdOf(registration),
@@ -46,7 +48,7 @@ export function writeRegistration(
         durationInSecs: lease.durationSeconds,
       },
       metadata,
-      homePageUrl: `${isSecure ? 'https' : 'http'}://${host}:${port}/`,
+      homePageUrl: `${isSecure ? 'https' : 'http'}://${hostInUrl}:${port}/`,
       statusPageUrl: `${actuator}/info`,
       healthCheckUrl: `${actuator}/health`,
       vipAddress: service,

@@ -1,0 +1,55 @@
+import type * as z from 'zod';
+import { discoverySettings } from '../../discovery/config.ts';
+import { gatewaySettings } from '../../gateway/config.ts';
+import { readImage } from '../containers/compose.ts';
+import { serviceSettings } from '../containers/service-settings.ts';
+import { containerOf, type EnvEntry, type Manifest } from './manifests.ts';
+
+/** Settings of each process, by its name. */
+export const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
+  gateway: gatewaySettings,
+  discovery: discoverySettings,
+  ...serviceSettings,
+};
+
+/** The image, from its Dockerfile. */
+export const image = await readImage();
+
+/** Values that the cluster puts in. */
+interface ClusterValues {
+  readonly podIp: string;
+  /** Value of a key of the Secret; undefined for one that it does not have. */
+  readonly secretOf: (key: string) => string | undefined;
+}
+
+/** Values as an operator would give them. A key that may be missing is missing. */
+const example: ClusterValues = {
+  podIp: '10.0.0.1',
+  secretOf: key => {
+    if (key.endsWith('_DATABASE_URL')) return `postgresql://user@postgres/${key.toLowerCase()}`;
+    return /^(MANAGEMENT|DISCOVERY)_TOKEN$/.test(key) ? undefined : 'x'.repeat(64);
+  },
+};
+
+/** The environment of a process in its container. */
+export function environmentOf(
+  manifests: readonly Manifest[],
+  component: string,
+  values = example,
+): Record<string, string> {
+  return { ...image.env, ...resolve(containerOf(manifests, component).env, values) };
+}
+
+/** The settings that a container is given. @throws Error where it would not be started, for want of a key */
+export function resolve(entries: readonly EnvEntry[], values = example): Record<string, string> {
+  return Object.fromEntries(
+    entries.flatMap(({ name, value, valueFrom }) => {
+      if (value !== undefined) return [[name, value]];
+      if (valueFrom?.fieldRef?.fieldPath === 'status.podIP') return [[name, values.podIp]];
+      const { key = '', optional } = valueFrom?.secretKeyRef ?? {};
+      const secret = values.secretOf(key);
+      if (secret === undefined && !optional) throw new Error(`${name} needs the key '${key}' of the Secret`);
+      return secret === undefined ? [] : [[name, secret]];
+    }),
+  );
+}
