@@ -32,10 +32,6 @@ function defaultOf(setting: z.ZodType): string {
   const { success, data } = setting.safeParse(undefined);
   if (!success) return 'required';
   if (data === undefined || (Array.isArray(data) && data.length === 0)) return '';
-  const text = Array.isArray(data)
-    ? data.join(',')
-    : typeof data === 'object'
-      ? JSON.stringify(data)
-      : String(data);
+  const text = Array.isArray(data) ? data.join(',') : typeof data === 'string' ? data : JSON.stringify(data);
   return `\`${text}\``;
 }

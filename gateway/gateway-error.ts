@@ -48,7 +48,7 @@ export class GatewayError extends PorticoError {
 export function refusalOf(error: PorticoError): GraphQLError {
   const { retryAfterSeconds } = error.details;
   const headers =
-    retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const];
+    typeof retryAfterSeconds === 'number' ? [['retry-after', String(retryAfterSeconds)] as const] : [];
   return new GraphQLError(error.message, {
     originalError: error,
     extensions: {

@@ -36,6 +36,13 @@ interface GraphQLRouteOptions extends Admission {
   readonly mayShowPlan: (header: unknown) => boolean;
 }
 
+/** One request, and what tells when its time is over. */
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly onOver: OnOver;
+}
+
 /** Values of `accept` for which the answer's type is remembered, and their greatest length. */
 const maxAccepts = 100;
 const maxAcceptLength = 300;
@@ -67,6 +74,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     mayShowPlan,
   } = options;
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
+  const callerOf = (request: FastifyRequest) => callers.get(request) as OperationCaller;
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
   const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
   const enter = (reply: FastifyReply) => enterUntilClosed(limit, reply);
@@ -82,7 +90,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
         text,
         parse: () => parseBody(request),
         headers,
-        caller: callers.get(request) as OperationCaller,
+        caller: callerOf(request),
         address: rateLimit.addressOf(request.raw),
         onGone: callback => onGoneOrOver(reply, onOver, callback),
       }),
@@ -91,26 +99,13 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     return answer?.body;
   }
 
-  function contextOf(request: FastifyRequest, reply: FastifyReply, onOver: OnOver): OperationContext {
-    const gone = new AbortController();
-    onGoneOrOver(reply, onOver, () => gone.abort());
-    return {
-      caller: callers.get(request) as OperationCaller,
-      address: rateLimit.addressOf(request.raw),
-      headers: passHeaders(rules, request.headers),
-      signal: gone.signal,
-      costReport: request.headers[costHeader] === undefined ? undefined : new CostReport(),
-      report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
-    };
-  }
-
   const askApollo = createApolloAsker(app);
 
   async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const server = apollo();
     if (!server) return refuse(reply, graphNotReady());
     const [answer, context] = await time.bound(async onOver => {
-      const given = contextOf(request, reply, onOver);
+      const given = contextOf(options, callerOf(request), { request, reply, onOver });
       return [await askApollo(server, request, reply, given), given] as const;
     });
     const accept = request.headers.accept ?? '';
@@ -148,7 +143,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
         parseBody(request);
         // What has not come when the time is over fails, which ends the answer.
         const onOver: OnOver = callback => time.signal().addEventListener('abort', callback);
-        const context = contextOf(request, reply, onOver);
+        const context = contextOf(options, callerOf(request), { request, reply, onOver });
         if (await answerInParts({ request, reply, format: incremental, operations, context, formatError }))
           return reply;
       }
@@ -156,7 +151,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
       if (known) return known;
       parseBody(request);
       if (format) {
-        const caller = callers.get(request) as OperationCaller;
+        const caller = callerOf(request);
         const headers = passHeaders(rules, request.headers).request;
         const address = rateLimit.addressOf(request.raw);
         if (await streams.serve({ request, reply, format, caller, address, headers })) return reply;
@@ -166,6 +161,24 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     },
     errorHandler: (error, _request, reply) => refuseUnreadable(error, reply),
   });
+}
+
+/** Context of the run of one request. */
+function contextOf(
+  { rateLimit, rules, mayShowPlan }: GraphQLRouteOptions,
+  caller: OperationCaller,
+  { request, reply, onOver }: Exchange,
+): OperationContext {
+  const gone = new AbortController();
+  onGoneOrOver(reply, onOver, () => gone.abort());
+  return {
+    caller,
+    address: rateLimit.addressOf(request.raw),
+    headers: passHeaders(rules, request.headers),
+    signal: gone.signal,
+    costReport: request.headers[costHeader] === undefined ? undefined : new CostReport(),
+    report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,
+  };
 }
 
 /** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */

@@ -1,10 +1,4 @@
 import type { LookupFunction } from 'node:net';
-import { ApolloServer } from '@apollo/server';
-import {
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled';
-import { createCallerTokens } from '../platform/caller.ts';
 import type { Ports, ProcessContext } from '../platform/process.ts';
 import { createEurekaClient } from '../platform/registry/eureka-client.ts';
 import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
@@ -12,35 +6,24 @@ import { createInstanceHosts } from '../platform/registry/host.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
 import { createInstanceLookup } from '../platform/registry/instance-connections.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
-import { type Authorization, createAuthorization } from './authorization/authorization.ts';
-import { openPolicies } from './authorization/open-policies.ts';
 import { type GatewayConfig, isShown } from './config.ts';
 import { createClientErrorFormatter } from './errors.ts';
 import { serveExplorers } from './explorers/explorers.ts';
 import { serveGraphQL } from './graphql-route.ts';
 import { headerRulesOf } from './header-rules.ts';
 import { createListener } from './listener/listener.ts';
-import type { Apollo, OperationContext } from './operation-context.ts';
-import { createKnownOperations, type KnownOperations } from './operations/known-operations.ts';
+import { createApollo, type StartedApollo } from './operations/apollo-server.ts';
+import { createKnownOperations } from './operations/known-operations.ts';
 import { createOperationRunner } from './operations/operation-runner.ts';
 import { limitRequests } from './overload.ts';
 import { createPlanAccess } from './plan-report.ts';
 import { createRouting, type Routing } from './routing/routing.ts';
-import { createAuthenticator } from './security/authenticate.ts';
-import { createCredentials } from './security/credentials.ts';
-import { followDenyList } from './security/deny-list.ts';
 import { createProtection, type Protection } from './security/protection.ts';
-import { createLiveOperations } from './subscriptions/live-operations.ts';
-import { createLiveMetrics } from './subscriptions/metrics.ts';
-import { maxDocumentTokens } from './subscriptions/operation.ts';
-import { createConnections } from './subscriptions/transports/connections.ts';
+import { startLiveOperations } from './subscriptions/start.ts';
 import { createHttpStreams } from './subscriptions/transports/http-streams.ts';
 import { serveWebSockets } from './subscriptions/transports/websocket.ts';
-import { createUpstreams } from './subscriptions/upstream/upstreams.ts';
 import { createComposer } from './supergraph/composition/composer.ts';
 import { describeSupergraph } from './supergraph/describe.ts';
-import { createSwappingGateway } from './supergraph/graph/apollo-gateway.ts';
-import type { Graph } from './supergraph/graph/graph.ts';
 import { type HotOperations, rememberHotOperations } from './supergraph/graph/hot-operations.ts';
 import { openLaunchHistory } from './supergraph/launches/launch-history.ts';
 import { createLauncher } from './supergraph/launches/launcher.ts';
@@ -52,7 +35,6 @@ import { ServedGraph } from './supergraph/served-graph.ts';
 import { followSupergraph } from './supergraph/supergraph.ts';
 
 type Context = ProcessContext<GatewayConfig>;
-type FormatError = ReturnType<typeof createClientErrorFormatter>;
 
 /** Starts the gateway: the one address that clients need. It listens at once, and answers 503 until it has a graph. */
 export async function startGateway(context: Context): Promise<Ports> {
@@ -69,8 +51,6 @@ export async function startGateway(context: Context): Promise<Ports> {
   const formatError = createClientErrorFormatter(log, { showsSchema: isShown(config.INTROSPECTION, config) });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);
   const protection = await createProtection(context);
-  const policies = await openPolicies(config, log);
-  const authorization = createAuthorization({ policies, rejects: config.AUTHORIZATION_REJECTS });
   const apollo = createApollo({ hotOperations, known, formatError, protection, log });
   const { served, routing } = await startSupergraph(context, {
     registry,
@@ -79,17 +59,12 @@ export async function startGateway(context: Context): Promise<Ports> {
     hotOperations,
     apollo,
     protection,
-    authorization,
   });
   // It stops after the HTTP server, which is started later, has answered what is under way.
   scope.defer('Apollo Server', () => apollo.current?.stop());
 
   const listener = await createListener(context);
   const { app } = listener;
-  const denyList = followDenyList(config, log);
-  if (denyList) scope.use('list of denied tokens', denyList);
-  const callerTokens = createCallerTokens(config.CALLER_SECRET);
-  const authenticator = createAuthenticator(config, callerTokens, denyList);
   const limit = limitRequests(config.GATEWAY_MAX_CONCURRENT_REQUESTS, health, metrics);
   if (isShown(config.EXPLORERS, config)) await serveExplorers(app, config);
 
@@ -105,49 +80,22 @@ export async function startGateway(context: Context): Promise<Ports> {
       },
     };
   });
-  const upstreams = scope.use(
-    'upstream subscriptions',
-    createUpstreams({ instances: routing.instances, show: routing.show, lookup, log }),
-  );
-  const liveMetrics = createLiveMetrics(metrics, () => upstreams.count());
-  const operations = scope.use(
-    'live operations',
-    createLiveOperations({
-      served,
-      upstreams,
-      apollo: () => apollo.current,
-      limit,
-      rules: protection.validationRules,
-      costs: protection.costs,
-      limits: protection.limits,
-      time: protection.time,
-      config,
-      metrics: liveMetrics,
-      formatError,
-      log,
-    }),
-  );
-  const connections = createConnections({
-    maxConnections: config.LIVE_MAX_CONNECTIONS,
-    maxConnectionsPerAddress: config.LIVE_MAX_CONNECTIONS_PER_ADDRESS,
-    maxConnectionsPerCaller: config.LIVE_MAX_CONNECTIONS_PER_CALLER,
-    drainMs: config.LIVE_DRAIN_MS,
-    metrics: liveMetrics,
-  });
-  const live = { operations, connections, formatError, config, metrics: liveMetrics, log };
-  const rules = headerRulesOf(config);
-  const credentials = createCredentials(config);
-  const { rateLimit, persisted } = protection;
-  serveGraphQL(app, {
-    apollo: () => apollo.current,
-    authenticator,
-    credentials,
-    authorization,
+  const live = startLiveOperations(context, {
+    served,
+    routing,
+    lookup,
     limit,
-    rateLimit,
-    persisted,
+    protection,
+    apollo: () => apollo.current,
+    formatError,
+  });
+  const rules = headerRulesOf(config);
+  serveGraphQL(app, {
+    ...protection,
+    apollo: () => apollo.current,
+    limit,
     streams: createHttpStreams(live),
-    operations,
+    operations: live.operations,
     formatError,
     runner: createOperationRunner({
       known,
@@ -158,24 +106,12 @@ export async function startGateway(context: Context): Promise<Ports> {
       metrics,
     }),
     rules,
-    time: protection.time,
     mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });
   const { port: managementPort } = await context.listenForManagement();
   const server = await listener.listen();
-  scope.use(
-    'WebSockets',
-    serveWebSockets({
-      ...live,
-      server: app.server,
-      authenticator,
-      credentials,
-      authorization,
-      rateLimit,
-      persisted,
-    }),
-  );
-  scope.use('live connections', connections);
+  scope.use('WebSockets', serveWebSockets({ ...protection, ...live, server: app.server }));
+  scope.use('live connections', live.connections);
   registerProcess(context, {
     port: server.port,
     isSecure: listener.isSecure,
@@ -193,7 +129,6 @@ interface SupergraphParts {
   readonly hotOperations: HotOperations;
   readonly apollo: StartedApollo;
   readonly protection: Protection;
-  readonly authorization: Authorization;
 }
 
 async function startSupergraph(
@@ -204,8 +139,7 @@ async function startSupergraph(
     policy,
     hotOperations,
     apollo,
-    authorization,
-    protection: { costs, limits },
+    protection: { authorization, costs, limits },
   }: SupergraphParts,
 ): Promise<{ served: ServedGraph; routing: Routing }> {
   const { config, log, metrics, scope, management } = context;
@@ -252,67 +186,4 @@ async function startSupergraph(
   serveSupergraph({ management, served, operator, registry, history });
   observeSupergraph(metrics, served, history);
   return { served, routing };
-}
-
-interface ApolloOptions {
-  readonly hotOperations: HotOperations;
-  readonly known: KnownOperations;
-  readonly formatError: FormatError;
-  readonly protection: Protection;
-  readonly log: Context['log'];
-}
-
-/** Apollo Server, which needs a graph to start. */
-interface StartedApollo {
-  /** Undefined until it has started. */
-  readonly current: Apollo | undefined;
-  /** Starts it with the first graph; it follows the served graph from then on. */
-  start(first: Graph, served: ServedGraph): Promise<void>;
-}
-
-function createApollo({
-  hotOperations,
-  known,
-  formatError,
-  protection: { validationRules, sharedQueries },
-  log,
-}: ApolloOptions): StartedApollo {
-  let current: Apollo | undefined;
-  return {
-    get current() {
-      return current;
-    },
-    async start(first, served) {
-      const onGraph: ServedGraph['onGraph'] = listener => {
-        listener(first);
-        return served.onGraph(graph => {
-          if (graph !== first) listener(graph);
-        });
-      };
-      const apollo: Apollo = new ApolloServer<OperationContext>({
-        gateway: createSwappingGateway(
-          { onGraph },
-          {
-            onServed: graph => known.serve(graph),
-            onOperation(source, operation, graph) {
-              hotOperations.see(operation);
-              known.add(source, operation, graph);
-            },
-          },
-        ),
-        formatError,
-        // A rule of ours refuses it where it is to be.
-        introspection: true,
-        parseOptions: { maxTokens: maxDocumentTokens },
-        validationRules: [...validationRules],
-        ...(sharedQueries ? { persistedQueries: { cache: sharedQueries } } : {}),
-        includeStacktraceInErrorResponses: false,
-        stopOnTerminationSignals: false,
-        logger: log,
-        plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
-      });
-      await apollo.start();
-      current = apollo;
-    },
-  };
 }

@@ -39,10 +39,9 @@ export function makeManifest(sources: readonly SourceText[]): Manifest {
   const fragments = new Map<string, Defined<FragmentDefinitionNode>>();
   const operations = new Map<string, Defined<OperationDefinitionNode>>();
   for (const source of sources)
-    for (const definition of parseSource(source).definitions) {
+    for (const definition of parseSource(source).definitions)
       if (definition.kind === Kind.FRAGMENT_DEFINITION) define(fragments, definition, source.file);
       else if (definition.kind === Kind.OPERATION_DEFINITION) define(operations, definition, source.file);
-    }
   const byId = new Map<string, ManifestOperation>();
   for (const { definition, file } of operations.values()) {
     const document = withFragments(definition, file, fragments);

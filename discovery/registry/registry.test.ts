@@ -164,7 +164,7 @@ describe('A registration', () => {
       'address-full',
       'registered',
     ]);
-    for (const each of [...registry.leases.all()]) registry.cancel(each.info.app, each.info.instanceId);
+    for (const each of registry.leases.all()) registry.cancel(each.info.app, each.info.instanceId);
     expect([registry.leases.countOf('x'), registry.leases.countOf('y')]).toEqual([0, 0]);
   });
 

@@ -1,21 +1,29 @@
 import { NoSchemaIntrospectionCustomRule, type ValidationRule } from 'graphql';
+import { createCallerTokens } from '../../platform/caller.ts';
 import type { ProcessContext } from '../../platform/process.ts';
+import { type Authorization, createAuthorization } from '../authorization/authorization.ts';
+import { openPolicies } from '../authorization/open-policies.ts';
 import { type GatewayConfig, isShown } from '../config.ts';
 import { createCostBudget } from '../cost/budget.ts';
 import { type Costs, createCosts } from '../cost/costs.ts';
 import type { RunLimits } from '../execution/limits.ts';
 import { deferRule } from '../incremental/rules.ts';
 import { boundTime, type OperationTime } from '../operation-time.ts';
+import type { Admission } from './admission.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { createCredentials } from './credentials.ts';
+import { followDenyList } from './deny-list.ts';
 import { createLimiters } from './limiters.ts';
 import { countRefused, limitOperations } from './operation-limits.ts';
 import { openPersistedOperations, type PersistedOperations } from './persisted-operations.ts';
-import { countRateLimited, createRateLimit, type RateLimit } from './rate-limit.ts';
+import { countRateLimited, createRateLimit } from './rate-limit.ts';
 import { openRedis } from './redis.ts';
 import { limitRuns } from './run-limits.ts';
 import { createSharedQueries } from './shared-queries.ts';
 
 /** Everything that bounds and checks the operations of clients. */
-export interface Protection {
+export interface Protection extends Admission {
+  readonly authorization: Authorization;
   /** Undefined where each gateway keeps automatic persisted queries for itself. */
   readonly sharedQueries: ReturnType<typeof createSharedQueries> | undefined;
   /** Rules of validation beside those of the specification. */
@@ -23,7 +31,6 @@ export interface Protection {
   readonly limits: RunLimits;
   readonly time: OperationTime;
   readonly costs: Costs;
-  readonly rateLimit: RateLimit;
   /** Undefined without a manifest. */
   readonly persisted: PersistedOperations | undefined;
 }
@@ -37,7 +44,13 @@ export async function createProtection(context: ProcessContext<GatewayConfig>): 
   const rateLimited = countRateLimited(metrics);
   const refused = countRefused(metrics);
   const budget = createCostBudget(config, createLimiter, rateLimited);
+  const denyList = followDenyList(config, log);
+  if (denyList) scope.use('list of denied tokens', denyList);
+  const policies = await openPolicies(config, log);
   return {
+    authenticator: createAuthenticator(config, createCallerTokens(config.CALLER_SECRET), denyList),
+    credentials: createCredentials(config),
+    authorization: createAuthorization({ policies, rejects: config.AUTHORIZATION_REJECTS }),
     sharedQueries: redis && createSharedQueries(redis.client),
     validationRules: [
       limitOperations(config, refused),

@@ -126,27 +126,11 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
     if (Number.isFinite(nextMs)) timer.schedule(Math.max(settleMs, nextMs - Date.now()));
   }
 
-  /** Serves the graph of before a restart again, before any service has registered. */
-  async function restore(): Promise<void> {
-    const subgraphs = await history.lastServed();
-    const launch = history.launches.findLast(({ outcome }) => outcome === 'served');
-    if (!subgraphs || !launch) return;
-    try {
-      const composition = await launcher.compose(subgraphs, undefined);
-      await served.serve({ graph: await launcher.load({ subgraphs, composition }), launch });
-      // The history knows whether an operator had gone back to it.
-      if (launch.cause === 'rollback') served.pin();
-      log.info({ launch: launch.id }, 'The graph that was served last is served again');
-    } catch (error) {
-      log.warn(`The graph that was served last could not be restored: ${messageOf(error)}`);
-    }
-  }
-
   const unfollow = registry.onChange(() => {
     served.registryChanged();
     timer.schedule(settleMs);
   });
-  void inTurn(restore).then(() => timer.schedule(0));
+  void inTurn(() => restoreLastServed(options)).then(() => timer.schedule(0));
 
   return {
     ...createOperator({ served, registry, launcher, history, policy, inTurn, reconcile, log }),
@@ -160,6 +144,22 @@ export function followSupergraph(options: SupergraphOptions): Supergraph {
       await served.close();
     }),
   };
+}
+
+/** Serves the graph of before a restart again, before any service has registered. */
+async function restoreLastServed({ served, launcher, history, log }: SupergraphOptions): Promise<void> {
+  const subgraphs = await history.lastServed();
+  const launch = history.launches.findLast(({ outcome }) => outcome === 'served');
+  if (!subgraphs || !launch) return;
+  try {
+    const composition = await launcher.compose(subgraphs, undefined);
+    await served.serve({ graph: await launcher.load({ subgraphs, composition }), launch });
+    // The history knows whether an operator had gone back to it.
+    if (launch.cause === 'rollback') served.pin();
+    log.info({ launch: launch.id }, 'The graph that was served last is served again');
+  } catch (error) {
+    log.warn(`The graph that was served last could not be restored: ${messageOf(error)}`);
+  }
 }
 
 function mostWanted(candidates: readonly Candidate[]): Subgraph[] {

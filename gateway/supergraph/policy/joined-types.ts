@@ -59,9 +59,9 @@ function providedNamesIn(types: Iterable<JoinedType>): ReadonlyMap<string, Set<s
   for (const { fields } of types)
     for (const { args } of [...fields.values()].flat()) {
       if (args['provides'] === undefined) continue;
-      const graph = String(args['graph']);
+      const graph = textIn(args, 'graph');
       const names = namesByGraph.get(graph) ?? new Set();
-      for (const [name] of String(args['provides']).matchAll(/\w+/g)) names.add(name);
+      for (const [name] of textIn(args, 'provides').matchAll(/\w+/g)) names.add(name);
       namesByGraph.set(graph, names);
     }
   return namesByGraph;
@@ -126,4 +126,10 @@ function directivesOf(nodes: readonly ConstDirectiveNode[] | undefined, name: st
         (node.arguments ?? []).map(({ name: { value: key }, value }) => [key, valueFromASTUntyped(value)]),
       ),
     }));
+}
+
+/** Text of an argument; empty when it is not given. */
+export function textIn(args: Readonly<Record<string, unknown>>, name: string): string {
+  const value = args[name];
+  return typeof value === 'string' ? value : '';
 }

@@ -57,7 +57,7 @@ export async function openPolicyRecord(folder: string, log: Logger): Promise<Pol
   return {
     isApproved({ name, hash, sdl }) {
       const known = approvals.filter(each => each.subgraph === name && each.hash === hash);
-      return known.length > 0 && known.some(({ sdlHash }) => sdlHash === hashOfSdl(sdl));
+      return known.some(({ sdlHash }) => sdlHash === hashOfSdl(sdl));
     },
     async approve({ name, hash, sdl }) {
       const approval = { subgraph: name, hash, sdlHash: hashOfSdl(sdl), at: new Date().toISOString() };

@@ -1,5 +1,5 @@
 import { Kind, parse, type SelectionNode } from 'graphql';
-import { type JoinedType, type JoinedTypes, readJoinedTypes } from './joined-types.ts';
+import { type JoinedType, type JoinedTypes, readJoinedTypes, textIn } from './joined-types.ts';
 import type { LaunchRules } from './launch-rules.ts';
 
 /** Fields of a type, values of an enum or members of a union that a subgraph defines and may not. */
@@ -46,10 +46,10 @@ function definitionsBySubgraph(types: JoinedTypes, type: JoinedType): ReadonlyMa
 /** Graphs that define a field: all that have the type, unless the field says which. */
 function definers(types: JoinedTypes, type: JoinedType, field: string): string[] {
   const joins = type.fields.get(field) ?? [];
-  if (joins.length === 0) return [...new Set(type.joins.map(({ args }) => String(args['graph'])))];
+  if (joins.length === 0) return [...new Set(type.joins.map(({ args }) => textIn(args, 'graph')))];
   return joins.flatMap(({ args }) => {
     if (args['graph'] === undefined) return interfaceObjectsWith(types, type, field);
-    const graph = String(args['graph']);
+    const graph = textIn(args, 'graph');
     return args['external'] === true && !types.providedBy(graph).has(field) ? [] : [graph];
   });
 }
