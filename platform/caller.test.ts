@@ -1,12 +1,18 @@
-import { describe, expect, test, vi } from 'vitest';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
+  callerSettings,
   callerTokenLifetimeSeconds,
   createCallerTokens,
   createTokenSource,
+  openCallerTokens,
   requireCustomer,
   requireScope,
   requireService,
 } from './caller.ts';
+import { loadConfig } from './config.ts';
 
 const secret = 'a secret of at least thirty-two characters';
 const tokens = createCallerTokens(secret);
@@ -49,6 +55,50 @@ describe('a caller token', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('a secret', () => {
+  const [old, renewed] = ['o'.repeat(32), 'n'.repeat(32)];
+
+  test('may be one of several: the first signs, and all are accepted', async () => {
+    const both = createCallerTokens(`${renewed}, ${old}`);
+    const [fromOld, fromBoth] = [createCallerTokens(old), await both.sign(alice, 'inventory')];
+    expect(await both.verify(await fromOld.sign(alice, 'inventory'), 'inventory')).toEqual(alice);
+    expect(await createCallerTokens(renewed).verify(fromBoth, 'inventory')).toEqual(alice);
+    await expect(fromOld.verify(fromBoth, 'inventory')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  test('in a file is another when that changes, without a restart, unless it is too short', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'portico-secret-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'secret');
+    let ageSeconds = 100;
+    const write = async (text: string) => {
+      await writeFile(file, `${text}\n`);
+      ageSeconds -= 1;
+      await utimes(file, new Date(), new Date(Date.now() - ageSeconds * 1_000));
+    };
+    await write(old);
+    const opened = openCallerTokens(loadConfig(callerSettings, { CALLER_SECRET_FILE: file }));
+    const isSignedWith = async (text: string) => {
+      const token = await opened.sign(alice, 'inventory');
+      return createCallerTokens(text).verify(token, 'inventory');
+    };
+    expect(await isSignedWith(old)).toEqual(alice);
+    await write(`${renewed}\n${old}`);
+    await vi.waitFor(async () => expect(await isSignedWith(renewed)).toEqual(alice), 5_000);
+    expect(await opened.verify(await createCallerTokens(old).sign(alice, 'inventory'), 'inventory')).toEqual(
+      alice,
+    );
+    await write('short');
+    const begin = performance.now();
+    await vi.waitFor(() => expect(performance.now() - begin).toBeGreaterThan(1_100), 5_000);
+    expect(await isSignedWith(renewed)).toEqual(alice);
+  });
+
+  test.each(['short', `${'a'.repeat(32)},short`])('%j is too short', text => {
+    expect(() => loadConfig(callerSettings, { CALLER_SECRET: text })).toThrow('at least 32 characters');
   });
 });
 

@@ -1,7 +1,9 @@
-import { jwtVerify, SignJWT } from 'jose';
+import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
+import { fileOfSetting } from './config.ts';
 import { PorticoError } from './errors.ts';
+import { watchFile } from './watched-file.ts';
 
 /** Party that a request is made for: a customer that the gateway has authenticated, or a service of the system itself. */
 export interface Caller {
@@ -18,11 +20,20 @@ export const callerHeader = 'x-portico-caller';
 export const callerSettings = z.object({
   CALLER_SECRET: z
     .string()
-    .min(32)
+    .refine(text => secretsIn(text).every(secret => secret.length >= minSecretLength), {
+      error: 'must have at least 32 characters; each, where there are several',
+    })
     .describe(
-      'Secret that the gateway and the services share to pass the caller on; at least 32 characters.',
+      'Secret that the gateway and the services share to pass the caller on; at least 32 characters. Of several, comma-separated, the first signs and all are accepted; a file of them (CALLER_SECRET_FILE) is read again when it changes.',
     ),
 });
+
+const minSecretLength = 32;
+
+function secretsIn(text: string): string[] {
+  const parts = text.split(/[,\n]/);
+  return parts.length === 1 ? [text] : parts.map(part => part.trim()).filter(Boolean);
+}
 
 /** Seconds for which a caller's token is good: long enough for one request on its way, useless when it leaks. */
 export const callerTokenLifetimeSeconds = 60;
@@ -53,14 +64,23 @@ export interface CallerTokens {
   verify(token: string | undefined, service: string): Promise<Caller | undefined>;
 }
 
+/** Makes the signer and verifier of a process. The secrets change without a restart when they are in a file. */
+export function openCallerTokens(config: Readonly<z.infer<typeof callerSettings>>): CallerTokens {
+  const file = fileOfSetting(config, 'CALLER_SECRET');
+  if (file === undefined) return createCallerTokens(config.CALLER_SECRET);
+  return createCallerTokens(
+    watchFile(file, text => callerSettings.parse({ CALLER_SECRET: text }).CALLER_SECRET),
+  );
+}
+
 /**
  * Makes the signer and verifier. A token is a JWT (RFC 7519), HS256, so that a subgraph in any language can check it. Its
  * `aud` is the service that it is for: no service can use at another what it was sent.
  *
- * @param secret at least 32 characters, the same in every process
+ * @param secret the same in every process, at least 32 characters; several while a new one takes the place of an old one
  */
-export function createCallerTokens(secret: string): CallerTokens {
-  const key = new TextEncoder().encode(secret);
+export function createCallerTokens(secret: string | (() => string)): CallerTokens {
+  const keys = createKeys(typeof secret === 'string' ? () => secret : secret);
   const remembered = new LRUCache<string, VerifiedCaller>({ max: maxRememberedTokens });
   return {
     sign({ kind, id, scopes }, service) {
@@ -70,14 +90,14 @@ export function createCallerTokens(secret: string): CallerTokens {
         .setAudience(service)
         .setIssuedAt()
         .setExpirationTime(`${callerTokenLifetimeSeconds}s`)
-        .sign(key);
+        .sign(keys()[0] as Uint8Array);
     },
     async verify(token, service) {
       if (!token) return undefined;
       const known = remembered.get(token);
       if (known?.service === service && known.expiresAtMs > Date.now()) return known.caller;
       try {
-        const { payload } = await jwtVerify(token, key, { audience: service, algorithms: ['HS256'] });
+        const payload = await verifyWithAny(keys(), token, service);
         const { sub, exp, kind, scope } = claims.parse(payload);
         const caller = { kind, id: sub, scopes: scope.split(' ').filter(Boolean) };
         remembered.set(token, { caller, service, expiresAtMs: exp * 1000 });
@@ -91,6 +111,36 @@ export function createCallerTokens(secret: string): CallerTokens {
       }
     },
   };
+}
+
+/** Makes the function that gives the keys that count now. */
+function createKeys(text: () => string): () => readonly Uint8Array[] {
+  let keys: readonly Uint8Array[] = [];
+  let ofText: string | undefined;
+  return () => {
+    const now = text();
+    if (now !== ofText) {
+      keys = secretsIn(now).map(secret => new TextEncoder().encode(secret));
+      ofText = now;
+    }
+    return keys;
+  };
+}
+
+/** Verifies a token that one of the keys has signed. @throws the error of the last key */
+async function verifyWithAny(
+  keys: readonly Uint8Array[],
+  token: string,
+  audience: string,
+): Promise<JWTPayload> {
+  let fault: unknown;
+  for (const key of keys)
+    try {
+      return (await jwtVerify(token, key, { audience, algorithms: ['HS256'] })).payload;
+    } catch (error) {
+      fault = error;
+    }
+  throw fault;
 }
 
 /**

@@ -30,7 +30,17 @@ export function loadConfig<S extends z.ZodObject>(settings: S, env: Environment)
   for (const [name, message] of unread) issues.push({ code: 'custom', path: [name], message });
   if (!parsed.success || issues.length > 0)
     throw new ConfigError(`The environment is not valid.\n${z.prettifyError({ issues })}`);
-  return Object.freeze(parsed.data);
+  const config = Object.freeze(parsed.data);
+  environmentByConfig.set(config, env);
+  return config;
+}
+
+/** Environments that configurations were read from. */
+const environmentByConfig = new WeakMap<object, Environment>();
+
+/** The file that a setting was read from; undefined when the environment had its value itself. */
+export function fileOfSetting(config: object, name: string): string | undefined {
+  return environmentByConfig.get(config)?.[fileVariable(name)] || undefined;
 }
 
 /** A TCP port; 0 lets the system choose a free one. */

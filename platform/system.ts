@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import type * as z from 'zod';
-import { callerSettings, createCallerTokens } from './caller.ts';
+import { callerSettings, openCallerTokens } from './caller.ts';
 import { processSettings } from './config.ts';
 import type { ProcessContext } from './process.ts';
 import { createEurekaClient } from './registry/eureka-client.ts';
@@ -35,7 +35,7 @@ export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings
   const registry = scope.use('registry follower', followRegistry({ client, log }));
   const breakers = new BreakerRegistry(metrics);
   serveBreakers(management, breakers);
-  const callers = createCallerTokens(config.CALLER_SECRET);
+  const callers = openCallerTokens(config);
   const agent = new Agent({
     connections: 64,
     keepAliveTimeout: 10_000,

@@ -1,5 +1,5 @@
 import { NoSchemaIntrospectionCustomRule, type ValidationRule } from 'graphql';
-import { createCallerTokens } from '../../platform/caller.ts';
+import { openCallerTokens } from '../../platform/caller.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import { type Authorization, createAuthorization } from '../authorization/authorization.ts';
 import { openPolicies } from '../authorization/open-policies.ts';
@@ -48,7 +48,7 @@ export async function createProtection(context: ProcessContext<GatewayConfig>): 
   if (denyList) scope.use('list of denied tokens', denyList);
   const policies = await openPolicies(config, log);
   return {
-    authenticator: createAuthenticator(config, createCallerTokens(config.CALLER_SECRET), denyList),
+    authenticator: createAuthenticator(config, openCallerTokens(config), denyList),
     credentials: createCredentials(config),
     authorization: createAuthorization({ policies, rejects: config.AUTHORIZATION_REJECTS }),
     sharedQueries: redis && createSharedQueries(redis.client),

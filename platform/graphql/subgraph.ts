@@ -8,7 +8,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import { GraphQLError, type GraphQLSchema, graphql, parse } from 'graphql';
 import * as z from 'zod';
-import { type Caller, callerHeader, callerSettings, createCallerTokens } from '../caller.ts';
+import { type Caller, callerHeader, callerSettings, openCallerTokens } from '../caller.ts';
 import { durationMs, port, processSettings } from '../config.ts';
 import { PorticoError } from '../errors.ts';
 import { createHttpServer, listen } from '../http.ts';
@@ -54,7 +54,7 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
 ): Promise<Ports> {
   const { context, schemaUrl, resolvers, operationContext } = options;
   const { name, config, log, scope, metrics } = context;
-  const callers = createCallerTokens(config.CALLER_SECRET);
+  const callers = openCallerTokens(config);
   const verify = (token: string | undefined) => callers.verify(token, name);
   const callerOf = (token: string | undefined) =>
     verify(token).catch(error => {
