@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { ConfigError, commaSeparated, durationMs, flag, loadConfig, port, urlSetting } from './config.ts';
 
@@ -49,4 +52,57 @@ test('the configuration cannot be changed', () => {
   expect(() => {
     config.PORT = 1;
   }).toThrow(TypeError);
+});
+
+describe('a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portico-test-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function file(name: string, text: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  function messageFor(env: Record<string, string>): string {
+    try {
+      return JSON.stringify(loadConfig(settings, env));
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError);
+      return (error as Error).message;
+    }
+  }
+
+  test('may hold the value of a setting', () => {
+    const env = { DATABASE_URL_FILE: file('url', 'postgresql://file/db\n'), PORT_FILE: file('port', '81') };
+    expect(loadConfig(settings, { ...env, DATABASE_URL: '' })).toMatchObject({
+      DATABASE_URL: 'postgresql://file/db',
+      PORT: 81,
+    });
+  });
+
+  test('is refused beside the value itself', () => {
+    const message = messageFor({ ...valid, DATABASE_URL_FILE: file('url', 'postgresql://file/db') });
+    expect(message).toContain('DATABASE_URL and DATABASE_URL_FILE are both set; unset one of them');
+  });
+
+  test('that is not there or is empty is named once, beside every other bad key', () => {
+    const missing = join(folder, 'missing');
+    const message = messageFor({ DATABASE_URL_FILE: missing, PORT_FILE: file('empty', '\n'), ENABLED: '?' });
+    expect(message).toContain(`DATABASE_URL_FILE names ${missing}, which cannot be read: ENOENT`);
+    expect(message).toContain(`PORT_FILE names ${join(folder, 'empty')}, which is empty`);
+    expect(message).toContain('ENABLED');
+    expect(message.match(/at DATABASE_URL/g)).toHaveLength(1);
+  });
+
+  test('whose value is wrong does not show it', () => {
+    const message = messageFor({ DATABASE_URL_FILE: file('url', 'mysql://ada:secret@host/db') });
+    expect(message).toContain('expected a URL that begins with postgresql://');
+    expect(message).not.toContain('secret');
+  });
+
+  test('is no setting where the name of its variable is one', () => {
+    const certificates = z.object({ KEY: z.string().optional(), KEY_FILE: z.string() });
+    expect(loadConfig(certificates, { KEY_FILE: '/nowhere' })).toEqual({ KEY_FILE: '/nowhere' });
+  });
 });

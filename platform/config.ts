@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { messageOf } from './errors.ts';
+import { type Environment, fileVariable, readSetting } from './setting.ts';
 
 /** The environment does not describe a valid configuration; the message lists every bad key at once. */
 export class ConfigError extends Error {
@@ -7,18 +9,26 @@ export class ConfigError extends Error {
 
 /**
  * Parses the environment once into a frozen, typed object whose keys are the environment's own names.
- * An empty value counts as unset, as it does in a Compose file.
+ * An empty value counts as unset, as it does in a Compose file. Each setting may stand in a file, which `<NAME>_FILE`
+ * names, unless that is a setting itself.
  *
- * @throws ConfigError when any key is missing or invalid
+ * @throws ConfigError when any key is missing or invalid, or its file cannot be read
  */
-export function loadConfig<S extends z.ZodObject>(
-  settings: S,
-  env: Record<string, string | undefined>,
-): Readonly<z.infer<S>> {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+export function loadConfig<S extends z.ZodObject>(settings: S, env: Environment): Readonly<z.infer<S>> {
+  const given: Record<string, string> = {};
+  const unread = new Map<PropertyKey, string>();
+  for (const name of Object.keys(settings.shape))
+    try {
+      const value = fileVariable(name) in settings.shape ? env[name] : readSetting(name, env);
+      if (value) given[name] = value;
+    } catch (error) {
+      unread.set(name, messageOf(error));
+    }
   const parsed = settings.safeParse(given);
-  if (!parsed.success)
-    throw new ConfigError(`The environment is not valid.\n${z.prettifyError(parsed.error)}`);
+  const issues = [...(parsed.error?.issues ?? [])].filter(({ path: [name = ''] }) => !unread.has(name));
+  for (const [name, message] of unread) issues.push({ code: 'custom', path: [name], message });
+  if (!parsed.success || issues.length > 0)
+    throw new ConfigError(`The environment is not valid.\n${z.prettifyError({ issues })}`);
   return Object.freeze(parsed.data);
 }
 

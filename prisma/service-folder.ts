@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readSetting } from '../platform/setting.ts';
 import { databaseUrlVariable, type ServiceName, serviceNames } from '../services.ts';
 
 /** Absolute paths of a service's schema, migrations and generated client. */
@@ -25,13 +26,13 @@ export function serviceFolder(service: ServiceName, rootDir: string = repository
 }
 
 /**
- * Reads a service's database URL from the environment.
+ * Reads a service's database URL from the environment: `ORDERS_DATABASE_URL`, or the file `ORDERS_DATABASE_URL_FILE`.
  *
- * @throws Error when the variable is missing or empty.
+ * @throws Error when the variable is missing or empty, or its file cannot be read.
  */
 export function databaseUrl(service: ServiceName, env: NodeJS.ProcessEnv = process.env): string {
   const variable = databaseUrlVariable(service);
-  const url = env[variable];
+  const url = readSetting(variable, env);
   if (!url) throw new Error(`${variable} is not set; set it to the PostgreSQL URL of ${service}`);
 
   return url;
