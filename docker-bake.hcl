@@ -34,6 +34,7 @@ target "_image" {
   dockerfile = "Dockerfile"
   platforms  = LOCAL ? [] : ["linux/amd64", "linux/arm64"]
   attest     = LOCAL ? [] : ["type=provenance,mode=max", "type=sbom"]
+  output     = LOCAL ? ["type=docker"] : ["type=image,rewrite-timestamp=true"]
   args = {
     VERSION           = VERSION
     REVISION          = REVISION
