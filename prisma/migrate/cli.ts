@@ -3,6 +3,7 @@ import { startScratchPostgres } from '../postgres/scratch.ts';
 import { grantRows } from '../roles/grant.ts';
 import {
   databaseUrl,
+  hasDatabaseUrl,
   parseService,
   parseServices,
   repositoryDir,
@@ -117,7 +118,7 @@ async function withDatabases(
     }
     return allWell;
   };
-  if (services.every(service => process.env[databaseUrlVariable(service)])) return await useEach();
+  if (services.every(hasDatabaseUrl)) return await useEach();
 
   const scratch = await startScratchPostgres();
   try {
