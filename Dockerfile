@@ -10,8 +10,10 @@ ARG NODE_IMAGE=node:24.21.0-trixie-slim
 ARG DISTROLESS_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 ARG BASE=slim
 
+# JavaScript runs on every platform: these stages run on the one that builds, and what follows only copies.
+#
 # What the processes need at run time. Prisma's command line is an optional peer of its client: omitted with the rest.
-FROM ${NODE_IMAGE} AS dependencies
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 # Without .npmrc, which includes what development needs.
 COPY package.json package-lock.json ./
@@ -32,7 +34,7 @@ RUN npm uninstall --omit=dev --omit=optional --ignore-scripts --no-audit --no-fu
     @apollo/gateway @apollo/composition @apollo/query-planner @graphql-inspector/core @fastify/static @fastify/cors \
   && rm node_modules/.package-lock.json
 
-FROM ${NODE_IMAGE} AS build
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-update-notifier
@@ -43,21 +45,23 @@ RUN npm run codegen && npm run build \
   && cp -r dist/platform dist/gateway dist/discovery dist/cli /front/dist/ \
   && cp -r dist/platform dist/subgraphs dist/prisma dist/services.js dist/services.js.map /shop/dist/ \
   && cp -r dist/cli/dlq /shop/dist/cli/ \
-  && for image in /front /shop; do cp package.json LICENSE "$image/"; done
+  && for image in /front /shop; do cp package.json LICENSE "$image/"; done \
+  && mkdir /data
 
 FROM ${NODE_IMAGE} AS slim
+WORKDIR /app
 # Where a process may keep something.
-RUN install --directory --owner=1000 --group=1000 /data
+COPY --from=build --chown=1000:1000 /data /data
 USER 1000:1000
 
 FROM ${DISTROLESS_IMAGE} AS distroless
+WORKDIR /app
 ENV PATH=/nodejs/bin:$PATH
-COPY --from=slim --chown=65532:65532 /data /data
+COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
 
 FROM ${BASE} AS run
 ENV NODE_ENV=production HOST=0.0.0.0 MANAGEMENT_PORT=8081
-WORKDIR /app
 # The processes handle SIGTERM and start no others, so that Node can be process 1: no shell, no init in the image.
 ENTRYPOINT ["node", "--enable-source-maps"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
