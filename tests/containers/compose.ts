@@ -26,6 +26,7 @@ export interface ComposeService {
   readonly cap_add?: readonly string[];
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
+  readonly dns_opt?: readonly string[];
   readonly tmpfs?: readonly string[];
   readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
   readonly deploy?: {

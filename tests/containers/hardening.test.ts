@@ -41,6 +41,10 @@ describe('a container', () => {
     expect(Number(logging?.options['max-file'])).toBeGreaterThan(1);
   });
 
+  test.each(all)('%s does not wait long for the name of one that has stopped', (_name, { dns_opt }) => {
+    expect(dns_opt).toEqual(['timeout:1', 'attempts:2']);
+  });
+
   test('is root nowhere but where secrets are made, without a network', () => {
     const root = all.filter(([, { user }]) => user !== undefined && /^(0|root)(:|$)/.test(user));
     expect(root.map(([name]) => name)).toEqual(['secrets']);
