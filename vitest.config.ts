@@ -14,6 +14,8 @@ const resolve = {
 
 // What takes long or other tools runs in `npm run test:all` only.
 const long = '**/*.long.test.ts';
+// What needs an engine of Docker's runs in `npm run test:containers` only.
+const containers = '**/*.containers.test.ts';
 
 // Each scenario starts a whole system of processes: one at a time keeps timings honest on two cores.
 const scenarios = {
@@ -44,7 +46,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, long],
+          exclude: [...configDefaults.exclude, long, containers],
           ...scenarios,
         },
       },
@@ -53,6 +55,14 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [long],
+          ...scenarios,
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: 'containers',
+          include: [containers],
           ...scenarios,
         },
       },

@@ -1,4 +1,5 @@
 import { defineConfig, type PrismaConfig } from 'prisma/config';
+import { readSetting } from '../platform/setting.ts';
 import { databaseUrlVariable, type ServiceName } from '../services.ts';
 import { serviceFolder } from './service-folder.ts';
 
@@ -8,7 +9,7 @@ import { serviceFolder } from './service-folder.ts';
  */
 export function definePrismaConfig(service: ServiceName): PrismaConfig {
   const { schemaDir, migrationsDir } = serviceFolder(service);
-  const url = process.env[databaseUrlVariable(service)];
+  const url = readSetting(databaseUrlVariable(service), process.env);
   return defineConfig({
     schema: schemaDir,
     migrations: { path: migrationsDir },

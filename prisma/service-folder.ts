@@ -38,6 +38,16 @@ export function databaseUrl(service: ServiceName, env: NodeJS.ProcessEnv = proce
   return url;
 }
 
+/** Tells whether the environment names a service's database. */
+export function hasDatabaseUrl(service: ServiceName): boolean {
+  return readSetting(databaseUrlVariable(service), process.env) !== undefined;
+}
+
+/** Reads the role that a service has in its database, where it is not the owner: `ORDERS_DATABASE_ROLE` for orders. */
+export function serviceRole(service: ServiceName, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return readSetting(databaseUrlVariable(service).replace(/URL$/, 'ROLE'), env);
+}
+
 /**
  * Reads service names from a command line; none given means all of them.
  *

@@ -1,6 +1,15 @@
 import { databaseUrlVariable, type ServiceName } from '../../services.ts';
 import { startScratchPostgres } from '../postgres/scratch.ts';
-import { databaseUrl, parseService, parseServices, repositoryDir, serviceFolder } from '../service-folder.ts';
+import { grantRows } from '../roles/grant.ts';
+import {
+  databaseUrl,
+  hasDatabaseUrl,
+  parseService,
+  parseServices,
+  repositoryDir,
+  serviceFolder,
+  serviceRole,
+} from '../service-folder.ts';
 import { findMissingSql } from './check.ts';
 import { createMigration } from './create.ts';
 import { deploy } from './deploy.ts';
@@ -15,7 +24,8 @@ const usage = `usage: migrate <command>
   resolve <service> <migration>  mark a failed migration as rolled back, so that it is applied again
 
 The databases are named by ${databaseUrlVariable('products')} and so on. When one is not named, create and check
-use an empty PostgreSQL of their own.`;
+use an empty PostgreSQL of their own. Where PRODUCTS_DATABASE_ROLE and so on name a service's role, deploy lets it read and
+write rows.`;
 
 /** Runs a command with the rest of its line, on the services under `rootDir`, and tells whether all is well. */
 type Command = (args: string[], rootDir: string) => Promise<boolean>;
@@ -59,6 +69,10 @@ async function runDeploy(names: string[], rootDir: string): Promise<boolean> {
   for (const { service, url } of targets) {
     const { applied } = await deploy(serviceFolder(service, rootDir), url);
     report(service, applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`);
+    const role = serviceRole(service);
+    if (role === undefined) continue;
+    await grantRows(url, role);
+    report(service, `${role} reads and writes rows`);
   }
   return true;
 }
@@ -104,7 +118,7 @@ async function withDatabases(
     }
     return allWell;
   };
-  if (services.every(service => process.env[databaseUrlVariable(service)])) return await useEach();
+  if (services.every(hasDatabaseUrl)) return await useEach();
 
   const scratch = await startScratchPostgres();
   try {

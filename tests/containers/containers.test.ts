@@ -1,15 +1,22 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type * as z from 'zod';
 import { rootDir } from '../../dev/settings.ts';
 import { discoverySettings } from '../../discovery/config.ts';
 import { gatewaySettings } from '../../gateway/config.ts';
 import { loadConfig, processSettings } from '../../platform/config.ts';
-import { databaseUrl as urlOfDatabase } from '../../prisma/service-folder.ts';
-import { serviceNames } from '../../services.ts';
-import { type ComposeService, interpolate, readCompose, readImage, readText } from './compose.ts';
+import { fileVariable } from '../../platform/setting.ts';
+import {
+  type ComposeService,
+  interpolate,
+  readCompose,
+  readImage,
+  readText,
+  targetByImage,
+} from './compose.ts';
+import { runSecretsJob, secretsPath } from './secrets.ts';
 import { serviceSettings } from './service-settings.ts';
 
 const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
@@ -21,17 +28,19 @@ const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
 /** Settings that neither the image nor the Compose file gives, because their defaults are meant for containers too. */
 const leftAtDefault = ['ADVERTISED_HOST', 'GATEWAY_PORT', 'DISCOVERY_PORT'];
 
-const secrets = {
-  CALLER_SECRET: 'a'.repeat(64),
-  POSTGRES_PASSWORD: 'b'.repeat(32),
-  GRAFANA_ADMIN_PASSWORD: 'c'.repeat(32),
-};
-
 const { services, volumes } = await readCompose();
-const image = await readImage();
-const own = Object.entries(services).filter(([, service]) => service.image === 'portico');
-const foreign = Object.entries(services).filter(([, service]) => service.image !== 'portico');
+const own = Object.entries(services).filter(([, service]) => service.image in targetByImage);
+const foreign = Object.entries(services).filter(([, service]) => !(service.image in targetByImage));
 const jobs = own.filter(([, service]) => service.restart === 'no');
+const imageEnv = Object.fromEntries(
+  await Promise.all(
+    Object.entries(targetByImage).map(
+      async ([name, target]) => [name, (await readImage(target)).env] as const,
+    ),
+  ),
+);
+const handedOut = await runSecretsJob(serviceOf('secrets'));
+afterAll(() => handedOut.remove());
 
 function serviceOf(name: string): ComposeService {
   const service = services[name];
@@ -39,41 +48,58 @@ function serviceOf(name: string): ComposeService {
   return service;
 }
 
-/** Environment of the process in the container, where .env has nothing but the secrets. */
+/** Environment of the process in the container, where there is no .env. */
 function environmentOf(name: string): Record<string, string> {
   const given = Object.entries(serviceOf(name).environment ?? {}).flatMap(([key, value]) =>
-    value === null ? [] : [[key, interpolate(String(value), secrets)]],
+    value === null ? [] : [[key, inFolder(name, interpolate(String(value), {}))]],
   );
-  return { ...image.env, ...Object.fromEntries(given) } as Record<string, string>;
+  return { ...imageEnv[serviceOf(name).image], ...Object.fromEntries(given) } as Record<string, string>;
+}
+
+/** Where the test has what a container has in its folder of secrets. */
+function inFolder(name: string, value: string): string {
+  return value.startsWith(`${secretsPath}/`)
+    ? handedOut.fileOf(name, value.slice(secretsPath.length + 1))
+    : value;
+}
+
+/** Settings that the Compose file gives to a process, or the files that they stand in. */
+function givenSettings(name: string): string[] {
+  const known = Object.keys(settingsByProcess[name]?.shape ?? {});
+  const settingByFile = new Map(known.map(key => [fileVariable(key), key]));
+  return Object.keys(serviceOf(name).environment ?? {}).map(key =>
+    known.includes(key) ? key : (settingByFile.get(key) ?? key),
+  );
 }
 
 describe('docker-compose.yml', () => {
   test('runs every process and every job', () => {
     const processes = own.filter(([name]) => name in settingsByProcess).map(([name]) => name);
     expect(new Set(processes)).toEqual(new Set(Object.keys(settingsByProcess)));
-    expect(jobs.map(([name]) => name)).toEqual(['migrate', 'seed', 'token']);
+    expect(jobs.map(([name]) => name)).toEqual(['secrets', 'roles', 'migrate', 'seed', 'token']);
   });
 
-  test.each(Object.keys(settingsByProcess))('gives %s every setting that it knows, and no other', name => {
-    const known = Object.keys(settingsByProcess[name]?.shape ?? {});
-    const given = Object.keys(serviceOf(name).environment ?? {});
-    expect(given.filter(key => !known.includes(key))).toEqual([]);
-    const missing = known.filter(key => !given.includes(key) && !(key in image.env));
-    expect(missing.filter(key => !leftAtDefault.includes(key))).toEqual([]);
+  test('builds each image from its target', () => {
+    for (const [name, { image, build }] of own)
+      expect(build, name).toEqual({ context: '.', target: targetByImage[image] });
   });
+
+  test.each(Object.keys(settingsByProcess))(
+    'gives %s every setting that it knows once, and no other',
+    name => {
+      const known = Object.keys(settingsByProcess[name]?.shape ?? {});
+      const given = givenSettings(name);
+      expect(given.filter(key => !known.includes(key))).toEqual([]);
+      expect(given.filter((key, index) => given.indexOf(key) !== index)).toEqual([]);
+      const missing = known.filter(
+        key => !given.includes(key) && !(key in (imageEnv[serviceOf(name).image] ?? {})),
+      );
+      expect(missing.filter(key => !leftAtDefault.includes(key))).toEqual([]);
+    },
+  );
 
   test.each(Object.entries(settingsByProcess))('gives %s what it cannot start without', (name, settings) => {
     expect(() => loadConfig(settings, environmentOf(name))).not.toThrow();
-  });
-
-  test('names the database of every service to the migrations and to the service alike', () => {
-    const environment = environmentOf('migrate');
-    for (const name of serviceNames) {
-      const url = urlOfDatabase(name, environment as NodeJS.ProcessEnv);
-      expect(url).toBe(`postgresql://postgres:${secrets.POSTGRES_PASSWORD}@postgres:5432/${name}`);
-      expect(environmentOf(name)['DATABASE_URL']).toBe(url);
-    }
-    expect(environmentOf('seed')).toEqual(environment);
   });
 
   test('names addresses at which somebody listens', async () => {
@@ -85,23 +111,13 @@ describe('docker-compose.yml', () => {
     expect(KAFKA_ADVERTISED_LISTENERS).toBe(`PLAINTEXT://${environmentOf('orders')['KAFKA_BROKERS']}`);
     const prometheus = await readText('monitoring', 'prometheus', 'prometheus.yml');
     expect(prometheus).toContain(`http://${registry}/prometheus/http_sd`);
+    expect(parse(prometheus)).toMatchObject({
+      alerting: { alertmanagers: [{ dns_sd_configs: [{ names: ['alertmanager'], port: 9093 }] }] },
+    });
     const sources = await readText('monitoring', 'grafana', 'provisioning', 'datasources', 'prometheus.yml');
     expect(parse(sources)).toMatchObject({
       datasources: [{ uid: 'prometheus', url: 'http://prometheus:9090' }],
     });
-  });
-
-  test('publishes what people open, on this machine only, and nothing of what may be scaled', () => {
-    const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
-      ports.map(port => `${name} ${interpolate(port, {})}`),
-    );
-    expect(published).toEqual([
-      `discovery 127.0.0.1:8761:${loadConfig(discoverySettings, {}).DISCOVERY_PORT}`,
-      `gateway 127.0.0.1:4000:${loadConfig(gatewaySettings, secrets).GATEWAY_PORT}`,
-      'prometheus 127.0.0.1:9090:9090',
-      'grafana 127.0.0.1:3000:3000',
-    ]);
-    for (const [name, { container_name }] of own) expect(container_name, name).toBeUndefined();
   });
 
   test('waits for what can become healthy, and for what ends', () => {
@@ -112,7 +128,7 @@ describe('docker-compose.yml', () => {
         if (condition === 'service_completed_successfully') expect(restart, what).toBe('no');
         if (condition === 'service_healthy') {
           expect(healthcheck?.disable, what).toBeUndefined();
-          expect(itsImage === 'portico' || healthcheck?.test !== undefined, what).toBe(true);
+          expect(itsImage in targetByImage || healthcheck?.test !== undefined, what).toBe(true);
         }
       }
   });
@@ -123,15 +139,6 @@ describe('docker-compose.yml', () => {
       expect(Number.parseInt(stop_grace_period, 10) * 1000, name).toBeGreaterThan(SHUTDOWN_TIMEOUT_MS);
       expect(init, name).toBe(true);
     }
-  });
-
-  test('has no secret in it', () => {
-    for (const [name, { environment = {} }] of Object.entries(services))
-      for (const [key, value] of Object.entries(environment)) {
-        if (/SECRET|PASSWORD|TOKEN$/.test(key) && value !== null)
-          expect(value, `${name} ${key}`).toMatch(/^\$\{/);
-        expect(String(value), `${name} ${key}`).not.toMatch(/\/\/[^/:]*:(?!\$\{)[^/]*@/);
-      }
   });
 
   test('takes the versions of Kafka and PostgreSQL that the tests run on', async () => {
@@ -155,71 +162,3 @@ describe('docker-compose.yml', () => {
       }
   });
 });
-
-describe('the image', () => {
-  test('runs programs that there are', () => {
-    const commands = own.map(([, { command, entrypoint }]) => (entrypoint ?? command ?? []).find(isProgram));
-    for (const program of [image.command[0], ...commands]) {
-      const source = program?.replace(/^dist\//, '').replace(/\.js$/, '.ts') ?? '';
-      expect(existsSync(join(rootDir, source)), source).toBe(true);
-    }
-    expect(image.entrypoint).toEqual(['node', '--enable-source-maps']);
-  });
-
-  test('has every file of its own that Compose names', async () => {
-    const removed = /rm -r (.*)/.exec(await readText('Dockerfile'))?.[1]?.split(' ') ?? [];
-    expect(removed).toContain('dist/dev');
-    const text = await readText('docker-compose.yml');
-    const named = [...text.matchAll(/(?<=\/app\/|\[)dist\/[\w./-]+/g)].map(([file]) => file);
-    expect(named).toContain('dist/subgraphs/sample-operations.graphql');
-    for (const file of named) {
-      expect(
-        removed.filter(folder => file.startsWith(`${folder}/`)),
-        file,
-      ).toEqual([]);
-      const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
-      expect(existsSync(join(rootDir, source)), file).toBe(true);
-    }
-  });
-
-  test('runs as somebody who is not root, with settings that a process knows', () => {
-    expect(image.user).toBe('node');
-    const { NODE_ENV, ...settings } = image.env;
-    expect(NODE_ENV).toBe('production');
-    const known = Object.values(settingsByProcess).flatMap(({ shape }) => Object.keys(shape));
-    expect(Object.keys(settings).filter(key => !known.includes(key))).toEqual([]);
-    expect(settings['HOST']).toBe('0.0.0.0');
-  });
-
-  test('tells the ports that its processes listen on', () => {
-    const { GATEWAY_PORT } = loadConfig(gatewaySettings, secrets);
-    const { DISCOVERY_PORT } = loadConfig(discoverySettings, {});
-    const { PORT, MANAGEMENT_PORT } = image.env;
-    expect(new Set(image.ports)).toEqual(
-      new Set([String(GATEWAY_PORT), String(DISCOVERY_PORT), PORT, MANAGEMENT_PORT]),
-    );
-    expect(image.healthcheck).toContain('process.env.MANAGEMENT_PORT}/actuator/health/readiness');
-  });
-
-  test('is of the Node that the project asks for, and of production dependencies', async () => {
-    const { engines } = JSON.parse(await readText('package.json')) as { engines: { node: string } };
-    const oldest = engines.node.replace('>=', '').split('.').map(Number);
-    const [, ...version] = /^node:(\d+)\.(\d+)\.\d+-/.exec(image.baseImage) ?? [];
-    expect(Number(version[0])).toBe(oldest[0]);
-    expect(Number(version[1])).toBeGreaterThanOrEqual(oldest[1] ?? 0);
-    expect(image.copied).toContain('--from=dependencies /app/node_modules node_modules');
-  });
-
-  test('is built from every source, and from nothing that is not named', async () => {
-    const { include } = JSON.parse(await readText('tsconfig.build.json')) as { include: string[] };
-    const [, everything, ...rest] = (await readText('.dockerignore')).trim().split('\n');
-    expect(everything).toBe('*');
-    for (const source of include)
-      expect(rest).toContain(source.endsWith('.ts') ? `!${source}` : `!${source}/`);
-    expect(rest.filter(line => /env|\.portico|\.git$/.test(line))).toEqual([]);
-  });
-});
-
-function isProgram(argument: string): boolean {
-  return argument.startsWith('dist/');
-}

@@ -3,7 +3,7 @@ import { discoverySettings } from '../../discovery/config.ts';
 import { gatewaySettings } from '../../gateway/config.ts';
 import { readImage } from '../containers/compose.ts';
 import { serviceSettings } from '../containers/service-settings.ts';
-import { containerOf, type EnvEntry, type Manifest } from './manifests.ts';
+import { type Container, containerOf, type EnvEntry, type Manifest } from './manifests.ts';
 
 /** Settings of each process, by its name. */
 export const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
@@ -12,8 +12,15 @@ export const settingsByProcess: Readonly<Record<string, z.ZodObject>> = {
   ...serviceSettings,
 };
 
-/** The image, from its Dockerfile. */
-export const image = await readImage();
+/** The images, from their Dockerfile. */
+export const images = { portico: await readImage('front'), 'portico-shop': await readImage('shop') };
+
+/** The image that a container names. */
+export function imageOf({ image }: Pick<Container, 'image'>): (typeof images)[keyof typeof images] {
+  const [name = ''] = image.split(':');
+  if (name !== 'portico' && name !== 'portico-shop') throw new Error(`There is no image '${name}'`);
+  return images[name];
+}
 
 /** Values that the cluster puts in. */
 interface ClusterValues {
@@ -37,7 +44,8 @@ export function environmentOf(
   component: string,
   values = example,
 ): Record<string, string> {
-  return { ...image.env, ...resolve(containerOf(manifests, component).env, values) };
+  const container = containerOf(manifests, component);
+  return { ...imageOf(container).env, ...resolve(container.env, values) };
 }
 
 /** The settings that a container is given. @throws Error where it would not be started, for want of a key */

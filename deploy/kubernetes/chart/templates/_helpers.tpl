@@ -21,8 +21,12 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end }}
 
+{{/* Image that has a program. Takes (list $ program). */}}
 {{- define "portico.image" -}}
-{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- $root := index . 0 -}}
+{{- $image := $root.Values.image -}}
+{{- $isFront := regexMatch "^dist/(gateway|discovery|cli)/" (index . 1) -}}
+{{- printf "%s:%s" (ternary $image.repository $image.shopRepository $isFront) ($image.tag | default $root.Chart.AppVersion) -}}
 {{- end }}
 
 {{/* Values of one process over those of all, as YAML. Takes (list $ component own). */}}

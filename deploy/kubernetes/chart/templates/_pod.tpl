@@ -64,7 +64,7 @@ spec:
 
 {{/* Container of a process, without its name. Takes what portico.pod does. */}}
 {{- define "portico.container" -}}
-image: {{ include "portico.image" .root | quote }}
+image: {{ include "portico.image" (list .root .program) | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args: [{{ .program }}]
 ports:

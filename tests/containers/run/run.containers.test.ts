@@ -1,0 +1,219 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { rootDir } from '../../../dev/settings.ts';
+import { freePort } from '../../../platform/free-port.ts';
+import { serviceNames } from '../../../services.ts';
+import { type Deployment, deploy } from './deployment.ts';
+import { type Engine, missingForContainers, startEngine } from './engine.ts';
+import { makeStandIns } from './stand-ins.ts';
+
+const missing = missingForContainers();
+if (missing) console.warn(`SKIPPED: nothing ran in containers, as ${missing}.`);
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 1_200_000 });
+
+const processes = ['gateway', 'discovery', ...serviceNames];
+const arrived = 'All three notifications arrived.';
+
+describe.skipIf(missing !== undefined)('in containers', () => {
+  let folder: string;
+  let engine: Engine;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'portico-containers-'));
+    engine = await startEngine(join(folder, 'engine'));
+    await makeStandIns(engine, folder, join(rootDir, '.portico', 'containers'));
+    await promisify(execFile)(
+      process.execPath,
+      ['--import', 'tsx', 'dev/images.ts', 'front', 'shop', 'front-distroless'],
+      {
+        cwd: rootDir,
+        env: { ...process.env, ...engine.env },
+        maxBuffer: 64 * 1024 * 1024,
+      },
+    );
+  });
+  afterAll(async () => {
+    await engine?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  describe('docker-compose.yml from a clean clone', () => {
+    let shop: Deployment;
+
+    beforeAll(async () => {
+      shop = await deploy(engine, {
+        args: ['--profile', 'alerts', '--project-name', 'portico-test'],
+        folder,
+      });
+      await shop.untilHealthy(...processes);
+    });
+    afterAll(() => shop?.close());
+
+    test('takes orders, and tells of them', async () => {
+      expect(await shop.demo()).toContain(arrived);
+    });
+
+    test.each(processes)('lets %s do nothing that it need not', async name => {
+      const status = await shop.exec(name, 'cat', '/proc/self/status');
+      expect(status).toMatch(/^CapEff:\s+0+$/m);
+      expect(status).toMatch(/^CapBnd:\s+0+$/m);
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      expect(status).toMatch(/^Uid:\s+1000\s/m);
+      for (const file of ['/app/new', '/run/secrets/new'])
+        await expect(shop.exec(name, 'touch', file)).rejects.toThrow('Read-only file system');
+      const secrets = (await shop.exec(name, 'ls', '/run/secrets')).trim().split('\n');
+      const shared = ['DISCOVERY_TOKEN', 'MANAGEMENT_TOKEN'];
+      if (name !== 'discovery') shared.unshift('CALLER_SECRET');
+      if (serviceNames.some(service => service === name)) shared.push('DATABASE_URL');
+      expect(new Set(secrets)).toEqual(new Set(shared));
+    });
+
+    test('leads a service to its neighbours, and nowhere else', async () => {
+      const lookUp = (host: string) =>
+        shop.exec(
+          'products',
+          'node',
+          '-e',
+          `require('dns').lookup('${host}', error => console.log(error ? 'unknown' : 'known'))`,
+        );
+      expect(await lookUp('postgres')).toBe('known\n');
+      expect(await lookUp('kafka')).toBe('unknown\n');
+      expect(await lookUp('grafana')).toBe('unknown\n');
+      const isInternal = async (network: string) =>
+        (
+          await engine.docker(['network', 'inspect', '--format', '{{.Internal}}', `portico-test_${network}`])
+        ).trim();
+      for (const network of ['services', 'databases', 'events'])
+        expect(await isInternal(network)).toBe('true');
+      expect(await isInternal('public')).toBe('false');
+    });
+
+    test('keeps its secrets, and takes one that is given', async () => {
+      const show = async (name: string) =>
+        (await shop.compose('run', '--rm', 'secrets', 'show', name)).trim();
+      const secret = await show('CALLER_SECRET');
+      expect(secret).toMatch(/^[0-9a-f]{64}$/);
+      const run = ['run', '--rm', '--env', 'MANAGEMENT_TOKEN=an operator gave this', 'secrets'];
+      const config = JSON.parse(await shop.compose('config', '--format', 'json')) as {
+        services: { secrets: { command: string[] } };
+      };
+      await shop.compose(...run, ...config.services.secrets.command);
+      expect(await show('CALLER_SECRET')).toBe(secret);
+      expect(await show('MANAGEMENT_TOKEN')).toBe('an operator gave this');
+      expect(await shop.exec('orders', 'cat', '/run/secrets/MANAGEMENT_TOKEN')).toBe('an operator gave this');
+    });
+
+    test('has Prometheus find every process, and Alertmanager', async () => {
+      const ask = async (path: string) =>
+        JSON.parse(
+          await shop.exec(
+            'discovery',
+            'node',
+            '-e',
+            `fetch('http://prometheus:9090/api/v1/${path}').then(async answer => console.log(await answer.text()))`,
+          ),
+        ).data;
+      await vi.waitFor(
+        async () => {
+          const { activeTargets } = await ask('targets');
+          const up = activeTargets.filter(({ health }: { health: string }) => health === 'up');
+          expect(new Set(up.map(({ labels }: { labels: { service: string } }) => labels.service))).toEqual(
+            new Set(processes),
+          );
+          expect((await ask('alertmanagers')).activeAlertmanagers).toHaveLength(1);
+        },
+        { timeout: 60_000, interval: 1_000 },
+      );
+    });
+
+    test.each(['orders', 'postgres', 'kafka', 'gateway'])('comes back when %s crashes', async name => {
+      await shop.crash(name);
+      await shop.untilHealthy(name);
+      await vi.waitFor(async () => expect(await shop.demo()).toContain(arrived), {
+        timeout: 120_000,
+        interval: 1_000,
+      });
+    });
+  });
+
+  describe('docker-compose.ha.yml', () => {
+    let shop: Deployment;
+
+    beforeAll(async () => {
+      const files = ['--file', 'docker-compose.yml', '--file', 'docker-compose.ha.yml'];
+      shop = await deploy(engine, { args: files, folder });
+      await shop.untilHealthy(...processes, 'gateway-2', 'discovery-2', 'kafka', 'kafka-2', 'kafka-3');
+    });
+    afterAll(() => shop?.close());
+
+    test('takes orders through the proxy while one of each is gone', async () => {
+      expect(await shop.demo()).toContain(arrived);
+      for (const name of ['gateway', 'discovery', 'kafka-2']) await shop.compose('kill', name);
+      expect(await shop.demo()).toContain(arrived);
+      for (const name of serviceNames) await shop.crash(name);
+      expect(await shop.demo()).toContain(arrived);
+    });
+  });
+
+  test('the image without a shell does the same', async () => {
+    const { docker } = engine;
+    const image = 'portico:latest-distroless';
+    await expect(docker(['run', '--rm', '--entrypoint', 'sh', image])).rejects.toThrow('not found');
+    const run = [
+      'run',
+      '--rm',
+      '--read-only',
+      '--cap-drop',
+      'ALL',
+      '--network',
+      'none',
+      '--env',
+      'PORTICO_DATA_DIR=/data',
+    ];
+    expect(await docker([...run, '--volume', 'keys:/data', image, 'dist/cli/token.js', 'alice'])).toMatch(
+      /^eyJ/,
+    );
+    expect(await docker(['inspect', '--format', '{{.Config.User}}', image])).toBe('65532:65532\n');
+  });
+
+  test('an image goes to a registry, and comes back from it', async () => {
+    const { docker } = engine;
+    const port = await freePort();
+    const config = join(folder, 'registry.yml');
+    const storage = join(folder, 'engine', 'registry');
+    await writeFile(
+      config,
+      JSON.stringify({
+        version: '0.1',
+        storage: { filesystem: { rootdirectory: storage } },
+        http: { addr: `127.0.0.1:${port}` },
+      }),
+    );
+    const registry = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+    const exited = once(registry, 'exit');
+    try {
+      const name = `127.0.0.1:${port}/team/portico:next`;
+      const idOf = async (image: string) => (await docker(['inspect', '--format', '{{.Id}}', image])).trim();
+      const id = await idOf('portico');
+      await docker(['tag', 'portico', name]);
+      await vi.waitFor(() => docker(['push', '--quiet', name]), { timeout: 60_000, interval: 500 });
+      await docker(['rmi', name]);
+      await docker(['pull', '--quiet', name]);
+      expect(await idOf(name)).toBe(id);
+      const labels = JSON.parse(
+        await docker(['inspect', '--format', '{{json .Config.Labels}}', name]),
+      ) as Record<string, string>;
+      expect(labels['org.opencontainers.image.title']).toBe('Portico');
+      expect(labels['org.opencontainers.image.revision']).toMatch(/^[0-9a-f]{40}/);
+    } finally {
+      registry.kill();
+      await exited;
+    }
+  });
+});
