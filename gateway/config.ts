@@ -5,6 +5,7 @@ import {
   durationMs,
   flag,
   optionalFlag,
+  plainUrlSetting,
   port,
   urlSetting,
   wholeNumber,
@@ -70,7 +71,7 @@ const supergraphSettings = z.object({
     .describe(
       'File with the rules of `@policy` in JSON; without it, nobody may have what asks for a policy.',
     ),
-  AUTHORIZATION_POLICIES_URL: urlSetting('https:', 'http:')
+  AUTHORIZATION_POLICIES_URL: plainUrlSetting('https:', 'http:')
     .optional()
     .describe(
       'Address that decides `@policy` for a caller: POST {"caller":{"id","scopes"},"policies":[…]} is answered with {"granted":[…]}.',
@@ -279,7 +280,7 @@ const frontSettings = z.object({
   JWT_CLOCK_TOLERANCE_SECONDS: wholeNumber(5, { max: 300 }).describe(
     "Seconds by which the issuer's clock may differ from this one.",
   ),
-  JWT_DENY_LIST_URL: urlSetting('https:', 'http:', 'file:')
+  JWT_DENY_LIST_URL: plainUrlSetting('https:', 'http:', 'file:')
     .optional()
     .describe(
       'List of tokens that are not accepted any more, as JSON: [{"jti":"…"},{"sub":"…","issuedBefore":seconds}]; an address, or a file.',

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
@@ -20,7 +19,20 @@ export async function writePieces(
 ): Promise<void> {
   for await (const piece of pieces) {
     if (raw.destroyed) return;
-    if (!raw.write(piece)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+    if (!raw.write(piece)) await drained(raw);
   }
   raw.end(closing);
+}
+
+/** Waits until the client has read what was written, or has gone. */
+function drained(raw: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const end = () => {
+      raw.off('drain', end);
+      raw.off('close', end);
+      resolve();
+    };
+    raw.once('drain', end);
+    raw.once('close', end);
+  });
 }

@@ -97,7 +97,7 @@ describe('a secret', () => {
     expect(await isSignedWith(renewed)).toEqual(alice);
   });
 
-  test.each(['short', `${'a'.repeat(32)},short`])('%j is too short', text => {
+  test.each(['short', `${'a'.repeat(32)},short`, ',', '\n'])('%j is too short', text => {
     expect(() => loadConfig(callerSettings, { CALLER_SECRET: text })).toThrow('at least 32 characters');
   });
 });

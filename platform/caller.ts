@@ -20,9 +20,10 @@ export const callerHeader = 'x-portico-caller';
 export const callerSettings = z.object({
   CALLER_SECRET: z
     .string()
-    .refine(text => secretsIn(text).every(secret => secret.length >= minSecretLength), {
-      error: 'must have at least 32 characters; each, where there are several',
-    })
+    .refine(
+      text => secretsIn(text).length > 0 && secretsIn(text).every(secret => secret.length >= minSecretLength),
+      { error: 'must have at least 32 characters; each, where there are several' },
+    )
     .describe(
       'Secret that the gateway and the services share to pass the caller on; at least 32 characters. Of several, comma-separated, the first signs and all are accepted; a file of them (CALLER_SECRET_FILE) is read again when it changes.',
     ),

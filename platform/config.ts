@@ -105,6 +105,14 @@ function isReadable(path: string): boolean {
   }
 }
 
+/** As {@link urlSetting}, of an address that is asked without credentials in it. */
+export function plainUrlSetting(...protocols: string[]) {
+  return urlSetting(...protocols).refine(
+    text => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''),
+    { error: 'expected a URL without a user and a password' },
+  );
+}
+
 /** A URL for a message. */
 function withoutCredentials(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//…@');

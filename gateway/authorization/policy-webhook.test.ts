@@ -91,6 +91,15 @@ test('a decision is renewed while it is used, also by subscriptions, which wait 
   await vi.waitFor(() => expect(grantsOf(ada).key).toBe('01'));
 });
 
+test('a decision that has ended counts no more, and is asked for anew before a run', async () => {
+  const { granted, grantsOf } = await start({ ttlMs: 20 });
+  expect(await granted(ada)).toBe('10');
+  await new Promise(resolve => setTimeout(resolve, 60));
+  expect(await granted(ada)).toBe('10');
+  await new Promise(resolve => setTimeout(resolve, 60));
+  expect(grantsOf(ada).key).toBe('00');
+});
+
 describe('nothing is granted', () => {
   test.each<[string, (behaviour: Awaited<ReturnType<typeof start>>['behaviour']) => void]>([
     ['fails', behaviour => Object.assign(behaviour, { status: 500 })],

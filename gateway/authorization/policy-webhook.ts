@@ -44,7 +44,6 @@ export function policiesByWebhook(url: string, config: WebhookConfig, log: Logge
   let isFailing = false;
 
   async function ask({ caller }: OperationCaller): Promise<Decision> {
-    const nowMs = performance.now();
     const asked = names.size;
     try {
       const response = await fetch(url, {
@@ -60,6 +59,7 @@ export function policiesByWebhook(url: string, config: WebhookConfig, log: Logge
       const { granted } = answerSchema.parse(await response.json());
       if (isFailing) log.info('The webhook of policies answers again');
       isFailing = false;
+      const nowMs = performance.now();
       return { granted: new Set(granted), staleAtMs: nowMs + ttlMs, endsAtMs: nowMs + 2 * ttlMs, asked };
     } catch (error) {
       if (!isFailing)
@@ -68,7 +68,12 @@ export function policiesByWebhook(url: string, config: WebhookConfig, log: Logge
           `The webhook of policies can't decide, so nothing is granted: ${messageOf(error)}`,
         );
       isFailing = true;
-      return { ...nothing, staleAtMs: nowMs + retryMs, endsAtMs: Number.POSITIVE_INFINITY, asked };
+      return {
+        ...nothing,
+        staleAtMs: performance.now() + retryMs,
+        endsAtMs: Number.POSITIVE_INFINITY,
+        asked,
+      };
     }
   }
 

@@ -37,9 +37,9 @@ export function compileActual(
   selection: Selection,
 ): (root: DataObject) => number {
   const count = countObjects(options, type, selection);
-  if (type !== options.schema.getMutationType()) return count;
-  const fixed = selection.fieldsOf(type).length * mutationCost;
-  return root => fixed + count(root);
+  const fixed =
+    type === options.schema.getMutationType() ? selection.fieldsOf(type).length * mutationCost : 0;
+  return root => Math.max(0, fixed + count(root));
 }
 
 function countObjects(options: ActualOptions, type: GraphQLNamedType, selection: Selection): CountObject {

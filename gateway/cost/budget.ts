@@ -9,12 +9,18 @@ type BudgetConfig = Pick<
   'RATE_LIMIT_CALLER_COST_PER_MINUTE' | 'RATE_LIMIT_ADDRESS_COST_PER_MINUTE'
 >;
 
+/** What an operation was charged with. */
+export interface Charge {
+  /** Gives back what it did not use. After the minute that it was taken from there is nothing to give back. */
+  giveBack(unused: number): Promise<void>;
+}
+
+const free: Charge = { giveBack: () => Promise.resolve() };
+
 /** Costs that a caller or an address may spend in a minute. */
 export interface CostBudget {
-  /** Takes an estimate. @returns the error of an operation for which too little is left */
-  take(party: CountedParty, cost: number): Promise<GatewayError | undefined>;
-  /** Gives back what an operation did not use. */
-  giveBack(party: CountedParty, cost: number): Promise<void>;
+  /** Takes an estimate. @returns what was taken; the error of an operation for which too little is left */
+  take(party: CountedParty, cost: number): Promise<Charge | GatewayError>;
 }
 
 /** Creates the budgets. @returns undefined when there are none */
@@ -36,32 +42,37 @@ export function createCostBudget(
   return {
     async take(party, cost) {
       const account = accountOf(party);
-      if (!account || cost === 0) return undefined;
+      if (!account || cost === 0) return free;
       const { by, limiter, key } = account;
-      const outcome = await consume(limiter, key, cost);
-      if (outcome.consumedPoints <= limiter.points) return undefined;
-      await limiter.reward(key, cost);
-      refused.inc({ by: `${by}_cost` });
-      return tooLittleLeft(by, cost, limiter, outcome);
-    },
-    async giveBack(party, cost) {
-      const account = accountOf(party);
-      await account?.limiter.reward(account.key, cost).catch(() => {});
+      // Whatever is more than there is makes no difference, and would not be counted exactly.
+      const points = Math.min(cost, limiter.points + 1);
+      const outcome = await consume(limiter, key, points);
+      if (outcome.consumedPoints > limiter.points) {
+        await limiter.reward(key, points);
+        refused.inc({ by: `${by}_cost` });
+        return tooLittleLeft(by, { cost, points }, limiter, outcome);
+      }
+      const endsAtMs = performance.now() + outcome.msBeforeNext;
+      return {
+        async giveBack(unused) {
+          if (performance.now() < endsAtMs) await limiter.reward(key, unused).catch(() => {});
+        },
+      };
     },
   };
 }
 
 function tooLittleLeft(
   by: string,
-  cost: number,
-  { points }: RateLimiterAbstract,
+  { cost, points }: { readonly cost: number; readonly points: number },
+  { points: all }: RateLimiterAbstract,
   { consumedPoints, msBeforeNext }: { readonly consumedPoints: number; readonly msBeforeNext: number },
 ): GatewayError {
   const resetSeconds = Math.ceil(msBeforeNext / 1_000);
-  const left = Math.max(0, points - (consumedPoints - cost));
+  const left = Math.max(0, all - (consumedPoints - points));
   return new GatewayError(
     'COST_BUDGET_EXCEEDED',
-    `The operation costs ${cost}, and this ${by} has ${left} of ${points} left in this minute; try again in ${resetSeconds} s, or ask for less`,
+    `The operation costs ${cost}, and this ${by} has ${left} of ${all} left in this minute; try again in ${resetSeconds} s, or ask for less`,
     { details: { estimatedCost: cost, availableCost: left, retryAfterSeconds: resetSeconds } },
   );
 }

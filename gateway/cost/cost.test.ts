@@ -1,6 +1,6 @@
 import { buildSchema, getOperationAST, parse } from 'graphql';
 import { Registry } from 'prom-client';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Selection } from '../execution/shape.ts';
 import { createLimiters } from '../security/limiters.ts';
 import { anonymous } from '../security/operation-caller.ts';
@@ -22,6 +22,7 @@ const supergraph = `
     paged(page: Page): [Item] @listSize(slicingArguments: ["page.size"], assumedSize: 7)
     connection(first: Int): Connection @listSize(slicingArguments: ["first"], sizedFields: ["edges"])
     dear: Int @cost(weight: 50)
+    cheap: Int @cost(weight: -50)
     asked(deeply: Boolean @cost(weight: 4)): Item
     heavy: Heavy
     any: Any
@@ -79,6 +80,12 @@ describe('the estimated cost', () => {
       { no: true },
     ],
     ['of a mutation has that of its fields', 'mutation { change { id } other { id } }', 2 * 10 + 2],
+    [
+      'of a mutation has that of its fields in fragments',
+      'mutation { ... on Mutation { a: change { id } b: other { id } } }',
+      2 * 10 + 2,
+    ],
+    ['is never below nothing', '{ cheap }', 0],
     ['of introspection is nothing', '{ __schema { types { name } } }', 0],
   ])('%s', (_what, query, cost, variables) => {
     expect(costOf(query, variables)).toBe(cost);
@@ -151,6 +158,26 @@ describe('costs within a minute', () => {
     await vi.waitFor(async () => expect(await costs.accountOf(party('ada')).charge(60)).toBeUndefined());
     expect(await metrics.metrics()).toContain('gateway_operations_rate_limited_total{by="caller_cost"}');
     expect(await metrics.metrics()).toContain('gateway_operation_cost_actual_sum 10');
+  });
+
+  test('are whole again in the next minute, whatever operations give back that began in this one', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { costs } = start({ maxCost: 1_000, perMinute: 100 });
+    const first = costs.accountOf(party('ada'));
+    expect(await first.charge(100)).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(60_100);
+    expect(await costs.accountOf(party('ada')).charge(50)).toBeUndefined();
+    first.settle(0);
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await costs.accountOf(party('ada')).charge(60))?.message).toContain('has 50 of 100 left');
+  });
+
+  test('are counted exactly after a refusal of whatever size', async () => {
+    const { costs } = start({ maxCost: 0, perMinute: 100 });
+    expect(await costs.accountOf(party('ada')).charge(90)).toBeUndefined();
+    expect((await costs.accountOf(party('ada')).charge(1e20))?.message).toContain('has 10 of 100 left');
+    expect((await costs.accountOf(party('ada')).charge(20))?.message).toContain('has 10 of 100 left');
   });
 
   test('add up by the address of those without a token', async () => {

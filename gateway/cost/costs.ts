@@ -5,7 +5,7 @@ import type { CostAccount, CostModel } from '../execution/cost.ts';
 import { GatewayError, refusalOf } from '../gateway-error.ts';
 import type { CountedParty } from '../security/rate-limit.ts';
 import { compileActual } from './actual.ts';
-import type { CostBudget } from './budget.ts';
+import type { Charge, CostBudget } from './budget.ts';
 import type { CostReport } from './cost-report.ts';
 import { compileEstimate } from './estimate.ts';
 import { readWeights } from './weights.ts';
@@ -74,21 +74,22 @@ export function createCosts({ config, budget, metrics }: CostOptions): Costs {
     },
     check,
     accountOf(client) {
-      let charged = 0;
+      let estimated = 0;
+      let charge: Charge | undefined;
       return {
         async charge(estimate) {
           client.costReport?.note({ requestedQueryCost: estimate });
           const refusal = check(estimate);
           if (refusal || !budget) return refusal;
-          const error = await budget.take(client, estimate);
-          if (error && !measuresOnly) return refusalOf(error);
-          charged = error ? 0 : estimate;
+          const taken = await budget.take(client, estimate);
+          if (taken instanceof GatewayError) return measuresOnly ? undefined : refusalOf(taken);
+          [charge, estimated] = [taken, estimate];
           return undefined;
         },
         settle(actual) {
           client.costReport?.note({ actualQueryCost: actual });
           actuals.observe(actual);
-          if (charged > actual) void budget?.giveBack(client, charged - actual);
+          if (estimated > actual) void charge?.giveBack(estimated - actual);
         },
       };
     },

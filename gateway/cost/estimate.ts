@@ -15,7 +15,6 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
-  OperationTypeNode,
   type SelectionSetNode,
 } from 'graphql';
 import { isIncluded } from '../execution/conditions.ts';
@@ -51,9 +50,8 @@ export function compileEstimate(
   const fragments = fragmentsOf(document);
   const root = options.schema.getRootType(operation.operation) as GraphQLNamedType;
   const estimate = new Compiler(options, fragments).set(operation.selectionSet, root, noSizes);
-  if (operation.operation !== OperationTypeNode.MUTATION) return estimate;
-  const fields = operation.selectionSet.selections.length;
-  return variables => fields * mutationCost + estimate(variables);
+  // A schema may have weights below 0.
+  return variables => Math.max(0, estimate(variables));
 }
 
 /** Numbers of items of the fields of an object, by the fields' names. */
@@ -129,10 +127,11 @@ class Compiler {
       (sum, { name: argument }) => sum + (weights.weightOf(`${place}(${argument.value})`) ?? 0),
       0,
     );
+    const fixed = parent === this.#options.schema.getMutationType() ? own + mutationCost : own;
     const isList = isListIn(field.type);
     return variables => {
       const items = isList ? this.#itemsOf(variables, name, sizes, below ? undefined : countOf) : 1;
-      return own + items * (weight + (children?.(variables) ?? 0));
+      return fixed + items * (weight + (children?.(variables) ?? 0));
     };
   }
 

@@ -114,11 +114,16 @@ export class Completion {
     const completed: DataObject = {};
     for (const field of fields) {
       const { responseName, treeName, fieldName } = field;
-      if (fieldName === '__typename') setField(completed, responseName, type.name);
-      else if (!field.type) setField(completed, responseName, introspect(field));
-      else {
+      this.#count(responseName);
+      if (fieldName === '__typename') {
+        this.#count(type.name);
+        setField(completed, responseName, type.name);
+      } else if (!field.type) {
+        const introspected = introspect(field);
+        this.#count(introspected);
+        setField(completed, responseName, introspected);
+      } else {
         this.#path.push(responseName);
-        this.#count(responseName);
         if (field.isDenied) this.#deny(type, fieldName);
         const slot = { parent: type, field, gaps: gaps.length > 0 ? gapsBelow(gaps, treeName) : noGaps };
         const value = field.isDenied
@@ -137,6 +142,7 @@ export class Completion {
 
   #value(type: GraphQLOutputType, value: unknown, slot: Slot): unknown {
     if (value === null || value === undefined) {
+      this.#count(null);
       this.#explainNull(value === undefined, isNonNullType(type), slot);
       return isNonNullType(type) ? nulled : null;
     }

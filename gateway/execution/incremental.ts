@@ -4,7 +4,7 @@ import { copyOf, type DataObject, isDataObject, mergeInto, ownField, setField } 
 import type { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
 import type { Grants } from './guard.ts';
-import { AnswerTooLargeError } from './limits.ts';
+import { AnswerTooLargeError, type RunLimits } from './limits.ts';
 import type { Run } from './run.ts';
 import type { ShapeField } from './shape.ts';
 
@@ -51,8 +51,8 @@ export interface IncrementalRun {
   readonly introspect: (field: ShapeField) => unknown;
   /** Code of the errors of fields that the caller may not have. */
   readonly deniedCode: Grants['deniedCode'] | undefined;
-  /** Most bytes of each part. */
-  readonly maxBytes: number;
+  /** Those of each part. */
+  readonly limits: RunLimits;
   /** Data of the first answer, to which the others are added. */
   readonly data: DataObject;
   /** Fragments that the first answer leaves out. */
@@ -148,17 +148,20 @@ export class Delivery {
     extensions: Run['extensions'],
     onDeferred: (place: DeferredPlace) => void,
   ): DeferredResult[] {
-    const { schema, introspect, data, requiredFields, maxBytes, deniedCode } = this.#run;
+    const { schema, introspect, data, requiredFields, limits, deniedCode } = this.#run;
+    const maxBytes = limits.maxAnswerBytes;
     const completion = new Completion({ schema, failures, introspect, maxBytes, deniedCode, onDeferred });
     const completed = waiting.map(({ pending, place }) => {
-      const part = completeOrNull(completion, place, failures);
+      const part = completeOrNull(completion, place, { failures, limits });
       const target = valueAt(data, place.path);
       // What a client gets by one fragment stays its own: others are merged into the same object.
       if (isDataObject(target)) mergeInto(target, part ? copyOf(part) : nullsOf(place));
       return { ...pending, data: part, errors: [] as GraphQLError[] };
     });
     const [first] = completed;
-    for (const error of failures.finish(data, requiredFields)) {
+    const errors = failures.finish(data, requiredFields);
+    if (failures.hasOmitted) limits.onExceeded('MAX_ERRORS_LIMIT');
+    for (const error of errors) {
       const { path = [] } = error;
       (completed.find(each => each.path.every((key, depth) => path[depth] === key)) ?? first)?.errors.push(
         error,
@@ -170,12 +173,17 @@ export class Delivery {
 }
 
 /** Completes a fragment. One that is too large is null, with the error. */
-function completeOrNull(completion: Completion, place: DeferredPlace, failures: Failures): DataObject | null {
+function completeOrNull(
+  completion: Completion,
+  place: DeferredPlace,
+  { failures, limits }: { readonly failures: Failures; readonly limits: RunLimits },
+): DataObject | null {
   try {
     return completion.completeDeferred(place);
   } catch (error) {
     if (!(error instanceof AnswerTooLargeError)) throw error;
-    failures.add(error);
+    limits.onExceeded('MAX_ANSWER_BYTES_LIMIT');
+    failures.add(error.at(place.path));
     return null;
   }
 }

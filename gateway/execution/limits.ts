@@ -30,4 +30,9 @@ export class AnswerTooLargeError extends GraphQLError {
       { extensions: { code: 'MAX_ANSWER_BYTES_LIMIT', http: { status: 400 } } },
     );
   }
+
+  /** The error of a part that comes later, at its object. */
+  at(path: readonly (string | number)[]): GraphQLError {
+    return new GraphQLError(this.message, { path, extensions: { code: 'MAX_ANSWER_BYTES_LIMIT' } });
+  }
 }

@@ -13,8 +13,9 @@ import { copyOf, type DataObject } from './data.ts';
 import { hasDefer, withoutDefer } from './defer.ts';
 import { Deferral } from './deferral.ts';
 import { Failures } from './failures.ts';
+import { whenEnded } from './generators.ts';
 import { deniedError, type Grants } from './guard.ts';
-import { type DeferredBatch, Delivery, type IncrementalResult } from './incremental.ts';
+import { Delivery, type IncrementalResult } from './incremental.ts';
 import { AnswerTooLargeError, defaultRunLimits, type RunLimits } from './limits.ts';
 import { type Run, runPlan } from './run.ts';
 import type { ShapeField } from './shape.ts';
@@ -136,11 +137,14 @@ export function compileIncremental(options: CompileOptions): IncrementalOperatio
         clientLabels: variant.clientLabels,
         introspect: field => introspect(options, field, request.variables),
         deniedCode: request.grants?.deniedCode,
-        maxBytes: limits.maxAnswerBytes,
+        limits,
         data: copyOf(initial.data),
       });
-      if (delivery.pending.length === 0) return initial;
-      const batches = thenSettled(delivery.batches(), () => settle(executed, request));
+      if (delivery.pending.length === 0) {
+        settle(executed, request);
+        return initial;
+      }
+      const batches = whenEnded(delivery.batches(), () => settle(executed, request));
       return { initial, pending: delivery.pending, batches };
     },
     planFor: createPlanFor(options, variantFor),
@@ -198,17 +202,6 @@ function write({ root, variant, failures, extensions }: Executed, limits: RunLim
 
 function settle({ root, variant }: Executed, { costs }: OperationRequest): void {
   if (costs && variant.cost) costs.settle(variant.cost.actual(root));
-}
-
-async function* thenSettled(
-  batches: AsyncGenerator<DeferredBatch, void, undefined>,
-  done: () => void,
-): AsyncGenerator<DeferredBatch, void, undefined> {
-  try {
-    yield* batches;
-  } finally {
-    done();
-  }
 }
 
 /** Makes an answer; one that is too large becomes its error. */

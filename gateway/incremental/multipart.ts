@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { FormatError } from '../format.ts';
+import { type FormatError, formatResult } from '../format.ts';
+import { refusalIn } from '../gateway-error.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { beginStream, writePieces } from '../stream-response.ts';
 import type { LiveOperations } from '../subscriptions/live-operations.ts';
@@ -47,7 +48,17 @@ export async function answerInParts(options: AnswerOptions): Promise<boolean> {
   const operation = operations.isReady ? readOperation(operations, request, context.caller) : undefined;
   if (!operation?.isDeferring) return false;
   const result = await runInParts(operation, context);
-  if (!('initial' in result) && result.data === undefined) return false;
+  if (!('initial' in result) && result.data === undefined) {
+    const refusal = refusalIn(result.errors ?? []);
+    if (!refusal) return false;
+    // It may have run: nobody else is to run it again.
+    await reply
+      .code(refusal.status)
+      .headers(Object.fromEntries(refusal.headers ?? []))
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(formatResult(result, formatError)));
+    return true;
+  }
   const raw = beginStream(reply, {
     ...context.headers.response(),
     'content-type': `multipart/mixed; boundary="-"; ${format.parameter}`,

@@ -1,6 +1,7 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
+import { GatewayError, refusalOf } from '../gateway-error.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import type { KnownOperation } from './known-operations.ts';
 import { createOperationRunner } from './operation-runner.ts';
@@ -53,6 +54,17 @@ test.each([
   const { run, executed } = createRunner();
   expect((await run(body))?.body.toString()).toBe('{"data":{}}\n');
   expect(executed).toEqual([variables]);
+});
+
+test('a refusal of one client is not the answer to others that wait for the same', async () => {
+  const refusal = refusalOf(
+    new GatewayError('COST_BUDGET_EXCEEDED', 'spent', { details: { retryAfterSeconds: 7 } }),
+  );
+  const { run, executed } = createRunner({ errors: [refusal] });
+  const [first, second] = await Promise.all([run({ query }), run({ query })]);
+  expect(first).toMatchObject({ status: 429, headers: { 'retry-after': '7' } });
+  expect(second?.status).toBe(429);
+  expect(executed).toHaveLength(2);
 });
 
 describe('Apollo Server answers', () => {

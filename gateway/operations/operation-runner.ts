@@ -71,7 +71,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     if (body === undefined) return { answer: undefined, isShareable: true };
     return {
       answer: { body, status, headers: { ...headers.response(), ...refusal } },
-      isShareable: headers.isShareable,
+      // What one client has too little left for, another may have.
+      isShareable: headers.isShareable && refusal === undefined,
     };
   }
 

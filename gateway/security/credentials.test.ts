@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { createCredentials } from './credentials.ts';
 
 const listed = 'https://shop.example';
-const config = { JWT_COOKIE: 'session', CORS_ORIGINS: [listed], HEADERS_TO_SUBGRAPHS: [] };
+const config = {
+  JWT_COOKIE: 'session',
+  CORS_ORIGINS: [listed],
+  CORS_CREDENTIALS: true,
+  HEADERS_TO_SUBGRAPHS: [],
+};
 const credentials = createCredentials(config);
 const host = 'graph.example';
 const request = (headers: Record<string, string>, socket: object = {}) =>
@@ -77,6 +82,13 @@ describe('the credentials of a WebSocket', () => {
       expect(credentials.ofUpgrade(request({ cookie, origin }))).toBe('Bearer abc');
   });
 
+  test('with a cookie are refused to a listed page that may not send cookies', () => {
+    const without = createCredentials({ ...config, CORS_CREDENTIALS: false });
+    const given = request({ cookie, origin: listed });
+    expect(() => without.ofUpgrade(given)).toThrow(/CORS_CREDENTIALS/);
+    expect(() => without.of(given)).toThrow(/CORS_CREDENTIALS/);
+  });
+
   test('with a cookie are refused where no page is named', () => {
     expect(() => credentials.ofUpgrade(request({ cookie }))).toThrow(/no page that it names/);
   });
@@ -88,14 +100,22 @@ describe('the credentials of a WebSocket', () => {
 
 describe('a cookie', () => {
   test('does not count without a setting', () => {
-    const none = createCredentials({ CORS_ORIGINS: [], HEADERS_TO_SUBGRAPHS: ['accept-language'] });
+    const none = createCredentials({
+      CORS_ORIGINS: [],
+      CORS_CREDENTIALS: false,
+      HEADERS_TO_SUBGRAPHS: ['accept-language'],
+    });
     expect(none.useCookies).toBe(false);
     expect(none.of(request({ cookie, origin: 'https://evil.example' }))).toBeUndefined();
     expect(none.ofUpgrade(request({ cookie, origin: 'https://evil.example' }))).toBeUndefined();
   });
 
   test('that goes on to subgraphs counts, whatever its name', () => {
-    const passed = createCredentials({ CORS_ORIGINS: [listed], HEADERS_TO_SUBGRAPHS: ['Cookie'] });
+    const passed = createCredentials({
+      CORS_ORIGINS: [listed],
+      CORS_CREDENTIALS: true,
+      HEADERS_TO_SUBGRAPHS: ['Cookie'],
+    });
     expect(passed.useCookies).toBe(true);
     for (const find of [passed.of, passed.ofUpgrade]) {
       expect(find(request({ cookie, origin: listed }))).toBeUndefined();

@@ -23,12 +23,15 @@ export interface Credentials {
   ofUpgrade(request: IncomingMessage): string | undefined;
 }
 
-type CredentialsConfig = Pick<GatewayConfig, 'JWT_COOKIE' | 'CORS_ORIGINS' | 'HEADERS_TO_SUBGRAPHS'>;
+type CredentialsConfig = Pick<
+  GatewayConfig,
+  'JWT_COOKIE' | 'CORS_ORIGINS' | 'CORS_CREDENTIALS' | 'HEADERS_TO_SUBGRAPHS'
+>;
 
 /** Creates the finder of credentials. Without `JWT_COOKIE`, cookies count only where `HEADERS_TO_SUBGRAPHS` has them. */
 export function createCredentials(config: CredentialsConfig): Credentials {
   const { JWT_COOKIE: name } = config;
-  const origins: ReadonlySet<string> = new Set(config.CORS_ORIGINS);
+  const origins: ReadonlySet<string> = new Set(config.CORS_CREDENTIALS ? config.CORS_ORIGINS : []);
   const passesCookies = config.HEADERS_TO_SUBGRAPHS.some(each => each.toLowerCase() === 'cookie');
 
   function tokenOf(
@@ -97,6 +100,6 @@ function cookieNamed(name: string, header: string): string | undefined {
 function originNotAllowed({ origin = 'no page that it names' }: IncomingHttpHeaders): GatewayError {
   return new GatewayError(
     'ORIGIN_NOT_ALLOWED',
-    `A request with a cookie comes from ${origin}, which may not use it; it may when CORS_ORIGINS lists its origin`,
+    `A request with a cookie comes from ${origin}, which may not use it; it may when CORS_ORIGINS lists its origin and CORS_CREDENTIALS is true`,
   );
 }

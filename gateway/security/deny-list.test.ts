@@ -68,6 +68,7 @@ describe('a token is not accepted', () => {
     ['by its subject', [{ sub: 'alice' }], false],
     ['by its subject, when it was issued before', [{ sub: 'alice', issuedBefore: 2_000 }], false],
     ['but it is, when it was issued afterwards', [{ sub: 'alice', issuedBefore: 1_000 }], true],
+    ['by its id, whatever else an entry has', [{ jti: 'a', sub: 'bob', exp: 5 }], false],
     ['but it is, when others are denied', [{ jti: 'b' }, { sub: 'bob' }], true],
   ])('%s', async (_what, list, accepted) => {
     const { isAccepted, sign } = await start(list);

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { JWTPayload } from 'jose';
-import * as z from 'zod';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -11,16 +10,13 @@ import type { GatewayConfig } from '../config.ts';
 /** Claims by which a token may be denied (RFC 7519). */
 export type TokenClaims = { readonly [Name in 'jti' | 'sub' | 'iat']?: JWTPayload[Name] | undefined };
 
-const entry = z.union([
-  z.strictObject({ jti: z.string() }),
-  z.strictObject({
-    sub: z.string(),
-    /** In seconds since 1970; without it, all tokens of the subject are denied. */
-    issuedBefore: z.number().optional(),
-  }),
-]);
-const entries = z.array(entry).max(1_000_000);
-type Entry = z.infer<typeof entry>;
+/** One entry; what else it has is passed over. */
+interface Entry {
+  readonly jti?: unknown;
+  readonly sub?: unknown;
+  /** In seconds since 1970; without it, all tokens of the subject are denied. */
+  readonly issuedBefore?: unknown;
+}
 
 /** Tokens that are not accepted although they verify: of a customer that signed out, or that leaked. */
 export interface DenyList extends Closable {
@@ -34,18 +30,23 @@ type DenyListConfig = Pick<GatewayConfig, 'JWT_DENY_LIST_URL' | 'JWT_DENY_LIST_I
 
 /** Longest time of one reading, in ms. */
 const readTimeoutMs = 5_000;
+/** Longest list, in characters. */
+const maxLength = 67_108_864;
 
 /** Reads the list again and again. While it can't be read, the last one counts. @returns undefined without a setting */
 export function followDenyList(config: DenyListConfig, log: Logger): DenyList | undefined {
   const { JWT_DENY_LIST_URL: url, JWT_DENY_LIST_INTERVAL_MS: intervalMs } = config;
   if (!url) return undefined;
   let denied: Denied | undefined;
+  let readText: string | undefined;
   let isFailing = false;
   const watchers = new Set<{ readonly token: TokenClaims; readonly onDenied: () => void }>();
 
   async function refresh(): Promise<number> {
     try {
-      denied = new Denied(entries.parse(JSON.parse(await readText(new URL(url as string)))));
+      const text = await readList(new URL(url as string));
+      if (text !== readText) denied = new Denied(JSON.parse(text));
+      readText = text;
       if (isFailing) log.info('The list of denied tokens is read again');
       isFailing = false;
     } catch (error) {
@@ -82,13 +83,16 @@ class Denied {
   readonly #ids = new Set<string>();
   readonly #beforeBySubject = new Map<string, number>();
 
-  constructor(list: readonly Entry[]) {
-    for (const each of list)
-      if ('jti' in each) this.#ids.add(each.jti);
-      else {
-        const before = each.issuedBefore ?? Number.POSITIVE_INFINITY;
-        this.#beforeBySubject.set(each.sub, Math.max(before, this.#beforeBySubject.get(each.sub) ?? 0));
-      }
+  /** @throws Error when an entry says neither of which token nor of which subject it is */
+  constructor(list: unknown) {
+    if (!Array.isArray(list)) throw new Error('it is no list');
+    for (const each of list as readonly (Entry | null)[]) {
+      const { jti, sub, issuedBefore = Number.POSITIVE_INFINITY } = each ?? {};
+      if (typeof jti === 'string') this.#ids.add(jti);
+      else if (typeof sub === 'string' && typeof issuedBefore === 'number')
+        this.#beforeBySubject.set(sub, Math.max(issuedBefore, this.#beforeBySubject.get(sub) ?? 0));
+      else throw new Error(`an entry has neither jti nor sub: ${JSON.stringify(each)?.slice(0, 200)}`);
+    }
   }
 
   has({ jti, sub, iat = 0 }: TokenClaims): boolean {
@@ -98,9 +102,15 @@ class Denied {
   }
 }
 
-async function readText(url: URL): Promise<string> {
+async function readList(url: URL): Promise<string> {
   if (url.protocol === 'file:') return readFile(fileURLToPath(url), 'utf8');
   const response = await fetch(url, { signal: AbortSignal.timeout(readTimeoutMs) });
   if (!response.ok) throw new Error(`it was answered with status ${response.status}`);
-  return response.text();
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (text.length > maxLength) throw new Error(`it has more than ${maxLength} characters`);
+  }
+  return text + decoder.decode();
 }

@@ -6,6 +6,8 @@ type QueryCache = NonNullable<Exclude<ApolloServerOptions<object>['persistedQuer
 
 /** Time for which a query is kept that nobody sends, in seconds. */
 const lifetimeSeconds = 86_400;
+/** Longest query that is kept, in characters: anybody may bring some. */
+const maxLength = 32_768;
 const prefix = 'portico:';
 
 /**
@@ -19,6 +21,7 @@ export function createSharedQueries(redis: Redis): QueryCache {
       return text ?? undefined;
     },
     async set(key, text) {
+      if (text.length > maxLength) return;
       await redis.set(prefix + key, text, 'EX', lifetimeSeconds).catch(() => {});
     },
     async delete(key) {

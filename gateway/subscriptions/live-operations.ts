@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Costs } from '../cost/costs.ts';
 import { asGraphQLError, graphNotReady } from '../errors.ts';
+import { whenEnded } from '../execution/generators.ts';
 import type { RunLimits } from '../execution/limits.ts';
 import type { FormatError } from '../format.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
@@ -179,7 +180,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
       const context = { caller, address, headers: passOneWay(headers), signal: bounded };
       const run = () => runInParts(operation, context).catch(error => ({ errors: [asGraphQLError(error)] }));
       const result = leave ? await run() : { errors: [overloaded().toGraphQLError()] };
-      return untilDone(partsOf(result, byPath, formatError), () => leave?.());
+      return whenEnded(partsOf(result, byPath, formatError), () => leave?.());
     },
     close: closeOnce(async () => {
       unfollow();
@@ -231,15 +232,6 @@ function openUpstream(
     },
     sink,
   );
-}
-
-/** Calls back when a generator has ended. */
-async function* untilDone<T>(parts: AsyncGenerator<T>, done: () => void): AsyncGenerator<T, void, undefined> {
-  try {
-    yield* parts;
-  } finally {
-    done();
-  }
 }
 
 /** Goes on in another graph, if the operation is valid there. */

@@ -75,7 +75,8 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     query: primary.operation,
     operationName: primary.operationName,
     variableNames: primary.variableUsages ?? [],
-    runEvent(event, { variables, caller, headers }) {
+    async runEvent(event, { variables, caller, headers }) {
+      await graph.prepare(caller);
       const asked = graph.requestFor(completion.kind, variables, {
         caller,
         address: '',

@@ -5,6 +5,7 @@ import {
   type ObjectTypeExtensionNode,
   parse,
 } from 'graphql';
+import { hashOfSdl } from '../../platform/graphql/sdl.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import type { Subgraph } from './composition/compose.ts';
@@ -31,6 +32,8 @@ interface AwaitedApproval {
   readonly subgraph: string;
   /** Empty when it is the subgraph's leaving that waits. */
   readonly hash: string;
+  /** Hash of its SDL, which the gateway has made itself; an approval names it. */
+  readonly sdlHash: string;
   /** Applications of the instances that serve it. */
   readonly applications: readonly string[];
   /** What it would change. */
@@ -80,9 +83,10 @@ export function describeSupergraph(served: ServedGraph, registry: RegistryView):
     faults: describeFaults(faults),
     awaitingApproval: faults.heldBack
       .filter(({ because }) => because === 'approval')
-      .map(({ subgraph, hash, faults: reasons }) => ({
+      .map(({ subgraph, hash, sdl, faults: reasons }) => ({
         subgraph,
         hash,
+        sdlHash: hashOfSdl(sdl),
         applications: applicationsAt(instancesByName.get(subgraph) ?? [], hash, served),
         reasons: reasons.map(({ message }) => message),
       })),

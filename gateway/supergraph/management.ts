@@ -20,11 +20,13 @@ const command = z.union(
   [
     z.strictObject({ rollBackTo: z.number().int().positive() }),
     z.strictObject({ follow: z.literal(true) }),
-    z.strictObject({ approve: z.strictObject({ subgraph: z.string(), hash: z.string().min(1) }) }),
+    z.strictObject({
+      approve: z.strictObject({ subgraph: z.string(), hash: z.string().min(1), sdlHash: z.string().min(1) }),
+    }),
   ],
   {
     error:
-      'expected {"rollBackTo": <id of a launch>}, {"follow": true} or {"approve": {"subgraph": <name>, "hash": <its schema hash>}}',
+      'expected {"rollBackTo": <id of a launch>}, {"follow": true} or {"approve": {"subgraph": <name>, "hash": <its schema hash>, "sdlHash": <as awaitingApproval has it>}}',
   },
 );
 
@@ -49,7 +51,7 @@ function sdlOf({ graph, faults }: ServedGraph, { subgraph, hash }: z.infer<typeo
  *   held back
  * - `GET /actuator/supergraph/history`: every composition, the newest first
  * - `POST /actuator/supergraph` with `{"rollBackTo": 3}`, `{"follow": true}` or
- *   `{"approve": {"subgraph": "reviews", "hash": "…"}}`
+ *   `{"approve": {"subgraph": "reviews", "hash": "…", "sdlHash": "…"}}`
  * - `DELETE /actuator/supergraph/subgraphs/{name}`: takes a subgraph that has no instance out of the graph; not of one that
  *   an operator has gone back to
  */

@@ -1,4 +1,5 @@
 import { PorticoError } from '../../platform/errors.ts';
+import { hashOfSdl } from '../../platform/graphql/sdl.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { RegistryView } from '../../platform/registry/follower.ts';
 import type { HeldBack } from './composition/adoption.ts';
@@ -10,14 +11,20 @@ import { instancesBySubgraph } from './sdl/subgraph-instances.ts';
 import type { ServedGraph } from './served-graph.ts';
 import { describeCompositionFault, type Served } from './state.ts';
 
+/** A version that an operator has looked at. */
+export interface ApprovedVersion extends Pick<HeldBack, 'subgraph' | 'hash'> {
+  /** Hash of the SDL that waited then: whoever serves it chooses the other one. */
+  readonly sdlHash: string;
+}
+
 /** Commands of an operator over the graph. One is carried out at a time. */
 export interface Operator {
   /** Serves an earlier launch again, and stays with it. @throws PorticoError NOT_FOUND, or CONFLICT when it does not compose */
   rollBack(launchId: number): Promise<Launch>;
   /** Follows the registry again after {@link rollBack}. */
   follow(): Promise<void>;
-  /** Lets in a version that waits for it. @throws PorticoError NOT_FOUND when none does */
-  approve(version: Pick<HeldBack, 'subgraph' | 'hash'>): Promise<void>;
+  /** Lets in a version that waits for it. @throws PorticoError NOT_FOUND when none does, CONFLICT when its SDL is another one now */
+  approve(version: ApprovedVersion): Promise<void>;
   /** Takes a subgraph that has no instance out of the graph now. @throws PorticoError NOT_FOUND or CONFLICT */
   remove(subgraph: string): Promise<void>;
 }
@@ -77,7 +84,7 @@ export function createOperator(options: OperatorOptions): Operator {
     await reconcile();
   }
 
-  async function approve({ subgraph, hash }: Pick<HeldBack, 'subgraph' | 'hash'>): Promise<void> {
+  async function approve({ subgraph, hash, sdlHash }: ApprovedVersion): Promise<void> {
     const waiting = served.faults.heldBack.find(
       each => each.because === 'approval' && each.subgraph === subgraph && each.hash === hash,
     );
@@ -85,6 +92,11 @@ export function createOperator(options: OperatorOptions): Operator {
       throw new PorticoError(
         'NOT_FOUND',
         `No version ${hash.slice(0, 80)} of the subgraph '${subgraph.slice(0, 80)}' waits for approval`,
+      );
+    if (hashOfSdl(waiting.sdl) !== sdlHash)
+      throw new PorticoError(
+        'CONFLICT',
+        `The SDL of the version ${hash.slice(0, 80)} is another one now; look at it, and approve its sdlHash`,
       );
     await policy.approve({ name: subgraph, hash, sdl: waiting.sdl });
     log.warn({ subgraph, hash }, 'An operator has approved a version');

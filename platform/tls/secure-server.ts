@@ -6,12 +6,15 @@ import {
   Http2ServerResponse,
   type SecureServerOptions,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import type { HttpTimeouts } from '../http-timeouts.ts';
 import type { TlsMaterial } from './material.ts';
 
 /** Requests that one HTTP/2 connection may have under way. */
 const maxConcurrentStreams = 250;
+/** Time in which an answer is read at the latest while the server closes, in ms. */
+const lastReadTimeMs = 1_000;
 /** Largest headers, those of Node's HTTP/1.1 too, in bytes. */
 const maxHeaderBytes = 16 * 1024;
 
@@ -43,6 +46,7 @@ export function createSecureServer(
     settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes },
     Http2ServerResponse: Response as never,
   };
+  const unread = new UnreadAnswers(requestTimeout);
   const server = createHttp2Server(options, (request, response) => {
     if (request instanceof Http2ServerRequest) {
       if (headerBytesOf(request) > maxHeaderBytes) {
@@ -50,6 +54,7 @@ export function createSecureServer(
         return;
       }
       limitRequestTime(request, requestTimeout);
+      unread.watch(request.stream);
     }
     handler(request as never, response as never);
   });
@@ -65,6 +70,7 @@ export function createSecureServer(
   server.close = callback => {
     // Requests that are under way end; what comes next is told to go elsewhere.
     for (const session of sessions) session.close();
+    unread.hurry();
     return close(callback);
   };
   return server as unknown as Server;
@@ -93,6 +99,42 @@ function headerBytesOf({ rawHeaders }: Http2ServerRequest): number {
   let bytes = 0;
   for (const text of rawHeaders) bytes += text.length;
   return bytes;
+}
+
+/** Answers that were written in whole, and that their clients have not read. One that is not read in time is ended. */
+class UnreadAnswers {
+  readonly #timers = new Map<ServerHttp2Stream, NodeJS.Timeout>();
+  #readTimeMs: number;
+
+  constructor(readTimeMs: number) {
+    this.#readTimeMs = readTimeMs;
+  }
+
+  watch(stream: ServerHttp2Stream): void {
+    const end = stream.end.bind(stream);
+    stream.end = ((...args: Parameters<typeof end>) => {
+      this.#expect(stream);
+      return end(...args);
+    }) as typeof stream.end;
+    stream.once('close', () => {
+      clearTimeout(this.#timers.get(stream));
+      this.#timers.delete(stream);
+    });
+  }
+
+  /** Gives all answers, those that are still to be written too, a last short time. */
+  hurry(): void {
+    this.#readTimeMs = lastReadTimeMs;
+    for (const stream of this.#timers.keys()) this.#expect(stream);
+  }
+
+  #expect(stream: ServerHttp2Stream): void {
+    clearTimeout(this.#timers.get(stream));
+    this.#timers.set(
+      stream,
+      setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), this.#readTimeMs),
+    );
+  }
 }
 
 /** Refuses a request whose body does not come in time. */

@@ -30,7 +30,11 @@ describe('with a launch policy', () => {
     (await front.supergraph()).awaitingApproval.map(({ subgraph, hash }) => `${subgraph}@${hash}`);
   const command = (body: object) =>
     front.actuator<{ phase: string }>('supergraph', { method: 'POST', body: JSON.stringify(body) });
-  const approve = (subgraph: string, hash: string) => command({ approve: { subgraph, hash } });
+  const approve = async (subgraph: string, hash: string) => {
+    const { awaitingApproval } = await front.supergraph();
+    const { sdlHash = 'none' } = awaitingApproval.find(each => each.subgraph === subgraph) ?? {};
+    return command({ approve: { subgraph, hash, sdlHash } });
+  };
 
   /** Serves stock, under its own or another application. */
   const serveStock = (hash: string, fields: string, application = 'stock') =>
@@ -66,7 +70,7 @@ describe('with a launch policy', () => {
     expect((await sdlAt('v0')).status).toBe(404);
 
     expect((await approve('stock', 'v0')).status).toBe(404);
-    expect((await command({ approve: { subgraph: 'stock' } })).status).toBe(400);
+    expect((await command({ approve: { subgraph: 'stock', hash: 'v1' } })).status).toBe(400);
     expect(await approve('stock', 'v1')).toMatchObject({ status: 200, body: { phase: 'serving' } });
     expect(await ask('count place')).toEqual({ items: [{ count: 3, place: 'stock' }] });
   });

@@ -27,6 +27,7 @@ export interface SupergraphView {
   readonly awaitingApproval: readonly {
     readonly subgraph: string;
     readonly hash: string;
+    readonly sdlHash: string;
     readonly applications: readonly string[];
     readonly reasons: readonly string[];
   }[];

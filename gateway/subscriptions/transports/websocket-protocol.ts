@@ -9,6 +9,7 @@ import type { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
 import type { Authorization } from '../../authorization/authorization.ts';
 import type { GatewayConfig } from '../../config.ts';
+import { whenEnded } from '../../execution/generators.ts';
 import { type FormatError, formatResult, formatted } from '../../format.ts';
 import { GatewayError } from '../../gateway-error.ts';
 import type { PassedHeaders } from '../../header-rules.ts';
@@ -172,9 +173,7 @@ export function createProtocol({
     execute({ contextValue }) {
       const { operation, connection } = contextValue as OperationOfConnection;
       if (!operation.isDeferring) return operations.execute(operation, connection);
-      const gone = new AbortController();
-      connection.socket.once('close', () => gone.abort());
-      return operations.executeInParts(operation, { ...connection, signal: gone.signal }) as never;
+      return executeInParts(operations, operation, connection) as never;
     },
     onNext(_context, _id, _payload, { contextValue }, result) {
       const { operation } = contextValue as OperationOfConnection;
@@ -185,6 +184,20 @@ export function createProtocol({
     onError: (_context, _id, _payload, errors) =>
       errors.map(error => formatted(originalOf(error), formatError)),
   });
+}
+
+/** Runs an operation in parts, for as long as its connection is there. */
+async function executeInParts(
+  operations: LiveOperations,
+  operation: Operation,
+  connection: Connection,
+): Promise<AsyncGenerator<object, void, undefined>> {
+  const { socket } = connection;
+  const gone = new AbortController();
+  const giveUp = () => gone.abort();
+  socket.once('close', giveUp);
+  const parts = await operations.executeInParts(operation, { ...connection, signal: gone.signal });
+  return whenEnded(parts, () => socket.off('close', giveUp));
 }
 
 /** graphql-ws wraps what an iterator throws. */

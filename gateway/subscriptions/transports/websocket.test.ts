@@ -56,7 +56,7 @@ async function start({
     }),
     authenticator: { authenticate },
     authorization: byTokenAlone,
-    credentials: createCredentials({ CORS_ORIGINS: [], HEADERS_TO_SUBGRAPHS: [] }),
+    credentials: createCredentials({ CORS_ORIGINS: [], CORS_CREDENTIALS: false, HEADERS_TO_SUBGRAPHS: [] }),
     rateLimit: createRateLimit(
       {
         RATE_LIMIT_CALLER_PER_MINUTE: 0,
@@ -329,4 +329,25 @@ describe('an operation', () => {
     expect(received.filter(({ type }) => type === 'next').at(-1)?.payload).toEqual(shown(Number(cursor)));
     expect(openings[0]?.isClosed).toBe(true);
   });
+});
+
+test('a deferred operation that is completed before it is answered holds no place, and listens to its connection no more', async () => {
+  const { connect, limit } = await start();
+  const { socket, received, send } = await connect();
+  const query = '{ a: price(sku: "A") ... @defer { b: price(sku: "B") } }';
+  // Ten may be under way, and more than that are begun.
+  for (let id = 0; id < 15; id += 1) {
+    send({ id: String(id), type: 'subscribe', payload: { query } });
+    send({ id: String(id), type: 'complete' });
+  }
+  send({ type: 'ping' });
+  await vi.waitFor(() => expect(received.at(-1)?.type).toBe('pong'));
+  const free = () => {
+    const leaves = [];
+    for (let leave = limit.enter(); leave; leave = limit.enter()) leaves.push(leave);
+    for (const leave of leaves) leave();
+    return leaves.length;
+  };
+  await vi.waitFor(() => expect(free()).toBe(10), 5_000);
+  expect(socket.readyState).toBe(socket.OPEN);
 });

@@ -60,6 +60,8 @@ export interface Graph {
     variables: OperationRequest['variables'],
     context: OperationContext,
   ): OperationRequest;
+  /** Makes sure that it is decided what a caller may have. Await it before a run. */
+  prepare(caller: OperationCaller): Promise<void>;
   /** Requirements that a caller fulfils; undefined when no field has any. */
   grantsOf(caller: OperationCaller): Grants | undefined;
   /** Runs a query or mutation, as Apollo Server hands it over. */
@@ -190,6 +192,9 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     guard,
     cost,
     grantsOf,
+    prepare: async caller => {
+      if (guarded.requirements) await authorization.prepare(caller);
+    },
     async execute({ document, queryHash, request, context }) {
       const { operationName, variables = {} } = request;
       const operation = compiled({ document, queryHash, operationName });

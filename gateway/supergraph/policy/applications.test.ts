@@ -43,14 +43,18 @@ test('applications that name the subgraph of another are found with the number o
   expect(found).toEqual([{ subgraph: 'stock', application: 'EVIL', instances: 2 }]);
 });
 
-test('a subgraph is held by the application that has it, or else by the one that registered first', () => {
-  const versions = ['stock', 'items', 'lost'].map(name => ({ name, hash: '1', sdl: '' }));
+test('a subgraph is held by the application that has it, or else by the one that alone serves it', () => {
+  const versions = ['stock', 'items', 'own', 'lost'].map(name => ({ name, hash: '1', sdl: '' }));
   const holders = holdersOf(versions, {
-    candidatesOf: ({ name }) =>
-      name === 'lost' ? [] : [instance('a', 'LATE', name, 20), instance('b', 'EARLY', name, 10)],
+    candidatesOf: ({ name }) => {
+      if (name === 'lost') return [];
+      if (name === 'own') return [instance('c', 'OWN', name), instance('d', 'OWN', name)];
+      // An instance says itself when it registered.
+      return [instance('a', 'LATE', name, 20), instance('b', 'EARLY', name, 10)];
+    },
     holderOf: name => (name === 'stock' ? 'STOCK' : undefined),
   });
-  expect(Object.fromEntries(holders)).toEqual({ stock: 'STOCK', items: 'EARLY' });
+  expect(Object.fromEntries(holders)).toEqual({ stock: 'STOCK', own: 'OWN' });
 });
 
 test.each([

@@ -95,17 +95,19 @@ interface Holders {
   readonly holderOf: (subgraph: string) => string | undefined;
 }
 
-/** Finds the application that has each subgraph of the graph: as before, or else that of the instance that registered first. */
+/**
+ * Finds the application that has each subgraph of the graph: as before, or else the one that alone serves it. Of several, none has
+ * it: which one registered first is what they say of themselves.
+ */
 export function holdersOf(
   subgraphs: readonly Subgraph[],
   { candidatesOf, holderOf }: Holders,
 ): ReadonlyMap<string, string> {
   return new Map(
     subgraphs.flatMap(version => {
-      const [first] = [...candidatesOf(version)].sort(
-        (a, b) => a.lastDirtyTimestampMs - b.lastDirtyTimestampMs,
-      );
-      const holder = holderOf(version.name) ?? first?.app;
+      const applications = new Set(candidatesOf(version).map(({ app }) => app));
+      const [only] = applications;
+      const holder = holderOf(version.name) ?? (applications.size === 1 ? only : undefined);
       return holder === undefined ? [] : [[version.name, holder] as const];
     }),
   );

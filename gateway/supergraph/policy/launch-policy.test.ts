@@ -13,6 +13,7 @@ import {
 } from '../../testing/supergraph.ts';
 import { compose } from '../composition/compose.ts';
 import { describeSupergraph } from '../describe.ts';
+import type { ApprovedVersion } from '../operator.ts';
 import { describeFaults } from '../state.ts';
 import { openLaunchPolicy } from './launch-policy.ts';
 
@@ -66,14 +67,19 @@ test('a new subgraph waits, is in the graph after its approval, and after a rest
     {
       subgraph: 'more',
       hash: 'm1',
+      sdlHash: expect.any(String) as string,
       applications: ['MORE'],
       reasons: ['the graph has no subgraph of this name'],
     },
   ]);
-  await expect(supergraph.approve({ subgraph: 'more', hash: 'm2' })).rejects.toMatchObject({
+  const waiting = () => describeSupergraph(supergraph, registry.view).awaitingApproval[0] as ApprovedVersion;
+  await expect(supergraph.approve({ ...waiting(), sdlHash: 'another' })).rejects.toMatchObject({
+    code: 'CONFLICT',
+  });
+  await expect(supergraph.approve({ ...waiting(), hash: 'm2' })).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
-  await supergraph.approve({ subgraph: 'more', hash: 'm1' });
+  await supergraph.approve(waiting());
   expect(served(supergraph)).toEqual(['items@i1', 'more@m1']);
   expect(supergraph.state.phase).toBe('serving');
   await supergraph.stop();
@@ -177,7 +183,8 @@ test('what waits is not composed again and again', async () => {
     reads = registry.reads;
   }
   expect(compositions).toBe(before);
-  await supergraph.approve({ subgraph: 'more', hash: 'm1' });
+  const [waiting] = describeSupergraph(supergraph, registry.view).awaitingApproval;
+  await supergraph.approve(waiting as ApprovedVersion);
   expect(served(supergraph)).toEqual(['items@i1', 'more@m1']);
 });
 
@@ -192,7 +199,7 @@ test('without a file, everything that composes is served, and nothing waits for 
   const registry = fillRegistry(base, describe('20', 'EVIL', 'more', 'm1'));
   const supergraph = await startSupergraph(registry.view, { policy });
   await becomes(supergraph).toEqual(['items@i1', 'more@m1']);
-  await expect(supergraph.approve({ subgraph: 'more', hash: 'm1' })).rejects.toMatchObject({
+  await expect(supergraph.approve({ subgraph: 'more', hash: 'm1', sdlHash: 'any' })).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
 });

@@ -73,6 +73,24 @@ test.each([
     ['id', 'sku'],
   ],
   [
+    'a new field, in a key that it does not resolve',
+    'type Product @key(fields: "id") @key(fields: "discount", resolvable: false) { id: ID! discount: Int }',
+    'Product',
+    ['discount'],
+  ],
+  [
+    'a field in the place of its owner, in a key that it does not resolve',
+    'type Product @key(fields: "id") @key(fields: "price", resolvable: false) { id: ID! price: Int @override(from: "products") }',
+    'Product',
+    ['price'],
+  ],
+  [
+    'a field that its owner shares, in its own key',
+    'type Product @key(fields: "id price") { id: ID! price: Int } type Query { cheap: Product }',
+    'Product',
+    ['price'],
+  ],
+  [
     'a field of every type of an interface',
     'type Media @key(fields: "id") @interfaceObject { id: ID! stars: Int }',
     'Book',
@@ -86,7 +104,7 @@ test.each([
     ['Pen'],
   ],
 ])('a subgraph that defines %s of an owned type is found', (_what, sdl, type, fields) => {
-  const provided = fields.includes('price') && sdl.includes('@provides');
+  const provided = fields.includes('price') && /@provides|"id price"/.test(sdl);
   const shared = provided ? products.replace('price: Int', 'price: Int @shareable') : products;
   // An enum that is an input as well has the values that all subgraphs know.
   const base = type === 'Colour' ? products.replace('colour: Colour', 'colour: String') : shared;

@@ -11,7 +11,7 @@ export interface ForeignDefinition {
 
 /**
  * Finds what subgraphs define of types that are not theirs. To refer to an entity by its key defines nothing: a subgraph may
- * have the fields of one key, and `@external` ones that it does not provide. A supergraph is asked, since it says who defines
+ * have the fields of one key that its owner has in a key too, and `@external` ones that it does not provide. A supergraph is asked, since it says who defines
  * what, whatever names a subgraph has given to Federation's directives.
  *
  * @param ownersByType subgraphs that may define the fields of a type
@@ -26,17 +26,28 @@ export function findForeignDefinitions(
   return owned.flatMap(([name, owners]) => {
     const type = types.byName.get(name);
     if (!type) return [];
-    return [...definitionsBySubgraph(types, type)]
+    return [...definitionsBySubgraph(types, type, owners)]
       .filter(([subgraph]) => !owners.includes(subgraph))
       .map(([subgraph, fields]) => ({ subgraph, type: name, fields }));
   });
 }
 
-function definitionsBySubgraph(types: JoinedTypes, type: JoinedType): ReadonlyMap<string, string[]> {
+function definitionsBySubgraph(
+  types: JoinedTypes,
+  type: JoinedType,
+  owners: readonly string[],
+): ReadonlyMap<string, string[]> {
+  const ownersKeys = new Set(
+    type.joins
+      .filter(({ args }) => owners.includes(types.subgraphOf(textIn(args, 'graph'))))
+      .flatMap(({ args }) => fieldsOfKey(textIn(args, 'key'))),
+  );
   const fieldsBySubgraph = new Map<string, string[]>();
   for (const field of type.fields.keys())
     for (const graph of definers(types, type, field)) {
-      if (referencesOf(type, graph).has(field)) continue;
+      const isKey = ownersKeys.size === 0 || ownersKeys.has(field);
+      const isReference = isKey && referencesOf(type, graph).has(field);
+      if (isReference && !overrides(type, graph, field)) continue;
       const subgraph = types.subgraphOf(graph);
       fieldsBySubgraph.set(subgraph, [...(fieldsBySubgraph.get(subgraph) ?? []), field]);
     }
@@ -66,18 +77,27 @@ function interfaceObjectsWith(types: JoinedTypes, { interfaces }: JoinedType, fi
   });
 }
 
+/** True if a graph takes a field over from another one. */
+function overrides({ fields }: JoinedType, graph: string, field: string): boolean {
+  return (fields.get(field) ?? []).some(
+    ({ args }) => args['graph'] === graph && args['override'] !== undefined,
+  );
+}
+
 /**
- * Fields by which a graph refers to a type. With two keys that it resolves, it would be asked for the fields of one by the
- * other: then they are definitions.
+ * Fields by which a graph refers to a type: those of the one key that it resolves, or of those that it does not. With a key that it
+ * resolves it would be asked for the fields of every other one: then they are definitions.
  */
 function referencesOf({ joins }: JoinedType, graph: string): ReadonlySet<string> {
   const keys = joins.filter(({ args }) => args['graph'] === graph && args['key'] !== undefined);
   const resolved = keys.filter(({ args }) => args['resolvable'] !== false);
   if (resolved.length > 1) return new Set();
-  return new Set(keys.flatMap(({ args }) => fieldsOfKey(String(args['key']))));
+  const references = resolved.length === 1 ? resolved : keys;
+  return new Set(references.flatMap(({ args }) => fieldsOfKey(textIn(args, 'key'))));
 }
 
 function fieldsOfKey(key: string): string[] {
+  if (key === '') return [];
   const [operation] = parse(`{ ${key} }`, { noLocation: true }).definitions;
   return operation?.kind === Kind.OPERATION_DEFINITION ? fieldNames(operation.selectionSet.selections) : [];
 }
