@@ -74,8 +74,10 @@ describe('what docs/recovery.md says is seen', () => {
     execFileSync('cp', ['-a', folder, `${folder}-copy`]);
     await rm(folder, { recursive: true });
 
-    console.log(`postgres: queries answer ${await codesOf(alice)}`);
-    console.log(`postgres: orders answer ${JSON.stringify(await sendOrder(alice, line))}`);
+    expect(await codesOf(alice)).toEqual(Array(3).fill('SERVICE_UNAVAILABLE'));
+    expect(await sendOrder(alice, line)).toMatchObject({
+      errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }],
+    });
     for (const name of ['products', 'inventory', 'orders', 'notifications'])
       await expect.poll(() => statusOf(name), { timeout: 20_000 }).toBe(503);
     expect(await statusOf('gateway')).toBe(200);
