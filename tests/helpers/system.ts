@@ -67,6 +67,7 @@ export function useSystem(options: TestSystemOptions = {}): TestSystem {
       // What clients connect to comes back where it was.
       settings: isolatedSettings(dataDir, {
         GATEWAY_PORT: String(await freePort()),
+        DISCOVERY_PORT: String(await freePort()),
         KAFKA_PORT: String(await freePort()),
         POSTGRES_PORT: String(await freePort()),
       }),
