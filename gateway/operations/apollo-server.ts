@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { FormatError } from '../format.ts';
 import type { Apollo, OperationContext } from '../operation-context.ts';
 import type { Protection } from '../security/protection.ts';
+import { checkFirst } from '../security/rules-first.ts';
 import { maxDocumentTokens } from '../subscriptions/operation.ts';
 import { createSwappingGateway } from '../supergraph/graph/apollo-gateway.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
@@ -39,6 +40,7 @@ export function createApollo({
   log,
 }: ApolloOptions): StartedApollo {
   let current: Apollo | undefined;
+  const ownRules = checkFirst(validationRules);
   return {
     get current() {
       return current;
@@ -65,12 +67,16 @@ export function createApollo({
         // A rule of ours refuses it where it is to be.
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },
-        validationRules: [...validationRules],
+        validationRules: [ownRules.rule],
         ...(sharedQueries ? { persistedQueries: { cache: sharedQueries } } : {}),
         includeStacktraceInErrorResponses: false,
         stopOnTerminationSignals: false,
         logger: log,
-        plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
+        plugins: [
+          ownRules.plugin,
+          ApolloServerPluginLandingPageDisabled(),
+          ApolloServerPluginUsageReportingDisabled(),
+        ],
       });
       await apollo.start();
       current = apollo;

@@ -18,6 +18,7 @@ import { countRefused, limitOperations } from './operation-limits.ts';
 import { openPersistedOperations, type PersistedOperations } from './persisted-operations.ts';
 import { countRateLimited, createRateLimit } from './rate-limit.ts';
 import { openRedis } from './redis.ts';
+import { rootTypesRule } from './root-types.ts';
 import { limitRuns } from './run-limits.ts';
 import { createSharedQueries } from './shared-queries.ts';
 
@@ -54,6 +55,7 @@ export async function createProtection(context: ProcessContext<GatewayConfig>): 
     sharedQueries: redis && createSharedQueries(redis.client),
     validationRules: [
       limitOperations(config, refused),
+      rootTypesRule,
       deferRule,
       ...(isShown(config.INTROSPECTION, config) ? [] : [NoSchemaIntrospectionCustomRule]),
     ],
