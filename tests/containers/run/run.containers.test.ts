@@ -202,7 +202,10 @@ describe.skipIf(missing !== undefined)('in containers', () => {
       const idOf = async (image: string) => (await docker(['inspect', '--format', '{{.Id}}', image])).trim();
       const id = await idOf('portico');
       await docker(['tag', 'portico', name]);
-      await vi.waitFor(() => docker(['push', '--quiet', name]), { timeout: 60_000, interval: 500 });
+      const answers = () =>
+        fetch(`http://127.0.0.1:${port}/v2/`).then(({ status }) => expect(status).toBe(200));
+      await vi.waitFor(answers, { timeout: 60_000, interval: 250 });
+      await docker(['push', '--quiet', name]);
       await docker(['rmi', name]);
       await docker(['pull', '--quiet', name]);
       expect(await idOf(name)).toBe(id);
