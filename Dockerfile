@@ -64,7 +64,7 @@ FROM ${BASE} AS run
 ENV NODE_ENV=production HOST=0.0.0.0 MANAGEMENT_PORT=8081
 # The processes handle SIGTERM and start no others, so that Node can be process 1: no shell, no init in the image.
 ENTRYPOINT ["node", "--enable-source-maps"]
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.MANAGEMENT_PORT}/actuator/health/readiness`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 
 FROM run AS shop
