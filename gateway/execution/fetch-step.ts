@@ -132,8 +132,8 @@ function usableErrors(
   return usable.map(error => (isPath(error.path) ? error : withoutPath(error)));
 }
 
-function withoutPath({ path: _, ...error }: GraphQLFormattedError): GraphQLFormattedError {
-  return error;
+function withoutPath({ message, extensions }: GraphQLFormattedError): GraphQLFormattedError {
+  return extensions ? { message, extensions } : { message };
 }
 
 function isPath(path: unknown): boolean {

@@ -33,7 +33,9 @@ beforeAll(async () => {
     interval: 50,
   });
 });
-afterAll(() => void load.disconnect());
+afterAll(() => {
+  load.disconnect();
+});
 
 async function send(message: Omit<LoadMessage, 'url' | 'query'>): Promise<LoadOutcome> {
   load.send({ url: front.graphUrl, query: '{ slow }', ...message });

@@ -33,9 +33,34 @@ const messageWindowMs = 1_000;
 /** Most lists and objects within each other in a message: what it brings may be written again, such as a ping's payload. */
 const maxMessageDepth = 1_000;
 
+/** Hands a client's messages on, as many and as deep as they may be. */
+function receiveMessages(
+  socket: WebSocket,
+  { config, log }: Pick<WebSocketOptions, 'config' | 'log'>,
+  handle: (text: string) => Promise<void>,
+): void {
+  const mayCome = limitMessages(config.LIVE_MAX_MESSAGES_PER_SECOND);
+  socket.on('message', data => {
+    // A client that was told to go may not have heard of it yet.
+    if (socket.readyState !== socket.OPEN) return;
+    if (!mayCome()) {
+      const reason = `More than ${config.LIVE_MAX_MESSAGES_PER_SECOND} messages came in a second`;
+      return socket.close(closeCodes.policyViolation, reason);
+    }
+    const text = (data as Buffer).toString();
+    if (isDeeperThan(text, maxMessageDepth))
+      return socket.close(closeCodes.badRequest, `More than ${maxMessageDepth} values within each other`);
+    handle(text).catch((error: unknown) => {
+      if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
+      log.error({ err: error }, 'A message of a client could not be handled');
+      socket.close(closeCodes.internalError, 'Internal server error');
+    });
+  });
+}
+
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
 export function serveWebSockets(options: WebSocketOptions): Closable {
-  const { server, operations, connections, credentials, rateLimit, config, log } = options;
+  const { server, operations, connections, credentials, rateLimit, config } = options;
   const protocol = createProtocol(options);
   const rules = headerRulesOf(config);
   const sockets = new WebSocketServer({
@@ -96,7 +121,6 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       stopWatching: undefined,
       leaveCaller: undefined,
     };
-    const mayCome = limitMessages(config.LIVE_MAX_MESSAGES_PER_SECOND);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -106,26 +130,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
             else socket.send(text, error => (error ? reject(error) : resolve()));
           }),
         close: (code, reason) => socket.close(code, reason),
-        onMessage: handle =>
-          socket.on('message', data => {
-            // A client that was told to go may not have heard of it yet.
-            if (socket.readyState !== socket.OPEN) return;
-            if (!mayCome()) {
-              const reason = `More than ${config.LIVE_MAX_MESSAGES_PER_SECOND} messages came in a second`;
-              return socket.close(closeCodes.policyViolation, reason);
-            }
-            const text = (data as Buffer).toString();
-            if (isDeeperThan(text, maxMessageDepth))
-              return socket.close(
-                closeCodes.badRequest,
-                `More than ${maxMessageDepth} values within each other`,
-              );
-            handle(text).catch((error: unknown) => {
-              if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
-              log.error({ err: error }, 'A message of a client could not be handled');
-              socket.close(closeCodes.internalError, 'Internal server error');
-            });
-          }),
+        onMessage: handle => receiveMessages(socket, options, handle),
       },
       connection,
     );
