@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidRequestError, Reader, Writer } from './codec.ts';
 
@@ -41,6 +42,46 @@ describe('the codec', () => {
     expect(new Reader(new Writer().int32(0).toBuffer()).nullableArray(() => 0)).toEqual([]);
   });
 
+  const field = fc.oneof(
+    fc.record({ type: fc.constant('boolean' as const), value: fc.boolean() }),
+    fc.record({ type: fc.constant('int8' as const), value: fc.integer({ min: -128, max: 127 }) }),
+    fc.record({ type: fc.constant('int16' as const), value: fc.integer({ min: -32_768, max: 32_767 }) }),
+    fc.record({ type: fc.constant('int32' as const), value: fc.integer() }),
+    fc.record({ type: fc.constant('int64' as const), value: fc.maxSafeInteger() }),
+    fc.record({
+      type: fc.constant('nullableString' as const),
+      value: fc.option(fc.string({ unit: 'binary' })),
+    }),
+    fc.record({ type: fc.constant('bytes' as const), value: fc.uint8Array().map(Buffer.from) }),
+  );
+
+  test('reads back whatever was written', () => {
+    fc.assert(
+      fc.property(fc.array(field), fields => {
+        const writer = new Writer();
+        for (const { type, value } of fields)
+          if (type === 'nullableString') writer.string(value);
+          else writer[type](value as never);
+        const reader = new Reader(writer.toBuffer());
+        expect(fields.map(({ type }) => reader[type]())).toEqual(fields.map(({ value }) => value));
+      }),
+    );
+  });
+
+  test('reads an array that lies about its length without the memory for it', () => {
+    const length = 30_000_000;
+    const bytes = Buffer.alloc(4 + length);
+    bytes.writeInt32BE(length);
+    const before = process.memoryUsage().heapUsed;
+    let taken = 0;
+    const readFirst = () => {
+      taken = process.memoryUsage().heapUsed - before;
+      throw new InvalidRequestError('it is none');
+    };
+    expect(() => new Reader(bytes).array(readFirst)).toThrow('it is none');
+    expect(taken).toBeLessThan(length);
+  });
+
   test.each<[string, Buffer, (reader: Reader) => unknown]>([
     ['a number past the end', Buffer.alloc(3), reader => reader.int32()],
     [
@@ -61,6 +102,7 @@ describe('the codec', () => {
       reader => reader.array(() => 0),
     ],
     ['an array of an impossible length', new Writer().int32(-5).toBuffer(), reader => reader.array(() => 0)],
+    ['a string that is no UTF-8', Buffer.from([0, 2, 0xc3, 0x28]), reader => reader.string()],
     ['a number of more than 53 bits', Buffer.alloc(8, 0x7f), reader => reader.int64()],
   ])('refuses %s', (_, bytes, read) => {
     expect(() => read(new Reader(bytes))).toThrow(InvalidRequestError);

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** A request that does not follow the protocol, or one that this broker does not speak. Its connection is closed. */
 export class InvalidRequestError extends Error {
   override readonly name = 'InvalidRequestError';
@@ -47,7 +49,11 @@ export class Reader {
 
   nullableString(): string | null {
     const length = this.int16();
-    return length === -1 ? null : this.#take(length).toString();
+    if (length === -1) return null;
+    const bytes = this.#take(length);
+    // Read otherwise, it could be longer than a STRING can be when it is written again.
+    if (!isUtf8(bytes)) throw new InvalidRequestError('a STRING must be UTF-8');
+    return bytes.toString();
   }
 
   /** A view on the request, not a copy: whoever keeps it keeps the whole request in memory. */
@@ -68,9 +74,12 @@ export class Reader {
   nullableArray<T>(readItem: () => T): T[] | null {
     const length = this.int32();
     if (length === -1) return null;
-    // Every item takes a byte at least, so a longer array is refused before it is allocated.
+    // Every item takes a byte at least, so a longer array is refused before it is read.
     if (length < 0 || length > this.#remaining) throw this.#tooLong('an ARRAY', length);
-    return Array.from({ length }, readItem);
+    // It grows with what is there: the length may be a lie all the same.
+    const items: T[] = [];
+    for (let index = 0; index < length; index++) items.push(readItem());
+    return items;
   }
 
   get #remaining(): number {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidRequestError, Writer } from './codec.ts';
 import { readFrames } from './connection.ts';
@@ -28,6 +29,26 @@ describe('frames', () => {
   test.each([0, -1, 101, 2 ** 31 - 1])('of %i bytes are refused when 100 are allowed', async size => {
     const stream = inChunks(new Writer().int32(size).toBuffer(), 4);
     await expect(collect(stream)).rejects.toThrow(InvalidRequestError);
+  });
+
+  test('of any bytes, cut anywhere, are those that were sent, or the stream is refused', async () => {
+    const sent = fc.array(
+      fc.oneof(
+        fc.string({ minLength: 1, maxLength: 30 }).map(text => framed(text)),
+        fc.uint8Array().map(Buffer.from),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(sent, fc.integer({ min: 1, max: 50 }), async (pieces, size) => {
+        const bytes = Buffer.concat(pieces);
+        const read = (chunkSize: number) =>
+          collect(inChunks(bytes, chunkSize)).catch((error: unknown) => {
+            if (error instanceof InvalidRequestError) return 'refused';
+            throw error;
+          });
+        expect(await read(size)).toEqual(await read(bytes.length || 1));
+      }),
+    );
   });
 
   test('of the largest size that is allowed are read', async () => {

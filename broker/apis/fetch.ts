@@ -89,9 +89,9 @@ async function waitUntilReady(request: FetchRequest, { topics, closing }: Broker
   };
   if (isReady() || closing.aborted) return;
   await new Promise<void>(resolve => {
-    const stopListening = partitions.map(({ topic, index }) =>
-      topics.partition(topic, index)?.onAppend(() => isReady() && finish()),
-    );
+    // A partition may be named more than once.
+    const logs = new Set(partitions.map(({ topic, index }) => topics.partition(topic, index)));
+    const stopListening = [...logs].map(log => log?.onAppend(() => isReady() && finish()));
     const finish = () => {
       clearTimeout(timer);
       closing.removeEventListener('abort', finish);

@@ -65,7 +65,7 @@ function readNewTopic(reader: Reader): NewTopic & { replicationFactor: number } 
   return {
     name,
     partitionCount: assignments.length || partitionCount,
-    replicationFactor: Math.max(replicationFactor, ...assignments),
+    replicationFactor: assignments.reduce((most, replicas) => Math.max(most, replicas), replicationFactor),
     configs: Object.fromEntries(configs.map(([key, value]) => [key, value ?? ''])),
   };
 }

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
+/** Longest client id that its members' ids begin with, in characters: an id has to fit into a STRING. */
+const maxPrefixLength = 255;
+
 /**
  * Member ids that clients were given and have not joined with yet. A client whose connection breaks before it learns its
  * id leaves no member behind.
@@ -15,7 +18,8 @@ export class PendingMembers {
 
   /** Gives out an id, which lapses unless it is taken within `lapsesInMs`. */
   give(clientId: string, lapsesInMs: number, onLapsed: () => void): string {
-    const memberId = `${clientId}-${randomUUID()}`;
+    const prefix = clientId.length > maxPrefixLength ? 'client' : clientId;
+    const memberId = `${prefix}-${randomUUID()}`;
     const lapse = () => {
       this.#timerById.delete(memberId);
       onLapsed();

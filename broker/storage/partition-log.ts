@@ -129,6 +129,7 @@ export class PartitionLog {
     if (batch.length > this.#options.maxMessageBytes) return ErrorCode.MESSAGE_TOO_LARGE;
     if (header.attributes & transactionalBits) return ErrorCode.INVALID_RECORD;
     if (header.recordCount < 1 || header.recordCount !== header.offsetCount) return ErrorCode.INVALID_RECORD;
+    if (!Number.isSafeInteger(header.maxTimestamp)) return ErrorCode.INVALID_TIMESTAMP;
     return isIntact(batch) ? ErrorCode.NONE : ErrorCode.CORRUPT_MESSAGE;
   }
 
