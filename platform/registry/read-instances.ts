@@ -39,13 +39,14 @@ export function parseInstance(wire: unknown, hosts: InstanceHosts = anyHost): Se
 
 function readInstance(read: z.infer<typeof wireInstance>, hosts: InstanceHosts): ServiceInstance {
   const secure = isEnabled(read.securePort) && !isEnabled(read.port);
+  const port = (secure ? read.securePort?.$ : read.port?.$) ?? 0;
   const metadata = readMetadata(read.metadata ?? {});
-  const addressFault = addressFaultOf(read.hostName, metadata, hosts);
+  const addressFault = addressFaultOf({ host: read.hostName, port, metadata }, hosts);
   return {
     id: read.instanceId ?? read.hostName,
     app: read.app.toUpperCase(),
     host: isIP(read.hostName) === 6 ? `[${read.hostName}]` : read.hostName,
-    port: (secure ? read.securePort?.$ : read.port?.$) ?? 0,
+    port,
     secure,
     status: read.status,
     metadata,
@@ -78,17 +79,20 @@ function unreadableInstance(wire: unknown, error: z.ZodError): ServiceInstance {
   };
 }
 
+const maxPort = 65_535;
+
 /**
  * URLs are built of what an instance says of itself, and get the caller's token. Our registry checks it; another Eureka
  * does not, and a path of `@example.com/` would lead elsewhere.
  */
 function addressFaultOf(
-  host: string,
-  metadata: Readonly<Record<string, string>>,
+  { host, port, metadata }: Pick<ServiceInstance, 'host' | 'port' | 'metadata'>,
   hosts: InstanceHosts,
 ): string | undefined {
   const expected = hosts.faultOf(host);
   if (expected !== undefined) return `hostName must be ${expected}; it is ${quote(host)}`;
+  if (!Number.isInteger(port) || port < 0 || port > maxPort)
+    return `port must be a whole number from 0 to ${maxPort}; it is ${port}`;
   const path = misleadingPath(metadata);
   return path && `metadata.${path.key} must be a path that begins with one /; it is ${quote(path.value)}`;
 }
@@ -101,11 +105,11 @@ function isEnabled(port: z.infer<typeof wirePort>): boolean {
   return port !== undefined && String(port['@enabled'] ?? 'true') === 'true';
 }
 
-/** Netflix's server marks an empty map with the name of its Java class. */
+/** Netflix's server marks an empty map with the name of its Java class. What is no text, number or flag is nobody's to read. */
 function readMetadata(metadata: Record<string, unknown>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(metadata)
-      .filter(([key]) => key !== '@class')
+      .filter(([key, value]) => key !== '@class' && typeof value !== 'object')
       .map(([key, value]) => [key, String(value)]),
   );
 }
