@@ -1,3 +1,5 @@
+import { unescape as decoded } from 'node:querystring';
+
 /** Address of a registry, and the headers of requests to it. */
 export interface RegistryAddress {
   /** Base address without credentials and without a slash at its end. */
@@ -13,7 +15,7 @@ export function registryAddress(url: string, token: string | undefined): Registr
   parsed.password = '';
   const headers: Record<string, string> = {};
   if (username || password) {
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    const credentials = `${decoded(username)}:${decoded(password)}`;
     headers['authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
   } else if (token) headers['authorization'] = `Bearer ${token}`;
 
