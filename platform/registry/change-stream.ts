@@ -27,6 +27,9 @@ interface ReadOptions {
 /** Longest silence of a change stream; the registry sends a comment more often than this. */
 const streamSilenceMs = 15_000;
 
+/** Largest event, in characters: a snapshot of more instances than a registry takes by default. */
+const maxEventLength = 256 * 1024 * 1024;
+
 /**
  * Reads a registry's change stream until it ends, which it does only by a fault.
  *
@@ -41,7 +44,13 @@ export async function readChangeStream({ open, signal, hosts, onEvent }: ReadOpt
   try {
     const response = await open(ended.signal);
     if (!response) return false;
-    const parser = createParser({ onEvent: createReader(hosts, onEvent) });
+    const parser = createParser({
+      maxBufferSize: maxEventLength,
+      onEvent: createReader(hosts, onEvent),
+      onError(error) {
+        if (error.type === 'max-buffer-size-exceeded') throw error;
+      },
+    });
     const decoder = new TextDecoder();
     for await (const chunk of response.body) {
       silence.refresh();
