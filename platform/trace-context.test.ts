@@ -1,4 +1,6 @@
+import { validateHeaderValue } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLogger } from './log.ts';
 import { currentTrace, readTraceContext, runInTrace, traceIdOf } from './trace-context.ts';
@@ -25,6 +27,7 @@ test.each([
   ['version ff', `ff${traceparent.slice(2)}`],
   ['capitals', traceparent.toUpperCase()],
   ['something else', 'hello'],
+  ['more than version 00 has', `${traceparent}-more`],
 ])('%s is no trace, and neither is the state beside it', (_case, value) => {
   expect(readTraceContext({ traceparent: value, tracestate: 'a=1' })).toBeUndefined();
 });
@@ -51,4 +54,34 @@ test('each line that is logged in a trace has its id', () => {
   log.info('beside it');
   expect(lines).toMatchObject([{ msg: 'in it', traceId: traceIdOf({ traceparent }) }, { msg: 'beside it' }]);
   expect(lines[1]).not.toHaveProperty('traceId');
+});
+
+test('whatever comes, what is read of it may be a header, and is bounded', () => {
+  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ minLength: 500, maxLength: 2_000 }));
+  const parent = fc.tuple(fc.constantFrom('00', '01', 'fe'), fc.constantFrom('', '-'), text);
+  const given = fc.record({
+    traceparent: fc.oneof(
+      parent.map(([version, dash, more]) => `${version}${traceparent.slice(2)}${dash}${more}`),
+      text,
+    ),
+    tracestate: fc.oneof(text, fc.array(text)),
+  });
+  fc.assert(
+    fc.property(given, headers => {
+      const trace = readTraceContext(headers);
+      for (const [name, value] of Object.entries(trace ?? {})) {
+        validateHeaderValue(name, value);
+        expect(value.length).toBeLessThanOrEqual(512);
+      }
+      if (trace) expect(readTraceContext({ ...trace })).toEqual(trace);
+    }),
+    {
+      numRuns: 500,
+      examples: [
+        [{ traceparent: `01${traceparent.slice(2)}-\u0001`, tracestate: '' }],
+        [{ traceparent: `01${traceparent.slice(2)}-${'a'.repeat(1_000)}`, tracestate: '' }],
+        [{ traceparent, tracestate: 'a=\u0100' }],
+      ],
+    },
+  );
 });

@@ -10,17 +10,20 @@ export interface TraceContext {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Version, trace id, parent id, flags; a later version may go on after a dash. */
+/**
+ * Version, trace id, parent id, flags; a later version than 00 may go on after a dash. It may come with an event, where no
+ * HTTP server has looked at it, and is sent on as a header.
+ */
 const traceparentPattern =
-  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/;
-/** Characters that every vendor must pass on at least; a longer value is dropped. */
-const maxTracestateLength = 512;
+  /^(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x20-\x7e]{0,200})?$/;
+/** What every vendor must pass on at least; a longer value, or one that no header may have, is dropped. */
+const tracestatePattern = /^[\t\x20-\x7e]{1,512}$/;
 
 /** Reads the trace from headers with lowercase names. Undefined without a valid `traceparent`, as the standard says. */
 export function readTraceContext({ traceparent, tracestate }: Headers): TraceContext | undefined {
   if (typeof traceparent !== 'string' || !traceparentPattern.test(traceparent)) return undefined;
   const state = Array.isArray(tracestate) ? tracestate.join(',') : tracestate;
-  return state && state.length <= maxTracestateLength ? { traceparent, tracestate: state } : { traceparent };
+  return state && tracestatePattern.test(state) ? { traceparent, tracestate: state } : { traceparent };
 }
 
 /** Id of the trace, 32 hexadecimal digits, by which logs of several processes are joined. */

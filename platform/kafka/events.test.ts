@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runInTrace } from '../trace-context.ts';
 import { createEvent, fromMessage, headersAsText, MalformedEventError, toMessage } from './events.ts';
@@ -106,5 +107,64 @@ test('of a header that comes several times the first counts', () => {
   expect(headersAsText({ a: [Buffer.from('1'), Buffer.from('2')], b: 'x', c: undefined })).toEqual({
     a: '1',
     b: 'x',
+  });
+});
+
+describe('messages of anybody', () => {
+  const good = received(toMessage(event));
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map(Buffer.from),
+    fc.string({ unit: 'binary' }).map(text => Buffer.from(text)),
+    fc
+      .constantFrom('', '1.0', '{', 'null', 'application/json', 'application/cloudevents+json', '{}', '[1]')
+      .map(text => Buffer.from(text)),
+  );
+  const name = fc.oneof(
+    fc.constantFrom(
+      ...Object.keys(good.headers),
+      'ce_data',
+      'ce_traceparent',
+      '__proto__',
+      'constructor',
+      'CE_ID',
+    ),
+    fc.string(),
+  );
+  const headers = fc.array(fc.tuple(name, fc.oneof(bytes, fc.array(bytes), fc.constant(undefined))), {
+    maxLength: 4,
+  });
+
+  test('are events, or are refused for what is wrong with them', () => {
+    const message = fc.record({
+      key: fc.option(bytes),
+      value: fc.oneof(fc.constant(null), bytes, fc.constant(good.value)),
+      headers: headers.map(given => ({ ...good.headers, ...Object.fromEntries(given) })),
+    });
+    fc.assert(
+      fc.property(message, each => {
+        try {
+          const read = fromMessage(each);
+          expect(read.id.length).toBeLessThanOrEqual(128);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedEventError);
+          expect((error as Error).message.length).toBeLessThan(2_000);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('as large as a message may be say what is wrong in few words', () => {
+    const large = Buffer.from('x'.repeat(1_000_000));
+    for (const header of Object.keys(good.headers))
+      for (const each of [
+        { ...good, headers: { ...good.headers, [header]: large } },
+        { ...good, value: large },
+      ])
+        try {
+          fromMessage(each);
+        } catch (error) {
+          expect((error as Error).message.length).toBeLessThan(2_000);
+        }
   });
 });
