@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyHost, createInstanceHosts } from './host.ts';
 import { registrySettings } from './settings.ts';
@@ -66,6 +68,43 @@ describe('with SUBGRAPH_NETWORKS', () => {
     network => {
       expect(() => hostsOf({ SUBGRAPH_NETWORKS: network })).toThrow(`but got ${network}`);
     },
+  );
+});
+
+const address = fc.oneof(fc.ipV4(), fc.ipV6());
+/** Texts that are nearly hosts or networks. */
+const nearly = fc.oneof(
+  address,
+  fc.string({ maxLength: 300 }),
+  fc.string({ unit: 'binary' }),
+  fc.domain(),
+  fc.stringMatching(/^[0-9a-fx.:%[\]/@-]{0,60}$/),
+);
+
+test('a host that is good stands in a URL as it is, whatever its registrant wrote', () => {
+  fc.assert(
+    fc.property(nearly, host => {
+      if (anyHost.faultOf(host) !== undefined) return;
+      const written = isIP(host) === 6 ? `[${host}]` : host;
+      const { hostname, pathname, username } = new URL(`http://${written}:80/path`);
+      expect({ pathname, username }).toEqual({ pathname: '/path', username: '' });
+      if (isIP(host) !== 6) expect(hostname).toBe(host.toLowerCase());
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('networks are read, or refused as a setting', () => {
+  const network = fc.oneof(
+    nearly,
+    fc.tuple(address, fc.integer({ min: -1, max: 200 })).map(parts => parts.join('/')),
+  );
+  fc.assert(
+    fc.property(fc.array(network, { maxLength: 4 }), address, (networks, host) => {
+      const settings = registrySettings.safeParse({ SUBGRAPH_NETWORKS: networks.join(',') });
+      if (settings.success) createInstanceHosts(settings.data).faultOf(host);
+    }),
+    { numRuns: 500 },
   );
 });
 
