@@ -1,3 +1,5 @@
+import { validateHeaderValue } from 'node:http';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { passHeaders } from './header-rules.ts';
 
@@ -42,6 +44,53 @@ describe('what comes back to the client', () => {
     expect(response(...values.map(value => ({ 'cache-control': value })))).toEqual({
       'cache-control': expected,
     });
+  });
+
+  test.each([
+    [['max-age=60, public', 'no-store'], 'no-store'],
+    [['max-age=60, public', 'private'], 'max-age=60, private'],
+  ])('is decided by all lines of one answer: %j', (lines, expected) => {
+    expect(response({ 'cache-control': lines })).toEqual({ 'cache-control': expected });
+  });
+
+  test('is a number of seconds that caches can count, however large it comes', () => {
+    expect(response({ 'cache-control': `max-age=${'9'.repeat(400)}` })).toEqual({
+      'cache-control': 'max-age=2147483648, public',
+    });
+  });
+
+  test('is made of whatever subgraphs send, without a fault', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc
+        .array(
+          fc.constantFrom(
+            'max-age=',
+            '0',
+            '60',
+            '9'.repeat(30),
+            '-1',
+            ',',
+            ' ',
+            '=',
+            'private',
+            'public',
+            '"',
+          ),
+        )
+        .map(parts => parts.join('')),
+    );
+    const value = fc.oneof(line, fc.array(line, { minLength: 1 }));
+    const answer = fc.dictionary(fc.constantFrom('set-cookie', 'cache-control', 'x-served-by'), value);
+    fc.assert(
+      fc.property(fc.array(answer), answers => {
+        const { 'cache-control': kept } = response(...answers);
+        if (kept === undefined) return;
+        validateHeaderValue('cache-control', String(kept));
+        expect(kept).toMatch(/^(no-store|max-age=\d{1,10}, (private|public))$/);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('may not be kept when one subgraph says nothing of it, and says nothing when none does', () => {

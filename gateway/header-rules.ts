@@ -46,7 +46,7 @@ export function passHeaders(
   const request: Record<string, string> = {};
   for (const name of toSubgraphs) {
     const value = incoming[name];
-    if (value !== undefined) request[name] = Array.isArray(value) ? value.join(', ') : value;
+    if (value !== undefined) request[name] = oneLine(value);
   }
   const collected = new Map<string, string[]>();
   const cacheControls: (string | undefined)[] = [];
@@ -61,10 +61,11 @@ export function passHeaders(
       isShareable = false;
     },
     collect(headers) {
-      if (headers['cache-control'] && /\bno-store\b/i.test(headers['cache-control'])) isShareable = false;
+      const cacheControl = oneLine(headers['cache-control']);
+      if (cacheControl !== undefined && /\bno-store\b/i.test(cacheControl)) isShareable = false;
       for (const name of toClients) {
         const value = headers[name];
-        if (name === 'cache-control') cacheControls.push(value as string | undefined);
+        if (name === 'cache-control') cacheControls.push(cacheControl);
         else if (value !== undefined)
           collected.set(name, [...(collected.get(name) ?? []), ...(Array.isArray(value) ? value : [value])]);
       }
@@ -83,6 +84,13 @@ export function passHeaders(
   };
 }
 
+/** A header that came in several lines, as one: RFC 9110, section 5.3. */
+function oneLine(value: string | string[]): string;
+function oneLine(value: string | string[] | undefined): string | undefined;
+function oneLine(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
 /** Passes these headers to subgraphs, and none back: what is answered has no headers of its own. */
 export function passOneWay(request: PassedHeaders['request']): PassedHeaders {
   return { request, collect() {}, failed() {}, unshare() {}, isShareable: false, response: () => ({}) };
@@ -96,13 +104,16 @@ export function lastingHeaders(request: PassedHeaders['request']): PassedHeaders
 /** https://www.w3.org/TR/trace-context/ and https://www.w3.org/TR/baggage/ */
 const traceHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage']);
 
+/** Longest time that caches have to be able to count, in s: RFC 9111, section 1.2.2. */
+const maxAgeLimitSeconds = 2 ** 31;
+
 /**
  * An answer that is made of several may be kept as long as each of them: the shortest `max-age`; private if one is; not
  * at all if one says so, or says nothing.
  */
 function strictestCacheControl(values: readonly (string | undefined)[]): string | undefined {
   if (values.every(value => value === undefined)) return undefined;
-  let maxAgeSeconds = Number.POSITIVE_INFINITY;
+  let maxAgeSeconds = maxAgeLimitSeconds;
   let isPrivate = false;
   for (const value of values) {
     const directives = (value ?? 'no-store').toLowerCase();
