@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PorticoError } from '../../platform/errors.ts';
 import { createCredentials } from './credentials.ts';
 
 const listed = 'https://shop.example';
@@ -102,4 +104,21 @@ describe('a cookie', () => {
       expect(() => find(request({ cookie, origin: 'https://evil.example' }))).toThrow(/which may not use it/);
     }
   });
+});
+
+test('any cookies are read as those of somebody or nobody, or are refused', () => {
+  const text = fc.string({ unit: fc.constantFrom('session', '=', ';', ' ', '"', 'a', '\t', ',', '\xff') });
+  fc.assert(
+    fc.property(text, fc.option(fc.string(), { nil: undefined }), (given, origin) => {
+      const headers = { cookie: given, ...(origin === undefined ? {} : { origin }) };
+      for (const of of [credentials.of, credentials.ofUpgrade])
+        try {
+          const found = of(request(headers));
+          if (found !== undefined) expect(given).toContain(found.slice('Bearer '.length));
+        } catch (error) {
+          expect(error).toBeInstanceOf(PorticoError);
+        }
+    }),
+    { numRuns: 500 },
+  );
 });
