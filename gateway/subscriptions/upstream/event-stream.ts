@@ -2,11 +2,10 @@ import { createParser } from 'eventsource-parser';
 import type { SubscribePayload } from 'graphql-ws';
 import { type Dispatcher, request } from 'undici';
 import { callerHeader } from '../../../platform/caller.ts';
-import { type GraphqlAnswer, readGraphqlAnswer } from '../../../platform/graphql/answer.ts';
+import { type GraphqlAnswer, parseAnswer, readGraphqlAnswer } from '../../../platform/graphql/answer.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { RefusedAddressError } from '../../../platform/registry/instance-connections.ts';
 import type { Endpoint } from '../../routing/endpoint.ts';
-import type { SubgraphEvent } from '../subscription-plan.ts';
 import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './results.ts';
 import type { Upstream, UpstreamSink } from './sink.ts';
 
@@ -63,7 +62,7 @@ export function openStream(options: StreamRequest, sink: UpstreamSink): Upstream
       onEvent: ({ event, data }) => {
         if (ended) return;
         if (event === 'complete') end(() => sink.completed());
-        else if (event === undefined || event === 'next') passEvent(JSON.parse(data) as SubgraphEvent, sink);
+        else if (event === undefined || event === 'next') passEvent(parseAnswer(data), sink);
       },
       onError(error) {
         if (error.type === 'max-buffer-size-exceeded') throw error;

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { readGraphqlResult } from '../../../platform/graphql/answer.ts';
 import type { SubgraphEvent } from '../subscription-plan.ts';
 import type { UpstreamSink } from './sink.ts';
 import type { SubgraphErrorLike } from './websocket-protocols.ts';
@@ -16,8 +17,10 @@ export function isUnwell(status: number | undefined): boolean {
   return status !== undefined && [429, 500, 502, 503, 504].includes(status);
 }
 
-/** Passes on a result: an event, or where the events begin. */
-export function passEvent(event: SubgraphEvent, sink: UpstreamSink): void {
+/** Passes on a result: an event, or where the events begin. @throws Error when it is no GraphQL result */
+export function passEvent(result: unknown, sink: UpstreamSink): void {
+  const { extensions, ...others } = readGraphqlResult(result);
+  const event: SubgraphEvent = extensions ? { ...others, extensions } : others;
   const cursor = event.extensions?.['cursor'];
   const isStart = !('data' in event) && !event.errors && typeof cursor === 'string';
   if (isStart) sink.start(cursor);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { checkDepth } from '../../../platform/graphql/answer.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { Endpoint } from '../../routing/endpoint.ts';
 import { isUnwell, maxEventBytes, ProtocolError, passEvent, refusalOf } from './results.ts';
@@ -161,6 +162,7 @@ export class UpstreamConnection {
 
   #read(text: string): void {
     try {
+      checkDepth(text);
       this.#handle(this.#protocol.read(text));
     } catch (error) {
       this.#fault = error;
