@@ -76,6 +76,11 @@ export class Failures {
     this.#add(error);
   }
 
+  /** Leaves out errors that nobody looks at. */
+  omit(errors: number): void {
+    this.#omitted += errors;
+  }
+
   /** Notes a fetch that failed as a whole. */
   fail(subgraph: string, error: GraphQLFormattedError): Failure {
     return this.#note({ error, subgraph, wasMade: true, places: 0 });

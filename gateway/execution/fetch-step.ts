@@ -113,10 +113,33 @@ async function ask(
   if (extensions)
     run.extensions.set(node.serviceName, { ...run.extensions.get(node.serviceName), ...extensions });
   const data = answer.data ?? undefined;
-  const errors = answer.errors ?? [];
+  const errors = usableErrors(answer.errors ?? [], run);
   if (data || errors.length > 0) return { data, errors };
   const message = `The subgraph '${node.serviceName}' answered with neither data nor errors`;
   return { data, errors: [{ message, extensions: { code: 'SUBGRAPH_ERROR' } }] };
+}
+
+/** Longest path of an error that is looked at. */
+const maxPathLength = 200;
+
+/** Errors with which something can be done: no more than a client gets, and with a path only if it is one. */
+function usableErrors(
+  errors: readonly GraphQLFormattedError[],
+  { failures }: Run,
+): readonly GraphQLFormattedError[] {
+  const usable = errors.slice(0, failures.maxErrors);
+  failures.omit(errors.length - usable.length);
+  return usable.map(error => (isPath(error.path) ? error : withoutPath(error)));
+}
+
+function withoutPath({ path: _, ...error }: GraphQLFormattedError): GraphQLFormattedError {
+  return error;
+}
+
+function isPath(path: unknown): boolean {
+  if (path === undefined) return true;
+  if (!Array.isArray(path) || path.length > maxPathLength) return false;
+  return path.every(key => typeof key === 'string' || typeof key === 'number');
 }
 
 function bodyPrefixOf({ operation, operationName }: FetchNode): string {
@@ -222,13 +245,17 @@ function addGap(fetch: CompiledFetch, run: Run, objects: readonly DataObject[], 
   for (const object of objects) run.failures.addGap(object, { fields: fetch.fields(), cause });
 }
 
+/** Errors of one fetch that are told at each field that it left null. */
+const maxCauses = 20;
+
 function addGaps(
   fetch: CompiledFetch,
   run: Run,
   objects: readonly DataObject[],
   causes: readonly Failure[],
 ): void {
-  for (const cause of causes) addGap(fetch, run, objects, cause);
+  // A field is null for a few reasons; the others are told without one.
+  for (const cause of causes.slice(0, maxCauses)) addGap(fetch, run, objects, cause);
 }
 
 /** Fields that are missing for a failure stay so; others may come with a later fetch. */
