@@ -12,9 +12,17 @@ const maxShownLength = 80;
  * @throws PorticoError BAD_USER_INPUT, which says what the field must be, and what came
  */
 export function refuse(field: string, expected: string, got: unknown): never {
-  const shown = got === undefined ? 'nothing' : JSON.stringify(got);
+  const shown = got === undefined ? 'nothing' : toText(got);
   const short = shown.length > maxShownLength ? `${shown.slice(0, maxShownLength)}…` : shown;
   throw new PorticoError('BAD_USER_INPUT', `${field} must be ${expected}; it is ${short}`);
+}
+
+function toText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'nested too deeply to be shown';
+  }
 }
 
 /** Reads an object; null and nothing are undefined. @throws PorticoError when it is something else */

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PorticoError } from '../../platform/errors.ts';
 import { readMetadata, readRegistration } from './read-instance.ts';
 
 const least = { hostName: 'h', ipAddr: '10.0.0.5', app: 'products', dataCenterInfo: { name: 'MyOwn' } };
@@ -185,5 +187,84 @@ describe('Metadata', () => {
   test('cannot be named so that it becomes something else', () => {
     const hostile: unknown = JSON.parse('{"__proto__":"x"}');
     expect(() => readMetadata(hostile)).toThrow(/metadata key must be a name/);
+  });
+});
+
+describe('Anything at all', () => {
+  const anything = fc.oneof(
+    fc.jsonValue(),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom<unknown>(
+      JSON.parse('{"toString":1,"valueOf":1}'),
+      JSON.parse('{"__proto__":{"a":1}}'),
+      Number.POSITIVE_INFINITY,
+      '\ud800',
+      '9'.repeat(400),
+    ),
+  );
+  const fields = fc.constantFrom(
+    'hostName',
+    'instanceId',
+    'ipAddr',
+    'app',
+    'status',
+    'port',
+    'securePort',
+    'dataCenterInfo',
+    'leaseInfo',
+    'metadata',
+    'countryId',
+    'lastDirtyTimestamp',
+    'homePageUrl',
+    'vipAddress',
+    '__proto__',
+    'constructor',
+  );
+  const inner = fc.dictionary(
+    fc.oneof(
+      fc.constantFrom(
+        '$',
+        '@enabled',
+        '@class',
+        'name',
+        'metadata',
+        'durationInSecs',
+        'renewalIntervalInSecs',
+        'graphql.path',
+        'management.port',
+        '__proto__',
+      ),
+      fc.string(),
+    ),
+    anything,
+  );
+  const body = fc.oneof(
+    anything,
+    fc.array(fc.tuple(fields, fc.oneof(anything, inner)), { maxLength: 4 }).map(entries => ({
+      instance: Object.fromEntries([...Object.entries(least), ...entries]),
+    })),
+  );
+
+  test('that fills the stack of whoever writes it is refused', () => {
+    const deep: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    for (const each of [deep, { instance: deep }, { instance: { ...least, hostName: deep } }])
+      expect(() => readRegistration(each, 'PRODUCTS', 0)).toThrow(/nested too deeply to be shown/);
+    for (const metadata of [deep, { a: deep }])
+      expect(() => read({ metadata })).toThrow(/it is nested too deeply to be shown/);
+  });
+
+  test('is read, or refused in few words', () => {
+    fc.assert(
+      fc.property(body, each => {
+        try {
+          const info = readRegistration(each, 'PRODUCTS', 0);
+          expect(JSON.stringify(info).length).toBeLessThan(200_000);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PorticoError);
+          expect((error as Error).message.length).toBeLessThan(500);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

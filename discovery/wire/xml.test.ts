@@ -1,8 +1,11 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PorticoError } from '../../platform/errors.ts';
 import { type Lease, theInstance } from '../registry/lease.ts';
 import { anInstance } from '../testing/instances.ts';
 import { listApplications } from './applications.ts';
+import { decodeBody } from './decode.ts';
 import { instanceJson, writeInstance } from './json.ts';
 import { readRegistration } from './read-instance.ts';
 import { decodeElementName, encodeElementName } from './xml-names.ts';
@@ -102,5 +105,95 @@ describe('XML', () => {
     expect(() => parseXml('<a><b></a>')).toThrow(/is not well-formed XML/);
     expect(() => parseXml('<a>'.repeat(100))).toThrow(/nested deeper/);
     expect(() => parseXml('')).toThrow(/is not well-formed XML/);
+  });
+});
+
+describe('A body of any bytes', () => {
+  const part = fc.oneof(
+    fc.constantFrom(
+      '<',
+      '>',
+      '</',
+      '/>',
+      '<a',
+      '<instance>',
+      '</instance>',
+      ' a="1"',
+      '"',
+      '&',
+      '&amp;',
+      '&#0;',
+      '&#xD800;',
+      '<![CDATA[',
+      ']]>',
+      '<!--',
+      '-->',
+      '<?xml version="1.0"?>',
+      '<!DOCTYPE a',
+      '<__proto__>',
+      '_.d800',
+      ':',
+      '\ufeff',
+      '{',
+      '}',
+      '[',
+      '"instance":',
+    ),
+    fc.string({ unit: 'binary', maxLength: 5 }),
+  );
+  const text = fc.array(part).map(parts => Buffer.from(parts.join('')));
+  const encoded = fc.record({
+    body: fc.oneof(
+      text,
+      fc.uint8Array().map(Buffer.from),
+      text.map(each => gzipSync(each)),
+      fc.constant(gzipSync(Buffer.alloc(10_000_000, '<a>'))),
+    ),
+    contentType: fc.constantFrom('application/xml', 'application/json', 'text/plain', undefined),
+    contentEncoding: fc.constantFrom('gzip', 'identity', 'br', undefined),
+  });
+
+  test('is read as something, or refused', () => {
+    fc.assert(
+      fc.property(encoded, each => {
+        try {
+          const read = decodeBody({ ...each, maxBytes: 100_000 });
+          readRegistration(read, 'PRODUCTS', 0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PorticoError);
+          expect((error as Error).message.length).toBeLessThan(1_000);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('takes a time that its length bounds', () => {
+    const startedAt = performance.now();
+    for (const each of [
+      '<a>'.repeat(20_000),
+      '<a '.repeat(20_000),
+      '<a b="'.repeat(10_000),
+      '&'.repeat(60_000),
+      `<a${' b="1"'.repeat(10_000)}/>`,
+      `<a>${'<b/>'.repeat(15_000)}</a>`,
+      '<![CDATA[]]'.repeat(5_000),
+      '_.'.repeat(30_000),
+      '[[{"a":'.repeat(8_000),
+    ])
+      for (const contentType of ['application/xml', 'application/json'])
+        expect(() =>
+          readRegistration(
+            decodeBody({
+              body: Buffer.from(each),
+              contentType,
+              contentEncoding: undefined,
+              maxBytes: 100_000,
+            }),
+            'P',
+            0,
+          ),
+        ).toThrow(PorticoError);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });
