@@ -22,6 +22,16 @@ describe('an error that a client gets', () => {
     });
   });
 
+  test('is a client’s fault where Apollo Server answers it as one, and gives no code', () => {
+    const error = new GraphQLError('provided sha does not match query', {
+      extensions: { http: { status: 400, headers: new Map() } },
+    });
+    expect(formatted(error)).toEqual({
+      message: 'provided sha does not match query',
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  });
+
   test.each([{ serviceName: 'legacy' }, { serviceName: 'legacy', code: 'DOWNSTREAM_SERVICE_ERROR' }])(
     'of a subgraph that gives no code has one: %j',
     extensions => {

@@ -36,6 +36,7 @@ export function createClientErrorFormatter(log: Logger, { showsSchema = true } =
         extensions: { ...extensions, code: known ? code : 'SUBGRAPH_ERROR', subgraph: serviceName },
       };
     }
+    if (isClientsFault(error)) return { ...formatted, extensions: { ...extensions, code: 'BAD_USER_INPUT' } };
     if (code !== undefined && code !== 'INTERNAL_SERVER_ERROR')
       return {
         ...formatted,
@@ -49,6 +50,13 @@ export function createClientErrorFormatter(log: Logger, { showsSchema = true } =
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     };
   };
+}
+
+/** True of an error without a code of its own which Apollo Server answers with a status of the client's fault. */
+function isClientsFault(error: unknown): boolean {
+  if (!(error instanceof GraphQLError) || error.extensions['code'] !== undefined) return false;
+  const { status } = (error.extensions['http'] ?? {}) as { readonly status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 500;
 }
 
 /** graphql-js names what comes close to an unknown field, type, argument or value. */
