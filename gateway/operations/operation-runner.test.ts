@@ -1,12 +1,16 @@
-import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import { type ExecutionResult, GraphQLError, OperationTypeNode } from 'graphql';
 import { Registry } from 'prom-client';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { FormatError } from '../format.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import type { KnownOperation } from './known-operations.ts';
 import { createOperationRunner } from './operation-runner.ts';
 
 /** A runner that knows one operation, `{ pens }`. */
-function createRunner(result: Buffer | ExecutionResult = Buffer.from('{"data":{}}\n')) {
+function createRunner(
+  result: Buffer | ExecutionResult = Buffer.from('{"data":{}}\n'),
+  formatError: FormatError = formatted => formatted,
+) {
   const executed: unknown[] = [];
   const operation = {
     graph: { requestFor: (_kind: unknown, variables: unknown) => ({ variables }) },
@@ -22,7 +26,7 @@ function createRunner(result: Buffer | ExecutionResult = Buffer.from('{"data":{}
   const runner = createOperationRunner({
     known: { find: query => (query === '{ pens }' ? operation : undefined) },
     hotOperations: { see() {} },
-    formatError: formatted => formatted,
+    formatError,
     rules: { toSubgraphs: [], toClients: [] },
     deduplicates: true,
     metrics: new Registry(),
@@ -71,8 +75,10 @@ describe('Apollo Server answers', () => {
     expect(executed).toEqual([]);
   });
 
-  test('an operation whose variables are wrong', async () => {
-    const { run } = createRunner({ errors: [] });
+  test('an operation whose variables are wrong, and tells of them', async () => {
+    const formatError = vi.fn<(error: object) => never>();
+    const { run } = createRunner({ errors: [new GraphQLError('wrong')] }, formatError);
     expect(await run({ query })).toBeUndefined();
+    expect(formatError).not.toHaveBeenCalled();
   });
 });

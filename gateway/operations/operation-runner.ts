@@ -160,10 +160,10 @@ interface Written {
  */
 function written(result: Buffer | ExecutionResult, formatError: FormatError): Written {
   if (result instanceof Uint8Array) return { body: result, status: 200 };
-  const { errors, data, extensions } = formatResult(result, formatError) as ExecutionResult;
-  const body = () => Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
-  if (result.data !== undefined) return { body: body(), status: 200 };
-  const refusal = refusalIn(result.errors ?? []);
+  const refusal = result.data === undefined ? refusalIn(result.errors ?? []) : { status: 200 };
+  // Apollo Server runs it again, and formats its errors then.
   if (!refusal) return { body: undefined, status: 200 };
-  return { body: body(), status: refusal.status, refusal: Object.fromEntries(refusal.headers ?? []) };
+  const { errors, data, extensions } = formatResult(result, formatError) as ExecutionResult;
+  const body = Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
+  return { body, status: refusal.status, refusal: Object.fromEntries(refusal.headers ?? []) };
 }
