@@ -11,6 +11,7 @@ import { countRefused, limitOperations } from './operation-limits.ts';
 import { openPersistedOperations, type PersistedOperations } from './persisted-operations.ts';
 import { countRateLimited, createRateLimit, type RateLimit } from './rate-limit.ts';
 import { openRedis } from './redis.ts';
+import { rootTypesRule } from './root-types.ts';
 import { limitRuns } from './run-limits.ts';
 import { createSharedQueries } from './shared-queries.ts';
 
@@ -41,6 +42,7 @@ export async function createProtection(context: ProcessContext<GatewayConfig>): 
     sharedQueries: redis && createSharedQueries(redis.client),
     validationRules: [
       limitOperations(config, refused),
+      rootTypesRule,
       deferRule,
       ...(isShown(config.INTROSPECTION, config) ? [] : [NoSchemaIntrospectionCustomRule]),
     ],
