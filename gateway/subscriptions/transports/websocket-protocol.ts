@@ -65,6 +65,7 @@ export const closeCodes = {
   goingAway: 1001,
   policyViolation: 1008,
   tryAgain: 1013,
+  badRequest: 4400,
   internalError: 4500,
   forbidden: 4403,
   slowClient: 4290,

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
-import { silentLog } from '../../../platform/log.ts';
+import { createLogger, type Logger, silentLog } from '../../../platform/log.ts';
 import { byTokenAlone } from '../../authorization/authorization.ts';
 import type { Authenticator } from '../../security/authenticate.ts';
 import { createCredentials } from '../../security/credentials.ts';
@@ -27,6 +27,8 @@ interface TestServer {
   readonly maxConnectionsPerAddress?: number;
   readonly authenticate?: Authenticator['authenticate'];
   readonly settings?: Settings;
+  /** @default silentLog */
+  readonly log?: Logger;
 }
 
 /** A server of WebSockets whose subgraph is in the hands of the test. */
@@ -36,6 +38,7 @@ async function start({
   maxConnectionsPerAddress = 0,
   authenticate = () => Promise.resolve(anonymous),
   settings = {},
+  log = silentLog,
 }: TestServer = {}) {
   const live = startLiveOperations({ graph: hasGraph ? await startGraph() : undefined, bufferEvents: 2 });
   const { operations, metrics } = live;
@@ -71,7 +74,7 @@ async function start({
       HEADERS_TO_CLIENTS: [],
       ...settings,
     },
-    log: silentLog,
+    log,
   });
   const sockets: WebSocket[] = [];
   onTestFinished(async () => {
@@ -117,6 +120,28 @@ const change = (amount: number) => ({
 const shown = (amount: number) => ({ data: { priceChanged: { cursor: String(amount), amount } } });
 
 describe('a connection', () => {
+  test.each([
+    [
+      'a message that only servers send',
+      '{"type":"next","id":"1","payload":{"data":null}}',
+      /^Unexpected message/,
+    ],
+    [
+      'a ping that fills the stack of whoever answers it',
+      `{"type":"ping","payload":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_001)}`,
+      /^More than 1000 values/,
+    ],
+  ])('is closed for %s, of which nobody is told', async (_what, text, reason) => {
+    const lines: string[] = [];
+    const { connect } = await start({
+      log: createLogger('test', { destination: { write: line => void lines.push(line) } }),
+    });
+    const client = await connect();
+    client.socket.send(text);
+    expect(await client.closed).toEqual({ code: 4400, reason: expect.stringMatching(reason) });
+    expect(lines).toEqual([]);
+  });
+
   test('is told to come again while there is no graph, or when there are too many', async () => {
     const { open } = await start({ hasGraph: false });
     expect((await open().closed).code).toBe(1013);

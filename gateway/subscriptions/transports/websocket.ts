@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { PorticoError } from '../../../platform/errors.ts';
+import { isDeeperThan } from '../../../platform/graphql/json-depth.ts';
 import { type Closable, closeOnce } from '../../../platform/lifecycle.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../../config.ts';
@@ -29,6 +30,8 @@ interface WebSocketOptions extends ProtocolOptions {
 }
 
 const messageWindowMs = 1_000;
+/** Most lists and objects within each other in a message: what it brings may be written again, such as a ping's payload. */
+const maxMessageDepth = 1_000;
 
 /** Serves operations over graphql-ws (protocol `graphql-transport-ws`) at `/graphql`. */
 export function serveWebSockets(options: WebSocketOptions): Closable {
@@ -110,7 +113,14 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
               const reason = `More than ${config.LIVE_MAX_MESSAGES_PER_SECOND} messages came in a second`;
               return socket.close(closeCodes.policyViolation, reason);
             }
-            handle((data as Buffer).toString()).catch((error: unknown) => {
+            const text = (data as Buffer).toString();
+            if (isDeeperThan(text, maxMessageDepth))
+              return socket.close(
+                closeCodes.badRequest,
+                `More than ${maxMessageDepth} values within each other`,
+              );
+            handle(text).catch((error: unknown) => {
+              if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
               log.error({ err: error }, 'A message of a client could not be handled');
               socket.close(closeCodes.internalError, 'Internal server error');
             });
@@ -135,6 +145,11 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       sockets.close();
     }),
   };
+}
+
+/** True of what graphql-ws throws when a client sends a message of the protocol that only servers send. */
+function isServersMessage(error: unknown): error is Error {
+  return error instanceof Error && error.message.startsWith('Unexpected message of type ');
 }
 
 /** Answers a request for a WebSocket that does not get one. */
