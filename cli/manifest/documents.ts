@@ -20,7 +20,7 @@ const codeExtensions: ReadonlySet<string> = new Set([
 ]);
 
 /** Templates of code that are GraphQL: gql`…`, graphql`…`, graphql(`…`), and those after a comment that says so. */
-const templates = /(?:\b(?:gql|graphql)\s*\(?\s*|\/\*\s*GraphQL\s*\*\/\s*)`((?:[^`\\]|\\[\s\S])*)`/g;
+const templates = /(?:\b(?:gql|graphql)\s*(?:\(\s*)?|\/\*\s*GraphQL\s*\*\/\s*)`((?:[^`\\]|\\[\s\S])*)`/g;
 
 /** Reads the GraphQL of files and folders. What packages have installed is left out. */
 export async function readSources(paths: readonly string[]): Promise<SourceText[]> {

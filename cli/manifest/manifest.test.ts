@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addTypenameToDocument } from '@apollo/client/utilities';
+import fc from 'fast-check';
 import { parse, print } from 'graphql';
 import { expect, onTestFinished, test } from 'vitest';
 import { readSources } from './documents.ts';
@@ -64,4 +65,48 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['a fragment is missing', { 'a.graphql': 'query Q { ...F }' }, /spreads the fragment 'F', which no source/],
 ])('it is an error when %s', async (_what, files, message) => {
   await expect(manifestOf(files)).rejects.toThrow(message);
+});
+
+test('code of any kind is searched in a time that its length bounds', async () => {
+  const startedAt = performance.now();
+  await readSources([
+    await makeFolder({
+      'blanks.ts': `gql${' '.repeat(100_000)}x`,
+      'backslashes.ts': `gql\`${'\\'.repeat(100_000)}`,
+      'openings.ts': '${'.repeat(100_000),
+      'comments.ts': `/*${' '.repeat(50_000)}GraphQL`,
+    }),
+  ]);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
+test('sources of anything make a manifest, or an error that names a file', async () => {
+  const part = fc.constantFrom(
+    'gql`',
+    'graphql(`',
+    '`',
+    '${',
+    '}',
+    '\\',
+    'query Q { a }',
+    'fragment F on T { a ...F }',
+    '...F',
+    '{',
+    ' ',
+    '/* GraphQL */',
+  );
+  const folder = await makeFolder({});
+  await fc.assert(
+    fc.asyncProperty(fc.array(part), async parts => {
+      await writeFile(join(folder, 'a.ts'), parts.join(' '));
+      const sources = await readSources([folder]);
+      try {
+        const { operations } = makeManifest(sources);
+        for (const { body } of operations) expect(print(parse(body))).toBe(body);
+      } catch (error) {
+        expect((error as Error).message).toContain('a.ts');
+      }
+    }),
+    { numRuns: 100 },
+  );
 });
