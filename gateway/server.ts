@@ -30,6 +30,7 @@ import { createAuthenticator } from './security/authenticate.ts';
 import { createCredentials } from './security/credentials.ts';
 import { followDenyList } from './security/deny-list.ts';
 import { createProtection, type Protection } from './security/protection.ts';
+import { checkFirst } from './security/rules-first.ts';
 import { createLiveOperations } from './subscriptions/live-operations.ts';
 import { createLiveMetrics } from './subscriptions/metrics.ts';
 import { maxDocumentTokens } from './subscriptions/operation.ts';
@@ -277,6 +278,7 @@ function createApollo({
   log,
 }: ApolloOptions): StartedApollo {
   let current: Apollo | undefined;
+  const ownRules = checkFirst(validationRules);
   return {
     get current() {
       return current;
@@ -303,12 +305,16 @@ function createApollo({
         // A rule of ours refuses it where it is to be.
         introspection: true,
         parseOptions: { maxTokens: maxDocumentTokens },
-        validationRules: [...validationRules],
+        validationRules: [ownRules.rule],
         ...(sharedQueries ? { persistedQueries: { cache: sharedQueries } } : {}),
         includeStacktraceInErrorResponses: false,
         stopOnTerminationSignals: false,
         logger: log,
-        plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
+        plugins: [
+          ownRules.plugin,
+          ApolloServerPluginLandingPageDisabled(),
+          ApolloServerPluginUsageReportingDisabled(),
+        ],
       });
       await apollo.start();
       current = apollo;

@@ -69,6 +69,7 @@ export function limitOperations(config: Limits, refused: RefusedCounter): Valida
         }
         return false;
       },
+      FragmentDefinition: () => false,
     }) satisfies ASTVisitor;
 }
 
