@@ -21,8 +21,8 @@ const sdl = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9"
 
 const front = useFront({
   env: {
-    SUBGRAPH_TIMEOUT_MS: '1000',
-    SUBGRAPH_BREAKER_MINIMUM_CALLS: '100000',
+    SUBGRAPH_TIMEOUT_MS: '3000',
+    SUBGRAPH_BREAKER_MINIMUM_CALLS: '10000',
     GATEWAY_MAX_CONCURRENT_REQUESTS: '50',
   },
 });
