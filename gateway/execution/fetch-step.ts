@@ -132,8 +132,9 @@ function usableErrors(
   return usable.map(error => (isPath(error.path) ? error : withoutPath(error)));
 }
 
-function withoutPath({ path: _, ...error }: GraphQLFormattedError): GraphQLFormattedError {
-  return error;
+function withoutPath(error: GraphQLFormattedError): GraphQLFormattedError {
+  const { path: _, ...others } = error;
+  return others;
 }
 
 function isPath(path: unknown): boolean {

@@ -113,17 +113,7 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
               const reason = `More than ${config.LIVE_MAX_MESSAGES_PER_SECOND} messages came in a second`;
               return socket.close(closeCodes.policyViolation, reason);
             }
-            const text = (data as Buffer).toString();
-            if (isDeeperThan(text, maxMessageDepth))
-              return socket.close(
-                closeCodes.badRequest,
-                `More than ${maxMessageDepth} values within each other`,
-              );
-            handle(text).catch((error: unknown) => {
-              if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
-              log.error({ err: error }, 'A message of a client could not be handled');
-              socket.close(closeCodes.internalError, 'Internal server error');
-            });
+            receive((data as Buffer).toString(), { socket, handle, log });
           }),
       },
       connection,
@@ -145,6 +135,23 @@ export function serveWebSockets(options: WebSocketOptions): Closable {
       sockets.close();
     }),
   };
+}
+
+interface Receiver {
+  readonly socket: WebSocket;
+  readonly handle: (text: string) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** Hands a message over to the protocol, or closes the connection for one that can't be handled. */
+function receive(text: string, { socket, handle, log }: Receiver): void {
+  if (isDeeperThan(text, maxMessageDepth))
+    return socket.close(closeCodes.badRequest, `More than ${maxMessageDepth} values within each other`);
+  handle(text).catch((error: unknown) => {
+    if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
+    log.error({ err: error }, 'A message of a client could not be handled');
+    socket.close(closeCodes.internalError, 'Internal server error');
+  });
 }
 
 /** True of what graphql-ws throws when a client sends a message of the protocol that only servers send. */
