@@ -145,8 +145,10 @@ interface Receiver {
 
 /** Hands a message over to the protocol, or closes the connection for one that can't be handled. */
 function receive(text: string, { socket, handle, log }: Receiver): void {
-  if (isDeeperThan(text, maxMessageDepth))
-    return socket.close(closeCodes.badRequest, `More than ${maxMessageDepth} values within each other`);
+  if (isDeeperThan(text, maxMessageDepth)) {
+    socket.close(closeCodes.badRequest, `More than ${maxMessageDepth} values within each other`);
+    return;
+  }
   handle(text).catch((error: unknown) => {
     if (isServersMessage(error)) return socket.close(closeCodes.badRequest, error.message);
     log.error({ err: error }, 'A message of a client could not be handled');
