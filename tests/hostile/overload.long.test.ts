@@ -24,6 +24,7 @@ const load = fork(join(import.meta.dirname, 'overload-process.ts'), { execArgv: 
 beforeAll(async () => {
   const subgraph = await front.serve({
     name: 'slow',
+    leaseSeconds: 3_600,
     typeDefs: 'type Query { slow: String }',
     resolvers: { Query: { slow: () => delay(answerMs, 'done') } },
   });
