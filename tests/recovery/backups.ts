@@ -26,7 +26,7 @@ export interface BackupMethod {
 const serverMajor = 18;
 
 /** Tables of each service, those that others refer to first. */
-const tables: Readonly<Record<ServiceName, readonly string[]>> = {
+const tables: Readonly<Record<string, readonly string[]>> = {
   products: ['products'],
   inventory: ['stock', 'restocks', 'reservations', 'reservation_lines'],
   orders: ['orders', 'order_lines', 'outbox_events'],
@@ -39,6 +39,12 @@ const sequences: Partial<Readonly<Record<ServiceName, readonly string[]>>> = {
     `SELECT setval('outbox_events_sequence_seq', (SELECT coalesce(max(sequence), 0) + 1 FROM outbox_events), false)`,
   ],
 };
+
+function tablesOf(service: ServiceName): readonly string[] {
+  const found = tables[service];
+  if (!found) throw new Error(`The tables of ${service} are not listed here; a copy would lack them`);
+  return found;
+}
 
 /** Looks for the tools of each method. */
 export async function findMethods(): Promise<readonly BackupMethod[]> {
@@ -80,7 +86,7 @@ async function copyOut(urls: DatabaseUrls, folder: string): Promise<void> {
   for (const name of serviceNames)
     await psql(urls[name], [
       'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-      ...tables[name].map(table => `\\copy ${table} TO '${join(folder, `${name}.${table}`)}'`),
+      ...tablesOf(name).map(table => `\\copy ${table} TO '${join(folder, `${name}.${table}`)}'`),
     ]);
 }
 
@@ -93,7 +99,7 @@ async function copyIn(urls: DatabaseUrls, folder: string): Promise<void> {
   for (const name of serviceNames)
     await psql(urls[name], [
       'BEGIN',
-      ...tables[name].map(table => `\\copy ${table} FROM '${join(folder, `${name}.${table}`)}'`),
+      ...tablesOf(name).map(table => `\\copy ${table} FROM '${join(folder, `${name}.${table}`)}'`),
       ...(sequences[name] ?? []),
       'COMMIT',
     ]);
