@@ -118,6 +118,22 @@ function withoutCredentials(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//…@');
 }
 
+/** Makes the check of settings that need another one: pairs of a setting and the one that has to be there with it. */
+export function needsFit<Settings extends object>(
+  needs: readonly (readonly [keyof Settings & string, keyof Settings & string])[],
+): z.core.CheckFn<Settings> {
+  return ({ value, issues }) => {
+    for (const [name, needed] of needs)
+      if (value[name] && !value[needed])
+        issues.push({
+          code: 'custom',
+          input: undefined,
+          path: [needed],
+          message: `expected a value, because ${name} is set, but got none`,
+        });
+  };
+}
+
 /** Settings of every process; each process's own settings extend these. */
 export const processSettings = z.object({
   HOST: z

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig as ClientConfig } from 'kafkajs';
 import * as z from 'zod';
-import { commaSeparated, durationMs, flag, readableFile, wholeNumber } from '../config.ts';
+import { commaSeparated, durationMs, flag, needsFit, readableFile, wholeNumber } from '../config.ts';
 
 const address = /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/;
 
@@ -45,8 +45,8 @@ export type KafkaConfig = z.infer<typeof kafkaSettings>;
 
 type Settings = { readonly [name in keyof KafkaConfig]: KafkaConfig[name] };
 
-/** Settings that need another one. */
-const needs: readonly (readonly [keyof KafkaConfig, keyof KafkaConfig])[] = [
+/** A check of a process's settings: those of Kafka that only make sense together are there together. */
+export const kafkaSettingsFit = needsFit<Settings>([
   ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS'],
   ['KAFKA_TLS_CERT_FILE', 'KAFKA_TLS'],
   ['KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'],
@@ -55,19 +55,7 @@ const needs: readonly (readonly [keyof KafkaConfig, keyof KafkaConfig])[] = [
   ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_PASSWORD'],
   ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'],
   ['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM'],
-];
-
-/** A check of a process's settings: those of Kafka that only make sense together are there together. */
-export const kafkaSettingsFit: z.core.CheckFn<Settings> = ({ value, issues }) => {
-  for (const [name, needed] of needs)
-    if (value[name] && !value[needed])
-      issues.push({
-        code: 'custom',
-        input: undefined,
-        path: [needed],
-        message: `expected a value, because ${name} is set, but got none`,
-      });
-};
+]);
 
 /** The settings as kafkajs takes them: where the brokers are, and how to be let in. */
 export function connectionOf(config: KafkaConfig): Pick<ClientConfig, 'brokers' | 'ssl' | 'sasl'> {

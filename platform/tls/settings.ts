@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { durationMs, readableFile } from '../config.ts';
+import { durationMs, needsFit, readableFile } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { readTlsMaterial } from './material.ts';
 
@@ -22,24 +22,18 @@ export type TlsConfig = z.infer<typeof tlsSettings>;
 
 type Settings = { readonly [name in keyof TlsConfig]: TlsConfig[name] };
 
-/** Settings that need another one. */
-const needs: readonly (readonly [keyof TlsConfig, keyof TlsConfig])[] = [
+/** A check that the files are named together. */
+const areTogether = needsFit<Settings>([
   ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
   ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
   ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
-];
+]);
 
 /** A check of a process's settings: the files are there together, can be read, and belong together. */
-export const tlsSettingsFit: z.core.CheckFn<Settings> = ({ value, issues }) => {
+export const tlsSettingsFit: z.core.CheckFn<Settings> = payload => {
+  const { value, issues } = payload;
   const before = issues.length;
-  for (const [name, needed] of needs)
-    if (value[name] && !value[needed])
-      issues.push({
-        code: 'custom',
-        input: undefined,
-        path: [needed],
-        message: `expected a value, because ${name} is set, but got none`,
-      });
+  areTogether(payload);
   if (issues.length > before) return;
   try {
     readTlsMaterial(value);
