@@ -57,8 +57,12 @@ function countObjects(options: ActualOptions, type: GraphQLNamedType, selection:
 }
 
 function countFields(options: ActualOptions, type: GraphQLObjectType, selection: Selection): CountObject {
+  const { weights } = options;
   const fields = selection.fieldsOf(type).filter(({ isDenied }) => !isDenied);
-  const fixed = fields.reduce((sum, field) => sum + argumentsCost(options, type, field), 0);
+  const fixed = fields.reduce(
+    (sum, { nodes: [node] }) => sum + (node ? weights.argumentsCost(type, node) : 0),
+    0,
+  );
   const costly = fields.flatMap(field => costlyField(options, type, field));
   const later = selection.deferredOf(type).map(deferred => countObjects(options, type, deferred.selection));
   return object => {
@@ -78,19 +82,9 @@ function costlyField(
   const { fieldName, treeName, type, selection } = field;
   if (!type) return [];
   const named = getNamedType(type);
-  const isLeaf = isLeafType(named);
-  const weight =
-    weights.weightOf(`${parent.name}.${fieldName}`) ?? weights.weightOf(named.name) ?? (isLeaf ? 0 : 1);
-  if (isLeaf) return weight === 0 ? [] : [{ treeName, weight, countBelow: () => 0 }];
+  const weight = weights.weightOf(parent, fieldName, named);
+  if (isLeafType(named)) return weight === 0 ? [] : [{ treeName, weight, countBelow: () => 0 }];
   return [{ treeName, weight, countBelow: countObjects({ schema, weights }, named, selection) }];
-}
-
-function argumentsCost({ weights }: ActualOptions, { name }: GraphQLObjectType, field: ShapeField): number {
-  const given = field.nodes[0]?.arguments ?? [];
-  return given.reduce(
-    (sum, argument) => sum + (weights.weightOf(`${name}.${field.fieldName}(${argument.name.value})`) ?? 0),
-    0,
-  );
 }
 
 function countValues(value: unknown, weight: number, countBelow: CountObject): number {

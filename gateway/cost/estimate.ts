@@ -10,7 +10,6 @@ import {
   getNamedType,
   getNullableType,
   isInterfaceType,
-  isLeafType,
   isListType,
   isObjectType,
   Kind,
@@ -113,9 +112,8 @@ class Compiler {
     const name = node.name.value;
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     if (!field) return undefined;
-    const place = `${parent.name}.${name}`;
     const type = getNamedType(field.type);
-    const weight = weights.weightOf(place) ?? weights.weightOf(type.name) ?? (isLeafType(type) ? 0 : 1);
+    const weight = weights.weightOf(parent, name, type);
     const size = weights.listSizeOf(parent.name, name);
     const countOf = (variables: Values) => sizeBy(field, node, size, variables);
     const below = size?.sizedFields;
@@ -123,10 +121,7 @@ class Compiler {
       ? (variables, each) => (below.includes(each) ? countOf(variables) : undefined)
       : noSizes;
     const children = node.selectionSet ? this.set(node.selectionSet, type, belowSizes) : undefined;
-    const own = (node.arguments ?? []).reduce(
-      (sum, { name: argument }) => sum + (weights.weightOf(`${place}(${argument.value})`) ?? 0),
-      0,
-    );
+    const own = weights.argumentsCost(parent, node);
     const fixed = parent === this.#options.schema.getMutationType() ? own + mutationCost : own;
     const isList = isListIn(field.type);
     return variables => {

@@ -1,4 +1,11 @@
-import { type ConstDirectiveNode, Kind, parse } from 'graphql';
+import {
+  type ConstDirectiveNode,
+  type FieldNode,
+  type GraphQLNamedType,
+  isLeafType,
+  Kind,
+  parse,
+} from 'graphql';
 import { argumentsOf } from '../execution/directives.ts';
 
 /** Sizes of a list, as `@listSize` has them. */
@@ -12,8 +19,10 @@ export interface ListSize {
 
 /** Weights and sizes that a supergraph declares. */
 export interface Weights {
-  /** Weight of a type, a field or an argument: `Type`, `Type.field`, `Type.field(argument)`. */
-  weightOf(place: string): number | undefined;
+  /** Cost of each value of a field: its own, or its type's, or 1 for an object and nothing for a leaf. */
+  weightOf(parent: GraphQLNamedType, field: string, type: GraphQLNamedType): number;
+  /** Cost of the arguments that a field is given. */
+  argumentsCost(parent: GraphQLNamedType, node: FieldNode): number;
   listSizeOf(type: string, field: string): ListSize | undefined;
 }
 
@@ -56,7 +65,13 @@ export function readWeights(supergraphSdl: string): Weights {
     }
   }
   return {
-    weightOf: place => weights.get(place),
+    weightOf: (parent, field, type) =>
+      weights.get(`${parent.name}.${field}`) ?? weights.get(type.name) ?? (isLeafType(type) ? 0 : 1),
+    argumentsCost: (parent, node) =>
+      (node.arguments ?? []).reduce(
+        (sum, { name }) => sum + (weights.get(`${parent.name}.${node.name.value}(${name.value})`) ?? 0),
+        0,
+      ),
     listSizeOf: (type, field) => sizes.get(`${type}.${field}`),
   };
 }
