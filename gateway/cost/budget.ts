@@ -2,7 +2,7 @@ import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import type { GatewayConfig } from '../config.ts';
 import { GatewayError } from '../gateway-error.ts';
 import { type CreateLimiter, consume } from '../security/limiters.ts';
-import type { CountedParty, RateLimitedCounter } from '../security/rate-limit.ts';
+import { type CountedParty, limitParties, type RateLimitedCounter } from '../security/rate-limit.ts';
 
 type BudgetConfig = Pick<
   GatewayConfig,
@@ -29,15 +29,12 @@ export function createCostBudget(
   createLimiter: CreateLimiter,
   refused: RateLimitedCounter,
 ): CostBudget | undefined {
-  const byCaller = createLimiter('caller_cost', config.RATE_LIMIT_CALLER_COST_PER_MINUTE);
-  const byAddress = createLimiter('address_cost', config.RATE_LIMIT_ADDRESS_COST_PER_MINUTE);
-  if (!byCaller && !byAddress) return undefined;
-
-  function accountOf({ caller, address }: CountedParty) {
-    const { caller: known } = caller;
-    if (known) return byCaller && { by: 'caller', limiter: byCaller, key: known.id };
-    return byAddress && { by: 'address', limiter: byAddress, key: address };
-  }
+  const perMinute = {
+    caller: config.RATE_LIMIT_CALLER_COST_PER_MINUTE,
+    address: config.RATE_LIMIT_ADDRESS_COST_PER_MINUTE,
+  };
+  const accountOf = limitParties(createLimiter, perMinute, '_cost');
+  if (!accountOf) return undefined;
 
   return {
     async take(party, cost) {

@@ -48,17 +48,46 @@ export function countRateLimited(metrics: Registry): RateLimitedCounter {
   });
 }
 
+/** What counts a party, and the party's key there. */
+export interface PartyLimiter {
+  readonly by: 'caller' | 'address';
+  readonly limiter: RateLimiterAbstract;
+  readonly key: string;
+}
+
+/**
+ * Makes limiters of callers, and of addresses without a caller.
+ *
+ * @param suffix of the limiters' names
+ * @returns finds what counts a party; undefined when neither has a limit
+ */
+export function limitParties(
+  createLimiter: CreateLimiter,
+  perMinute: { readonly caller: number; readonly address: number },
+  suffix = '',
+): ((party: CountedParty) => PartyLimiter | undefined) | undefined {
+  const byCaller = createLimiter(`caller${suffix}`, perMinute.caller);
+  const byAddress = createLimiter(`address${suffix}`, perMinute.address);
+  if (!byCaller && !byAddress) return undefined;
+  return ({ caller: { caller }, address }) => {
+    if (caller) return byCaller && { by: 'caller', limiter: byCaller, key: caller.id };
+    return byAddress && { by: 'address', limiter: byAddress, key: address };
+  };
+}
+
 /** Creates the limit; without settings, it counts nothing. */
 export function createRateLimit(
   config: RateLimitConfig,
   createLimiter: CreateLimiter,
   refused: RateLimitedCounter,
 ): RateLimit {
-  const byCaller = createLimiter('caller', config.RATE_LIMIT_CALLER_PER_MINUTE);
-  const byAddress = createLimiter('address', config.RATE_LIMIT_ADDRESS_PER_MINUTE);
+  const limiterOf = limitParties(createLimiter, {
+    caller: config.RATE_LIMIT_CALLER_PER_MINUTE,
+    address: config.RATE_LIMIT_ADDRESS_PER_MINUTE,
+  });
   const isTrusted = proxyAddr.compile([...config.GATEWAY_TRUSTED_PROXIES]);
 
-  async function count(by: 'caller' | 'address', limiter: RateLimiterAbstract, key: string) {
+  async function count({ by, limiter, key }: PartyLimiter) {
     const outcome = await consume(limiter, key);
     const resetSeconds = Math.ceil(outcome.msBeforeNext / 1_000);
     if (outcome.consumedPoints > limiter.points) {
@@ -77,11 +106,11 @@ export function createRateLimit(
   }
 
   return {
-    isActive: byCaller !== undefined || byAddress !== undefined,
+    isActive: limiterOf !== undefined,
     addressOf: request => proxyAddr(request, isTrusted),
-    count({ caller, address }) {
-      if (caller.caller) return byCaller ? count('caller', byCaller, caller.caller.id) : noHeaders;
-      return byAddress ? count('address', byAddress, address) : noHeaders;
+    count(party) {
+      const counted = limiterOf?.(party);
+      return counted ? count(counted) : noHeaders;
     },
   };
 }
