@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { JWTPayload } from 'jose';
+import { readBounded } from '../../platform/bounded-text.ts';
 import { messageOf, PorticoError } from '../../platform/errors.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -30,8 +31,8 @@ type DenyListConfig = Pick<GatewayConfig, 'JWT_DENY_LIST_URL' | 'JWT_DENY_LIST_I
 
 /** Longest time of one reading, in ms. */
 const readTimeoutMs = 5_000;
-/** Longest list, in characters. */
-const maxLength = 67_108_864;
+/** Largest list from an address. */
+const maxListBytes = 67_108_864;
 
 /** Reads the list again and again. While it can't be read, the last one counts. @returns undefined without a setting */
 export function followDenyList(config: DenyListConfig, log: Logger): DenyList | undefined {
@@ -106,11 +107,5 @@ async function readList(url: URL): Promise<string> {
   if (url.protocol === 'file:') return readFile(fileURLToPath(url), 'utf8');
   const response = await fetch(url, { signal: AbortSignal.timeout(readTimeoutMs) });
   if (!response.ok) throw new Error(`it was answered with status ${response.status}`);
-  let text = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
-    if (text.length > maxLength) throw new Error(`it has more than ${maxLength} characters`);
-  }
-  return text + decoder.decode();
+  return response.body ? readBounded(response.body as AsyncIterable<Uint8Array>, maxListBytes) : '';
 }

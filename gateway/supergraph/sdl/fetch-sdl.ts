@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
+import { readBounded } from '../../../platform/bounded-text.ts';
 import { messageOf } from '../../../platform/errors.ts';
 import { hashOfSdl } from '../../../platform/graphql/sdl.ts';
 import { followRedirects } from '../../../platform/redirect.ts';
@@ -62,7 +63,7 @@ async function ask(url: string, agent: Dispatcher, signal: AbortSignal) {
     body: JSON.stringify({ query: '{ _service { sdl } }' }),
     signal,
   });
-  return { statusCode, headers, text: await readBounded(body) };
+  return { statusCode, headers, text: await readBounded(body, maxSdlBytes) };
 }
 
 /** Says what came in the place of an SDL, and what to try. What was written is no business of who reads this. */
@@ -91,15 +92,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function readBounded(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > maxSdlBytes) throw new Error(`it is larger than ${maxSdlBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
