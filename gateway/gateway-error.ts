@@ -59,11 +59,18 @@ export function refusalOf(error: PorticoError): GraphQLError {
   });
 }
 
+/** Head of the answer to an operation that is refused as a whole. */
+export interface Refusal {
+  /** HTTP status. */
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Status and headers of the answer to an operation that is refused as a whole; undefined when none of the errors refuses it. */
-export function refusalIn(
-  errors: readonly GraphQLError[],
-): { readonly status: number; readonly headers?: ReadonlyMap<string, string> } | undefined {
-  for (const { extensions } of errors)
-    if (extensions['http']) return extensions['http'] as ReturnType<typeof refusalIn>;
+export function refusalIn(errors: readonly GraphQLError[]): Refusal | undefined {
+  for (const { extensions } of errors) {
+    const http = extensions['http'] as { status: number; headers?: ReadonlyMap<string, string> } | undefined;
+    if (http) return { status: http.status, headers: Object.fromEntries(http.headers ?? []) };
+  }
   return undefined;
 }

@@ -54,7 +54,7 @@ export async function answerInParts(options: AnswerOptions): Promise<boolean> {
     // It may have run: nobody else is to run it again.
     await reply
       .code(refusal.status)
-      .headers(Object.fromEntries(refusal.headers ?? []))
+      .headers(refusal.headers)
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(formatResult(result, formatError)));
     return true;

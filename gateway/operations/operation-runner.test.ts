@@ -19,7 +19,7 @@ function createRunner(
       kind: OperationTypeNode.QUERY,
       write({ variables }: { variables: unknown }) {
         executed.push(variables);
-        return Promise.resolve(result);
+        return new Promise(resolve => setImmediate(resolve, result));
       },
     },
     unsharedUntilMs: 0,
@@ -34,6 +34,7 @@ function createRunner(
   });
   return {
     executed,
+    operation,
     run: (body: unknown) =>
       runner.run({
         text: JSON.stringify(body),
@@ -47,6 +48,13 @@ function createRunner(
 }
 
 const query = '{ pens }';
+
+/** Runs the query, and once more while that is under way. */
+async function runWhileUnderWay(run: ReturnType<typeof createRunner>['run'], executed: readonly unknown[]) {
+  const first = run({ query });
+  while (executed.length === 0) await Promise.resolve();
+  return Promise.all([first, run({ query })]);
+}
 
 test.each([
   [{ query }, {}],
@@ -64,11 +72,22 @@ test('a refusal of one client is not the answer to others that wait for the same
   const refusal = refusalOf(
     new GatewayError('COST_BUDGET_EXCEEDED', 'spent', { details: { retryAfterSeconds: 7 } }),
   );
-  const { run, executed } = createRunner({ errors: [refusal] });
-  const [first, second] = await Promise.all([run({ query }), run({ query })]);
+  const { run, executed, operation } = createRunner({ errors: [refusal] });
+  const [first, second] = await runWhileUnderWay(run, executed);
   expect(first).toMatchObject({ status: 429, headers: { 'retry-after': '7' } });
   expect(second?.status).toBe(429);
   expect(executed).toHaveLength(2);
+  // What comes next may be shared again.
+  expect(operation.unsharedUntilMs).toBe(0);
+});
+
+test('an answer with errors beside its data is shared like any other', async () => {
+  const { run, executed, operation } = createRunner({ data: {}, errors: [new GraphQLError('kaput')] });
+  const [first, second] = await runWhileUnderWay(run, executed);
+  expect(first?.body.toString()).toContain('kaput');
+  expect(second).toBe(first);
+  expect(executed).toHaveLength(1);
+  expect(operation.unsharedUntilMs).toBe(0);
 });
 
 describe('Apollo Server answers', () => {

@@ -2,7 +2,7 @@ import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
 import { isDataObject } from '../execution/data.ts';
 import { type FormatError, formatResult } from '../format.ts';
-import { refusalIn } from '../gateway-error.ts';
+import { type Refusal, refusalIn } from '../gateway-error.ts';
 import { type HeaderRules, type PassedHeaders, passHeaders } from '../header-rules.ts';
 import type { OperationContext } from '../operation-context.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
@@ -67,10 +67,14 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     hotOperations.see(seen);
     const result = await executable.write(graph.requestFor(executable.kind, variables, context));
     const { headers } = context;
-    const { body, status, refusal } = written(result, formatError);
+    const { body, refusal } = written(result, formatError);
     if (body === undefined) return { answer: undefined, isShareable: true };
     return {
-      answer: { body, status, headers: { ...headers.response(), ...refusal } },
+      answer: {
+        body,
+        status: refusal?.status ?? 200,
+        headers: { ...headers.response(), ...refusal?.headers },
+      },
       // What one client has too little left for, another may have.
       isShareable: headers.isShareable && refusal === undefined,
     };
@@ -109,7 +113,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       if (!isShared) return runAlone(operation, read.variables, request, headers);
       return deduplication.begin(key, request, async signal => {
         const executed = await execute(operation, read.variables, { caller, address, headers, signal });
-        if (!executed.isShareable) operation.unsharedUntilMs = performance.now() + unsharedMs;
+        // A refusal is not shared either, and says nothing of the next answer.
+        if (!headers.isShareable) operation.unsharedUntilMs = performance.now() + unsharedMs;
         return executed;
       });
     },
@@ -150,9 +155,7 @@ function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | nu
 interface Written {
   /** Undefined when Apollo Server has to answer. */
   readonly body: Buffer | undefined;
-  readonly status: number;
-  /** Headers of a refusal. */
-  readonly refusal?: Readonly<Record<string, string>>;
+  readonly refusal?: Refusal | undefined;
 }
 
 /**
@@ -160,11 +163,11 @@ interface Written {
  * Server tells.
  */
 function written(result: Buffer | ExecutionResult, formatError: FormatError): Written {
-  if (result instanceof Uint8Array) return { body: result, status: 200 };
-  const refusal = result.data === undefined ? refusalIn(result.errors ?? []) : { status: 200 };
+  if (result instanceof Uint8Array) return { body: result };
+  const refusal = result.data === undefined ? refusalIn(result.errors ?? []) : undefined;
   // Apollo Server runs it again, and formats its errors then.
-  if (!refusal) return { body: undefined, status: 200 };
+  if (result.data === undefined && !refusal) return { body: undefined };
   const { errors, data, extensions } = formatResult(result, formatError) as ExecutionResult;
   const body = Buffer.from(`${JSON.stringify({ errors, data, extensions })}\n`);
-  return { body, status: refusal.status, refusal: Object.fromEntries(refusal.headers ?? []) };
+  return { body, refusal };
 }
