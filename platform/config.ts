@@ -121,7 +121,7 @@ function withoutCredentials(url: string): string {
 /** Makes the check of settings that need another one: pairs of a setting and the one that has to be there with it. */
 export function needsFit<Settings extends object>(
   needs: readonly (readonly [keyof Settings & string, keyof Settings & string])[],
-): z.core.CheckFn<Settings> {
+): (payload: z.core.ParsePayload<Settings>) => void {
   return ({ value, issues }) => {
     for (const [name, needed] of needs)
       if (value[name] && !value[needed])
