@@ -39,7 +39,15 @@ export class Deferral implements BlockRunner {
     await (depends.length > 0 ? Promise.race([dependencies, enclosing]) : enclosing);
     const failures = new Failures(run.failures);
     const extensions: Run['extensions'] = new Map();
-    if (step) await runPlan(step, { ...run, failures, extensions, postponed: [] });
+    if (step)
+      await runPlan(step, {
+        ...run,
+        failures,
+        extensions,
+        postponed: [],
+        objects: new Map(),
+        loaders: new Map(),
+      });
     return { failures, extensions };
   }
 

@@ -190,8 +190,16 @@ async function runFetches(
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
   const { step } = variant;
-  if (step)
-    await runPlan(step, { root, variables, coerced, fetch, failures, extensions, postponed: [], deferral });
+  const parts = {
+    root,
+    failures,
+    extensions,
+    postponed: [],
+    objects: new Map(),
+    loaders: new Map(),
+    deferral,
+  };
+  if (step) await runPlan(step, { ...parts, variables, coerced, fetch });
   return { root, variant, failures, extensions };
 }
 

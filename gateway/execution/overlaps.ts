@@ -1,5 +1,6 @@
 import type { FetchNode, PlanNode, ResponsePath } from '@apollo/query-planner';
 import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
+import { fetchesOf } from './plan-fetches.ts';
 
 /** Places of a plan's answers at which more than one fetch writes an object, as keys of `pathsOf`. */
 export type Overlaps = ReadonlySet<string>;
@@ -8,10 +9,11 @@ export type Overlaps = ReadonlySet<string>;
 export function overlapsOf(plan: PlanNode): Overlaps {
   const seen = new Set<string>();
   const overlaps = new Set<string>();
-  collect(plan, [], path => {
-    if (seen.has(path)) overlaps.add(path);
-    else seen.add(path);
-  });
+  for (const { node, path } of fetchesOf(plan))
+    for (const each of pathsOf(node, path)) {
+      if (seen.has(each)) overlaps.add(each);
+      else seen.add(each);
+    }
   return overlaps;
 }
 
@@ -20,28 +22,14 @@ export function isOverlapping(node: FetchNode, path: ResponsePath, overlaps: Ove
   return overlaps.size > 0 && pathsOf(node, path).some(each => overlaps.has(each));
 }
 
-function collect(node: PlanNode | undefined, path: ResponsePath, found: (path: string) => void): void {
-  switch (node?.kind) {
-    case 'Fetch':
-      for (const each of pathsOf(node, path)) found(each);
-      break;
-    case 'Sequence':
-    case 'Parallel':
-      for (const each of node.nodes) collect(each, path, found);
-      break;
-    case 'Flatten':
-      collect(node.node, [...path, ...node.path], found);
-      break;
-    case 'Condition':
-      collect(node.ifClause, path, found);
-      collect(node.elseClause, path, found);
-      break;
-    case 'Defer':
-      collect(node.primary.node, path, found);
-      for (const each of node.deferred) collect(each.node, path, found);
-      break;
-    default:
-  }
+/**
+ * Tells if the objects at a path are there for good when the first fetch comes to them: no two fetches write an object of the
+ * way to them, nor them.
+ */
+export function isSettled(path: ResponsePath, overlaps: Overlaps): boolean {
+  if (overlaps.size === 0) return true;
+  const names = path.filter(key => key !== '@');
+  return names.every((_name, depth) => !overlaps.has(names.slice(0, depth + 1).join('.')));
 }
 
 /** Paths of the objects that a fetch writes, without indices of lists. */
@@ -50,8 +38,9 @@ function pathsOf(node: FetchNode, path: ResponsePath): string[] {
   const grow = (fields: FieldTree, above: string): void => {
     for (const [name, below] of fields) {
       if (below.size === 0) continue;
-      paths.push(`${above}.${name}`);
-      grow(below, `${above}.${name}`);
+      const at = above === '' ? name : `${above}.${name}`;
+      paths.push(at);
+      grow(below, at);
     }
   };
   grow(fetchedFieldsOf(node), path.filter(key => key !== '@').join('.'));

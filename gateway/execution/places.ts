@@ -1,5 +1,5 @@
 import type { ResponsePath } from '@apollo/query-planner';
-import { type DataObject, isDataObject, ownField } from './data.ts';
+import { type DataObject, isDataObject, ownField, setField } from './data.ts';
 
 /** A path in the client's answer, from its end to its root: names that the client gave, and indices. */
 export interface ClientPath {
@@ -20,32 +20,57 @@ export function pathToArray(path: ClientPath | undefined): (string | number)[] {
   return keys.reverse();
 }
 
+/** Takes an object that was found. @returns the object that is to stand there */
+export type VisitObject = (object: DataObject) => DataObject;
+
 /**
  * Finds the objects at a path of the query plan, in which `@` stands for each item of a list. An object that stands at
  * several places is found once; nulls have no object.
+ *
+ * @param visit may put an object that was found before in the place of each
+ * @returns those that stand there then
  */
-export function objectsAt(root: DataObject, path: ResponsePath): DataObject[] {
-  const found: DataObject[] = [];
-  find(root, path, 0, new Set(), found);
-  return found;
+export function objectsAt(root: DataObject, path: ResponsePath, visit: VisitObject = same): DataObject[] {
+  const search = { path, visit, seen: new Set<object>(), found: [] };
+  find(root, 0, search);
+  return search.found;
 }
 
-function find(
-  value: unknown,
-  path: ResponsePath,
-  depth: number,
-  seen: Set<object>,
-  found: DataObject[],
-): void {
+const same: VisitObject = object => object;
+
+interface Search {
+  readonly path: ResponsePath;
+  readonly visit: VisitObject;
+  readonly seen: Set<object>;
+  readonly found: DataObject[];
+}
+
+/** Goes into a value. @returns the object that is to stand in its place; otherwise the value */
+function find(value: unknown, depth: number, search: Search): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { path, visit, seen, found } = search;
   if (Array.isArray(value)) {
-    if (isKnown(value, seen)) return;
+    if (isKnown(value, seen)) return value;
     const next = path[depth] === '@' ? depth + 1 : depth;
-    for (let index = 0; index < value.length; index += 1) find(value[index], path, next, seen, found);
-  } else if (typeof value === 'object' && value !== null) {
-    const key = path[depth];
-    if (key !== undefined) find(ownField(value as DataObject, String(key)), path, depth + 1, seen, found);
-    else if (!isKnown(value, seen)) found.push(value as DataObject);
+    for (let index = 0; index < value.length; index += 1) {
+      const item: unknown = value[index];
+      const placed = find(item, next, search);
+      if (placed !== item) value[index] = placed;
+    }
+    return value;
   }
+  const object = value as DataObject;
+  const key = path[depth];
+  if (key !== undefined) {
+    const below = ownField(object, String(key));
+    const placed = find(below, depth + 1, search);
+    if (placed !== below) setField(object, String(key), placed);
+    return object;
+  }
+  if (seen.has(object)) return object;
+  const placed = visit(object);
+  if (!isKnown(placed, seen)) found.push(placed);
+  return placed;
 }
 
 function isKnown(value: object, seen: Set<object>): boolean {

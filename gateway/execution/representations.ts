@@ -16,8 +16,17 @@ export interface Representations {
   readonly incomplete: readonly DataObject[];
 }
 
-/** Selects the representations of entities. Objects of other types are passed over. */
-export type SelectRepresentations = (objects: readonly DataObject[]) => Representations;
+/** Selects the representations of the objects of one run of a fetch, one by one. Objects of other types are passed over. */
+export interface RepresentationCollector {
+  readonly found: Representations;
+  /**
+   * Adds an object.
+   *
+   * @param unites whether an object that is equal to one of before may be left out for it
+   * @returns the object that stands for it
+   */
+  add(object: DataObject, unites: boolean): DataObject;
+}
 
 interface RepresentationOptions {
   /** The supergraph's schema. */
@@ -46,7 +55,7 @@ interface KeyFields {
 }
 
 /** Compiles the selection of a fetch's representations, which are written as JSON without an object in between. */
-export function compileRepresentations(options: RepresentationOptions): SelectRepresentations {
+export function compileRepresentations(options: RepresentationOptions): () => RepresentationCollector {
   const { schema, requires, inputRewrites } = options;
   const selection = new KeySelection(schema, requires);
 
@@ -58,35 +67,63 @@ export function compileRepresentations(options: RepresentationOptions): SelectRe
     return JSON.stringify(value);
   }
 
-  return objects => {
-    const indexByText = new Map<string, number>();
-    // Most entities have one key that is a string: those that were seen are found by it, without their JSON.
-    const seenByKey = new Map<string, { readonly fields: KeyFields; readonly index: number }>();
-    const found = { texts: [] as string[], objects: [] as DataObject[][], incomplete: [] as DataObject[] };
-    for (const object of objects) {
-      const fields = selection.fieldsOf(object);
-      if (!object['__typename'] || !fields.hasType) continue;
-      const key = fields.onlyLeaf === undefined ? undefined : ownField(object, fields.onlyLeaf);
-      const seen = typeof key === 'string' ? seenByKey.get(key) : undefined;
-      if (seen?.fields === fields) {
-        found.objects[seen.index]?.push(object);
-        continue;
-      }
-      const text = textOf(object);
-      if (text === undefined) {
-        found.incomplete.push(object);
-        continue;
-      }
-      let index = indexByText.get(text);
-      if (index === undefined) {
-        index = found.texts.push(text) - 1;
-        indexByText.set(text, index);
-        found.objects.push([object]);
-      } else found.objects[index]?.push(object);
-      if (typeof key === 'string') seenByKey.set(key, { fields, index });
+  return () => new Collector(selection, textOf);
+}
+
+class Collector implements RepresentationCollector {
+  readonly found = { texts: [] as string[], objects: [] as DataObject[][], incomplete: [] as DataObject[] };
+  readonly #selection: KeySelection;
+  readonly #textOf: (object: DataObject) => string | undefined;
+  readonly #indexByText = new Map<string, number>();
+  /** Most entities have one key that is a string: those that were seen are found by it, without their JSON. */
+  readonly #seenByKey = new Map<string, { readonly fields: KeyFields; readonly index: number }>();
+
+  constructor(selection: KeySelection, textOf: (object: DataObject) => string | undefined) {
+    this.#selection = selection;
+    this.#textOf = textOf;
+  }
+
+  add(object: DataObject, unites: boolean): DataObject {
+    const fields = this.#selection.fieldsOf(object);
+    if (!object['__typename'] || !fields.hasType) return object;
+    const index = this.#indexOf(object, fields);
+    if (index === undefined) {
+      this.found.incomplete.push(object);
+      return object;
     }
-    return found;
-  };
+    const its = this.found.objects[index];
+    if (!its) this.found.objects.push([object]);
+    else {
+      const [first] = its;
+      if (unites && first && isEqual(first, object)) return first;
+      its.push(object);
+    }
+    return object;
+  }
+
+  /** Index of the representation, which is added when it is new; undefined when the object lacks a field. */
+  #indexOf(object: DataObject, fields: KeyFields): number | undefined {
+    const key = fields.onlyLeaf === undefined ? undefined : ownField(object, fields.onlyLeaf);
+    const seen = typeof key === 'string' ? this.#seenByKey.get(key) : undefined;
+    if (seen?.fields === fields) return seen.index;
+    const text = this.#textOf(object);
+    if (text === undefined) return undefined;
+    const index = this.#indexByText.get(text) ?? this.found.texts.push(text) - 1;
+    this.#indexByText.set(text, index);
+    if (typeof key === 'string') this.#seenByKey.set(key, { fields, index });
+    return index;
+  }
+}
+
+/** Tells if two objects have the same fields with the same leaves. Those that have objects within are different. */
+function isEqual(one: DataObject, other: DataObject): boolean {
+  let count = 0;
+  for (const name in one) {
+    if (one[name] !== other[name] || !Object.hasOwn(other, name)) return false;
+    count += 1;
+  }
+  for (const _name in other) count -= 1;
+  return count === 0;
 }
 
 /** Fields that are selected of an object for a representation: for each type those that apply. */

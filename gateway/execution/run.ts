@@ -1,9 +1,11 @@
-import type { ResponsePath } from '@apollo/query-planner';
+import type { FetchNode, ResponsePath } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import type { DataObject } from './data.ts';
+import type { EntityLoader } from './entity-requests.ts';
 import type { Failures } from './failures.ts';
 import type { Overlaps } from './overlaps.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
+import type { Twins } from './twins.ts';
 
 /** One run of a plan. */
 export interface Run {
@@ -19,6 +21,10 @@ export interface Run {
   readonly extensions: Map<string, Readonly<Record<string, unknown>>>;
   /** Fetches whose plan has them before a field that they require. */
   readonly postponed: PostponedFetch[];
+  /** Objects at the paths that will have no others, by path. */
+  readonly objects: Map<string, readonly DataObject[]>;
+  /** Entities that twins ask for, by the first twin. */
+  readonly loaders: Map<FetchNode, EntityLoader>;
   /** Takes the deferred blocks; undefined for an answer that comes as one. */
   readonly deferral?: BlockRunner | undefined;
 }
@@ -41,6 +47,7 @@ export interface StepContext {
   /** Path of the step's objects. */
   readonly path: ResponsePath;
   readonly overlaps: Overlaps;
+  readonly twins: Twins;
 }
 
 /** A part of a plan that a `@defer` fragment waits for. */
@@ -75,6 +82,7 @@ export async function runPlan(step: Step, run: Run): Promise<void> {
       return;
     }
     waiting = objects;
+    run.objects.clear();
     for (const each of postponed) await each.fetch();
   }
 }

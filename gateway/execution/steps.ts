@@ -3,10 +3,11 @@ import type { GraphQLSchema } from 'graphql';
 import { compileFetch } from './fetch-step.ts';
 import { overlapsOf } from './overlaps.ts';
 import type { DeferredBlock, Step, StepContext } from './run.ts';
+import { twinsOf } from './twins.ts';
 
 /** Compiles a query plan. @throws Error for a node that it does not know */
 export function compilePlan(plan: PlanNode, schema: GraphQLSchema): Step {
-  return compileStep(plan, { schema, path: [], overlaps: overlapsOf(plan) });
+  return compileStep(plan, { schema, path: [], overlaps: overlapsOf(plan), twins: twinsOf(plan) });
 }
 
 function compileStep(node: PlanNode, context: StepContext): Step {
