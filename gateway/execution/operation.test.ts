@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ClientResult, type Federation, startFederation } from '../testing/federation.ts';
 import { maxPathsPerFailure } from './failures.ts';
+import type { SubgraphAnswer } from './subgraph-answer.ts';
 
 const users = [
   { __typename: 'User', id: '1', name: 'Ada', email: 'ada@example.org', boss: undefined as unknown },
@@ -253,4 +254,117 @@ test('fields that are named as those of every object are fields like others', as
   expect(await ours('{ t { constructor toString __proto__: id } }')).toEqual({
     data: JSON.parse('{"t":{"constructor":"c","toString":null,"__proto__":"1"}}'),
   });
+});
+
+describe('entities that several places of a query need', () => {
+  /** Requests to the subgraph `profiles`, each with the ids that it asks for. */
+  function recorded(federation: Federation, change?: (answer: SubgraphAnswer) => SubgraphAnswer) {
+    const asked: string[][] = [];
+    const running = startFederation({
+      ...federation,
+      async intercept(subgraph, { body }, answer) {
+        if (subgraph !== 'profiles') return answer();
+        const { variables } = JSON.parse(body) as { variables: { representations: { id: string }[] } };
+        asked.push(variables.representations.map(({ id }) => id));
+        return change?.(await answer()) ?? answer();
+      },
+    });
+    return { asked, running };
+  }
+
+  test('are asked for once', async () => {
+    const { asked, running } = recorded(people);
+    const { ours } = await running;
+    expect(await ours('query Names { me { name } users { name boss { name } } }')).toEqual({
+      data: {
+        me: { name: 'Ada' },
+        users: [
+          { name: 'Ada', boss: null },
+          { name: 'Bob', boss: { name: 'Ada' } },
+        ],
+      },
+    });
+    expect(asked).toEqual([['1', '2']]);
+  });
+
+  test('are asked for again where other fields of them are needed', async () => {
+    const { asked, running } = recorded(people);
+    const { ours } = await running;
+    await ours('{ me { name } users { name email } }');
+    expect(asked).toEqual([['1'], ['1', '2']]);
+  });
+
+  test('have the error of their request at each place', async () => {
+    const { running } = recorded(people, () => ({ data: null, errors: [{ message: 'gone' }] }));
+    const { ours } = await running;
+    const result = await ours('{ me { email } users { email } }');
+    expect(errorsOf(result).map(({ path }) => path)).toEqual([
+      ['me', 'email'],
+      ['users', 0, 'email'],
+      ['users', 1, 'email'],
+    ]);
+  });
+
+  test('have objects of their own where the places ask for different fields of those', async () => {
+    const team = { __typename: 'Team', id: 't1', name: 'Kernel', motto: 'Go' };
+    const rows = users.map(user => ({ ...user, team, boss: null }));
+    const { ours } = await startFederation({
+      subgraphs: {
+        accounts: `type Query { me: User users: [User] } type User @key(fields: "id") { id: ID! }`,
+        profiles: `type User @key(fields: "id") { id: ID! team: Team } type Team @key(fields: "id") { id: ID! }`,
+        teams: 'type Team @key(fields: "id") { id: ID! name: String motto: String }',
+      },
+      world: { root: { me: rows[0], users: rows }, entities: { User: rows, Team: [team] } },
+    });
+    expect(await ours('{ me { team { x: name } } users { team { x: motto } } }')).toEqual({
+      data: {
+        me: { team: { x: 'Kernel' } },
+        users: [{ team: { x: 'Go' } }, { team: { x: 'Go' } }],
+      },
+    });
+  });
+});
+
+test('what a mutation has changed is asked for again after it', async () => {
+  const row = { __typename: 'User', id: '1', name: 'Ada' };
+  const rename = ({ to }: { to: string }) => {
+    row.name = to;
+    return row;
+  };
+  const user = 'type User @key(fields: "id") { id: ID! }';
+  const { ours } = await startFederation({
+    subgraphs: {
+      accounts: `type Query { me: User } type Mutation { rename(to: String!): User } ${user}`,
+      admin: `type Mutation { rechristen(to: String!): User } ${user}`,
+      profiles: 'type User @key(fields: "id") { id: ID! name: String }',
+    },
+    world: { root: { me: row, rename, rechristen: rename }, entities: { User: [row] } },
+  });
+  const result = await ours('mutation { a: rename(to: "B") { name } b: rechristen(to: "C") { name } }');
+  expect(result).toEqual({ data: { a: { name: 'B' }, b: { name: 'C' } } });
+});
+
+test('equal objects of a list are one entity, and each has its own error', async () => {
+  const stock = { __typename: 'Product', upc: 'p1', inStock: new Error('unknown') as unknown };
+  const lines = ['1', '2'].map(id => ({ __typename: 'Line', id, product: stock }));
+  const { ours } = await startFederation({
+    subgraphs: {
+      orders:
+        'type Query { lines: [Line] } type Line { id: ID! product: Product } type Product @key(fields: "upc") { upc: ID! }',
+      inventory: 'type Product @key(fields: "upc") { upc: ID! inStock: Boolean }',
+    },
+    keys: { Product: ['upc'] },
+    world: { root: { lines }, entities: { Product: [stock] } },
+  });
+  const result = await ours('{ lines { id product { inStock } } }');
+  expect(result.data).toEqual({
+    lines: [
+      { id: '1', product: { inStock: null } },
+      { id: '2', product: { inStock: null } },
+    ],
+  });
+  expect(errorsOf(result).map(({ path }) => path)).toEqual([
+    ['lines', 0, 'product', 'inStock'],
+    ['lines', 1, 'product', 'inStock'],
+  ]);
 });

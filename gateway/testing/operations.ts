@@ -30,6 +30,8 @@ interface Field {
   readonly args: string;
   readonly directive: string;
   readonly selections: readonly Selection[];
+  /** True if it is asked for a second time under another name, so that other fetches ask for the same entities. */
+  readonly isTwice: boolean;
 }
 
 interface Fragment {
@@ -101,7 +103,15 @@ function selectionsOf(
         );
   const typename: fc.Arbitrary<Selection> = fc
     .constantFrom(undefined, 'kind')
-    .map(alias => ({ kind: 'field', name: '__typename', alias, args: '', directive: '', selections: [] }));
+    .map(alias => ({
+      kind: 'field',
+      name: '__typename',
+      alias,
+      args: '',
+      directive: '',
+      selections: [],
+      isTwice: false,
+    }));
   const parts: fc.Arbitrary<Selection>[] = [typename, ...fields.map(field => fieldOf(schema, field, depth))];
   if (depth > 0 && isAbstractType(type)) {
     const types = [...schema.getPossibleTypes(type), ...(isUnionType(type) ? [] : [type])];
@@ -126,6 +136,7 @@ function fieldOf(
     args: argsOf(field.args),
     directive: fc.constantFrom(...directives),
     selections,
+    isTwice: isCompositeType(named) ? fc.constantFrom(true, false, false, false) : fc.constant(false),
   });
 }
 
@@ -186,9 +197,12 @@ function render(selections: readonly Selection[], fragments: string[]): string {
 function renderOne(selection: Selection, fragments: string[]): string {
   const { selections, directive } = selection;
   if (selection.kind === 'field') {
-    const { alias, name, args } = selection;
-    const below = selections.length > 0 ? ` ${render(selections, fragments)}` : '';
-    return `${alias === undefined ? '' : `${alias}: `}${name}${args}${directive}${below}`;
+    const { alias, name, args, isTwice } = selection;
+    const written = (alias: string | undefined) => {
+      const below = selections.length > 0 ? ` ${render(selections, fragments)}` : '';
+      return `${alias === undefined ? '' : `${alias}: `}${name}${args}${directive}${below}`;
+    };
+    return isTwice ? `${written(alias)} ${written(`second_${alias ?? name}`)}` : written(alias);
   }
   if (!selection.isNamed) return `... on ${selection.type}${directive} ${render(selections, fragments)}`;
   const body = render(selections, fragments);
