@@ -58,19 +58,19 @@ export function compileEntityFetch(
 function collect({ collect, path, settledPath }: EntityFetch, run: Run): Representations {
   const collector = collect();
   if (settledPath === undefined) {
-    for (const object of objectsAt(run.root, path)) collector.add(object, false);
+    for (const object of objectsAt(run.root, path)) collector.add(object, undefined);
     return collector.found;
   }
   const known = run.objects.get(settledPath);
   if (known) {
-    for (const object of known) collector.add(object, false);
+    for (const object of known) collector.add(object, undefined);
     return collector.found;
   }
-  const { failures, deferral } = run;
+  const { failures, deferral, united } = run;
   const mayFail = failures.any;
   const found = objectsAt(run.root, path, object =>
     // Deferred fragments know the objects that they are on.
-    collector.add(object, !deferral && !(mayFail && failures.gapsOf(object).length > 0)),
+    collector.add(object, deferral || (mayFail && failures.gapsOf(object).length > 0) ? undefined : united),
   );
   if (found.length > 0) run.objects.set(settledPath, found);
   return collector.found;
@@ -183,7 +183,7 @@ function handleIncomplete(fetch: EntityFetch, run: Run, objects: readonly DataOb
     objects: waiting,
     fetch() {
       const collector = fetch.collect();
-      for (const object of waiting) collector.add(object, false);
+      for (const object of waiting) collector.add(object, undefined);
       return fetchEntities(fetch, run, collector.found);
     },
     giveUp: () => addGap(fetch, run, waiting, run.failures.any ? 'told' : missingKey(fetch, run)),

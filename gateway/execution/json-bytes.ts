@@ -23,6 +23,18 @@ export class JsonBytes {
     if (this.#bytes.length > keptBytes) this.#bytes = Buffer.allocUnsafeSlow(initialBytes);
   }
 
+  /** Number of bytes that were written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Writes once more what was written before. @param begin its first byte @param end the byte behind it */
+  again(begin: number, end: number): void {
+    this.#reserve(end - begin);
+    this.#bytes.copyWithin(this.#length, begin, end);
+    this.#length += end - begin;
+  }
+
   /** Writes text that is JSON already, of ASCII characters only. */
   ascii(text: string): void {
     this.#reserve(text.length);

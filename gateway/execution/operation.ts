@@ -169,6 +169,7 @@ interface Executed {
   readonly variant: Variant;
   readonly failures: Failures;
   readonly extensions: Run['extensions'];
+  readonly united: Run['united'];
 }
 
 async function runFetches(
@@ -190,22 +191,20 @@ async function runFetches(
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
   const { step } = variant;
-  const parts = {
-    root,
-    failures,
-    extensions,
-    postponed: [],
-    objects: new Map(),
-    loaders: new Map(),
-    deferral,
-  };
-  if (step) await runPlan(step, { ...parts, variables, coerced, fetch });
-  return { root, variant, failures, extensions };
+  const united: Run['united'] = new Set();
+  const outcome = { root, failures, extensions, united };
+  const work = { postponed: [], objects: new Map(), loaders: new Map() };
+  if (step) await runPlan(step, { ...outcome, ...work, variables, coerced, fetch, deferral });
+  return { ...outcome, variant };
 }
 
 /** Writes an answer with which nothing is wrong. */
-function write({ root, variant, failures, extensions }: Executed, limits: RunLimits): Buffer | undefined {
-  return failures.isEmpty && extensions.size === 0 ? variant.write(root, limits.maxAnswerBytes) : undefined;
+function write(
+  { root, variant, failures, extensions, united }: Executed,
+  limits: RunLimits,
+): Buffer | undefined {
+  if (!failures.isEmpty || extensions.size > 0) return undefined;
+  return variant.write(root, limits.maxAnswerBytes, united);
 }
 
 function settle({ root, variant }: Executed, { costs }: OperationRequest): void {

@@ -22,10 +22,10 @@ export interface RepresentationCollector {
   /**
    * Adds an object.
    *
-   * @param unites whether an object that is equal to one of before may be left out for it
+   * @param united takes the object when one that is equal is left out for it; undefined when none may be
    * @returns the object that stands for it
    */
-  add(object: DataObject, unites: boolean): DataObject;
+  add(object: DataObject, united: Set<DataObject> | undefined): DataObject;
 }
 
 interface RepresentationOptions {
@@ -83,7 +83,7 @@ class Collector implements RepresentationCollector {
     this.#textOf = textOf;
   }
 
-  add(object: DataObject, unites: boolean): DataObject {
+  add(object: DataObject, united: Set<DataObject> | undefined): DataObject {
     const fields = this.#selection.fieldsOf(object);
     if (!object['__typename'] || !fields.hasType) return object;
     const index = this.#indexOf(object, fields);
@@ -95,7 +95,10 @@ class Collector implements RepresentationCollector {
     if (!its) this.found.objects.push([object]);
     else {
       const [first] = its;
-      if (unites && first && isEqual(first, object)) return first;
+      if (united && first && isEqual(first, object)) {
+        united.add(first);
+        return first;
+      }
       its.push(object);
     }
     return object;

@@ -23,6 +23,8 @@ export interface Run {
   readonly postponed: PostponedFetch[];
   /** Objects at the paths that will have no others, by path. */
   readonly objects: Map<string, readonly DataObject[]>;
+  /** Objects that stand at several places, because equal ones became one. */
+  readonly united: Set<DataObject>;
   /** Entities that twins ask for, by the first twin. */
   readonly loaders: Map<FetchNode, EntityLoader>;
   /** Takes the deferred blocks; undefined for an answer that comes as one. */

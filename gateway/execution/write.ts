@@ -26,13 +26,31 @@ type Write = (value: unknown) => void;
  * the schema says.
  *
  * @param maxBytes the most that is written
+ * @param united objects that stand at several places: they are written once, and copied
  * @returns undefined when something is; then `Completion` finds out what
  * @throws AnswerTooLargeError
  */
-export type WriteAnswer = (root: DataObject, maxBytes: number) => Buffer | undefined;
+export type WriteAnswer = (
+  root: DataObject,
+  maxBytes: number,
+  united?: ReadonlySet<DataObject>,
+) => Buffer | undefined;
 
 /** Buffer that all answers are written to, one at a time. */
 const out = new JsonBytes();
+
+/** Where an object was written. */
+interface WrittenObject {
+  readonly fields: readonly WrittenField[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+const nothing: ReadonlySet<DataObject> = new Set();
+/** Objects of the answer that is written that stand at several places. */
+let repeated = nothing;
+/** Those that were written. */
+const writtenObjects = new Map<DataObject, WrittenObject>();
 
 /** Thrown for a value that is not as the schema says. It is made once: nobody reads its stack. */
 const notWhole = new Error('A value is not as the schema says');
@@ -44,8 +62,9 @@ export function compileWriter(
   selection: Selection,
 ): WriteAnswer {
   const write = writeObjects(schema, type, selection);
-  return (root, maxBytes) => {
+  return (root, maxBytes, united = nothing) => {
     out.begin(maxBytes);
+    repeated = united;
     try {
       out.ascii('{"data":');
       write(root);
@@ -53,6 +72,9 @@ export function compileWriter(
     } catch (error) {
       if (error === notWhole) return undefined;
       throw error;
+    } finally {
+      repeated = nothing;
+      writtenObjects.clear();
     }
     return out.copy();
   };
@@ -116,12 +138,29 @@ function writeObjects(schema: GraphQLSchema, type: GraphQLObjectType, selection:
   return value => {
     if (!isDataObject(value)) throw notWhole;
     fields ??= fieldsOf(schema, type, selection);
-    for (const { prefix, treeName, isInherited, write } of fields) {
-      out.ascii(prefix);
-      write(isInherited ? ownField(value, treeName) : value[treeName]);
-    }
-    out.ascii(fields.length === 0 ? '{}' : '}');
+    if (repeated.size > 0 && repeated.has(value)) writeRepeated(value, fields);
+    else writeFields(value, fields);
   };
+}
+
+function writeFields(object: DataObject, fields: readonly WrittenField[]): void {
+  for (const { prefix, treeName, isInherited, write } of fields) {
+    out.ascii(prefix);
+    write(isInherited ? ownField(object, treeName) : object[treeName]);
+  }
+  out.ascii(fields.length === 0 ? '{}' : '}');
+}
+
+/** Copies an object that was written before with the same fields. */
+function writeRepeated(object: DataObject, fields: readonly WrittenField[]): void {
+  const written = writtenObjects.get(object);
+  if (written?.fields === fields) {
+    out.again(written.begin, written.end);
+    return;
+  }
+  const begin = out.length;
+  writeFields(object, fields);
+  writtenObjects.set(object, { fields, begin, end: out.length });
 }
 
 function fieldsOf(schema: GraphQLSchema, type: GraphQLObjectType, selection: Selection): WrittenField[] {
