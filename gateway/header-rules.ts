@@ -5,6 +5,8 @@ import type { GatewayConfig } from './config.ts';
 export interface PassedHeaders {
   /** Headers of each fetch. */
   readonly request: Readonly<Record<string, string>>;
+  /** Text that is the same for equal headers of each fetch only. */
+  readonly requestKey: string;
   /** Takes the headers of a subgraph's answer. */
   collect(headers: IncomingHttpHeaders): void;
   /** Says that a fetch failed or came with errors: what the client gets is not whole, and may not be kept. */
@@ -51,9 +53,14 @@ export function passHeaders(
   const collected = new Map<string, string[]>();
   const cacheControls: (string | undefined)[] = [];
   let isShareable = true;
+  let requestKey: string | undefined;
 
   return {
     request,
+    get requestKey() {
+      requestKey ??= JSON.stringify(request);
+      return requestKey;
+    },
     get isShareable() {
       return isShareable && collected.size === 0;
     },
@@ -93,7 +100,15 @@ function oneLine(value: string | string[] | undefined): string | undefined {
 
 /** Passes these headers to subgraphs, and none back: what is answered has no headers of its own. */
 export function passOneWay(request: PassedHeaders['request']): PassedHeaders {
-  return { request, collect() {}, failed() {}, unshare() {}, isShareable: false, response: () => ({}) };
+  return {
+    request,
+    requestKey: JSON.stringify(request),
+    collect() {},
+    failed() {},
+    unshare() {},
+    isShareable: false,
+    response: () => ({}),
+  };
 }
 
 /** Of the headers that go to subgraphs, those that hold for as long as a client listens; a trace is of one request. */

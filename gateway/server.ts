@@ -90,6 +90,15 @@ export async function startGateway(context: Context): Promise<Ports> {
     formatError,
   });
   const rules = headerRulesOf(config);
+  const runner = createOperationRunner({
+    known,
+    hotOperations,
+    formatError,
+    rules,
+    deduplicates: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes('*'),
+    metrics,
+  });
+  routing.onMutated(() => runner.forget());
   serveGraphQL(app, {
     ...protection,
     apollo: () => apollo.current,
@@ -97,14 +106,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     streams: createHttpStreams(live),
     operations: live.operations,
     formatError,
-    runner: createOperationRunner({
-      known,
-      hotOperations,
-      formatError,
-      rules,
-      deduplicates: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes('*'),
-      metrics,
-    }),
+    runner,
     rules,
     mayShowPlan: createPlanAccess(config.QUERY_PLAN_SECRET),
   });

@@ -1,5 +1,6 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
+import { Deduplication, type Executed, type Waiter } from '../deduplication.ts';
 import { isDataObject } from '../execution/data.ts';
 import { type FormatError, formatResult } from '../format.ts';
 import { type Refusal, refusalIn } from '../gateway-error.ts';
@@ -7,7 +8,6 @@ import { type HeaderRules, type PassedHeaders, passHeaders } from '../header-rul
 import type { OperationContext } from '../operation-context.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { HotOperations } from '../supergraph/graph/hot-operations.ts';
-import { Deduplication, type Executed, type Waiter } from './deduplication.ts';
 import type { KnownOperation, KnownOperations } from './known-operations.ts';
 
 /** A request whose operation may be known. */
@@ -34,6 +34,8 @@ export interface WrittenAnswer {
 export interface OperationRunner {
   /** @returns undefined for a request that Apollo Server has to answer */
   run(request: RunnerRequest): Promise<WrittenAnswer | undefined>;
+  /** Ends the sharing of what is under way, because something has changed. */
+  forget(): void;
 }
 
 interface RunnerOptions {
@@ -94,6 +96,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
   }
 
   return {
+    forget: () => deduplication.forget(),
     async run(request) {
       const { caller, address } = request;
       const headers = passHeaders(rules, request.headers);
@@ -122,8 +125,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
 }
 
 /** Requests with the same key are for the same answer. */
-function keyOf({ text, caller }: RunnerRequest, { request }: PassedHeaders): string {
-  return `${caller.key}\n${JSON.stringify(request)}\n${text}`;
+function keyOf({ text, caller }: RunnerRequest, headers: PassedHeaders): string {
+  return `${caller.key}\n${headers.requestKey}\n${text}`;
 }
 
 interface ReadRequest {

@@ -27,8 +27,6 @@ export interface FetchTarget {
   readonly maxResponseBytes: number;
   /** Value of `accept-encoding`; undefined for none. */
   readonly acceptEncoding: string | undefined;
-  /** True if several requests may have one answer. */
-  readonly isShared: boolean;
 }
 
 /** One fetch of a query plan. */
@@ -43,13 +41,21 @@ export interface SubgraphFetch {
   readonly context: OperationContext;
 }
 
+/** Answer to a fetch, as it came. */
+export interface FetchedAnswer {
+  readonly answer: GraphqlAnswer;
+  /** The body that it was read from. */
+  readonly text: string;
+  readonly headers: ExchangeResponse['headers'];
+}
+
 /** Asks one instance, once. @throws PorticoError SUBGRAPH_ERROR, or what the connection failed with */
 export type AskInstance = (
   endpoint: Endpoint,
   target: FetchTarget,
   fetch: SubgraphFetch,
   deadline: Deadline,
-) => Promise<GraphqlAnswer>;
+) => Promise<FetchedAnswer>;
 
 interface AskOptions {
   readonly log: Logger;
@@ -66,7 +72,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
     { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
     { query, body, representations, context }: SubgraphFetch,
     deadline: Deadline,
-  ): Promise<GraphqlAnswer> {
+  ): Promise<FetchedAnswer> {
     endpoint.outstanding += 1;
     const end = context.report?.begin({
       subgraph: endpoint.subgraph,
@@ -75,7 +81,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       representations,
       requestBytes: Buffer.byteLength(body),
     });
-    let answer: ExchangeResponse | undefined;
+    let response: ExchangeResponse | undefined;
     try {
       const token = await context.caller.token(endpoint.subgraph);
       const given: Record<string, string> = {
@@ -98,18 +104,19 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
         // What redirects has not run the operation.
         ({ status, headers }) => ({ status, location: headers.location }),
       );
-      answer = followed.answer;
-      const parsed = readAnswer(endpoint, answer);
-      context.headers.collect(answer.headers);
+      response = followed.answer;
+      const answer = readAnswer(endpoint, response);
+      const { text, headers } = response;
+      context.headers.collect(headers);
       if (followed.url !== address.url) endpoint.movedTo(addressOf(followed.url));
       endpoint.succeeded();
-      return parsed;
+      return { answer, text, headers };
     } catch (error) {
       if (deadline.reason || !context.signal?.aborted) failed(endpoint, error);
       throw error;
     } finally {
       endpoint.outstanding -= 1;
-      end?.(answer);
+      end?.(response);
     }
   }
 

@@ -15,6 +15,7 @@ import type { Subgraph } from '../supergraph/composition/compose.ts';
 import type { SubgraphClient } from '../supergraph/graph/graph.ts';
 import type { ServedGraph } from '../supergraph/served-graph.ts';
 import { createInstances, type Instances } from './instances.ts';
+import { createSharedFetches } from './shared-fetches.ts';
 import { type ShowAnswer, showAnswers } from './shown-answer.ts';
 import { createSubgraphClient } from './subgraph-client.ts';
 import { createSubgraphFetcher } from './subgraph-fetcher.ts';
@@ -24,6 +25,8 @@ export interface Routing {
   readonly instances: Instances;
   /** Makes a subgraph's answer what clients may see of it. */
   readonly show: ShowAnswer;
+  /** Calls back each time that a mutation is done: what is under way may not know of its effect. */
+  onMutated(listener: () => void): void;
   /** Makes the client by which a graph fetches from one of its subgraphs. */
   clientOf(subgraph: Subgraph): SubgraphClient;
 }
@@ -55,6 +58,13 @@ export function createRouting(
   const show = showAnswers(config);
   const retries = createRetryBudget();
   const timeoutOf = (name: string) => config.SUBGRAPH_LIMITS[name]?.timeoutMs ?? config.SUBGRAPH_TIMEOUT_MS;
+  const sharedFetches = createSharedFetches(observer.joined);
+  const mutationListeners = new Set<() => void>([() => sharedFetches.forget()]);
+  const onMutated = () => {
+    for (const listener of mutationListeners) listener();
+  };
+  const isShared = (name: string) =>
+    !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.some(each => each === name || each === '*');
   const fetcher = createSubgraphFetcher({ instances, retries, log, count: observer.count });
 
   /** Connections to the instances of one subgraph, also over several graphs. */
@@ -90,6 +100,7 @@ export function createRouting(
   return {
     instances,
     show,
+    onMutated: listener => void mutationListeners.add(listener),
     clientOf: ({ name, hash }) =>
       createSubgraphClient({
         fetcher,
@@ -97,6 +108,8 @@ export function createRouting(
         show,
         log,
         observe: (outcome, seconds) => observer.fetched(name, outcome, seconds),
+        share: isShared(name) ? fetch => sharedFetches.share({ name, hash }, fetch) : undefined,
+        onMutated,
         target: {
           subgraph: name,
           agent: agentOf(name),
@@ -109,7 +122,6 @@ export function createRouting(
           maxConcurrent: config.SUBGRAPH_LIMITS[name]?.maxConcurrent ?? config.SUBGRAPH_MAX_CONCURRENT,
           maxResponseBytes: config.SUBGRAPH_MAX_RESPONSE_BYTES,
           acceptEncoding: config.SUBGRAPH_ACCEPT_ENCODING,
-          isShared: !config.DEDUPLICATION_EXCLUDED_SUBGRAPHS.includes(name),
         },
       }),
   };
@@ -143,6 +155,12 @@ function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {
     labelNames: ['subgraph'],
     registers,
   });
+  const joined = new Counter({
+    name: 'gateway_subgraph_fetches_deduplicated_total',
+    help: 'Fetches that got the answer of an equal one that was under way.',
+    labelNames: ['subgraph'],
+    registers,
+  });
   const good = new Map<string, Histogram.Internal<string>>();
   return {
     fetched(subgraph: string, outcome: string, seconds: number) {
@@ -151,6 +169,7 @@ function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {
       good.set(subgraph, known);
       known.observe(seconds);
     },
+    joined: (subgraph: string) => joined.inc({ subgraph }),
     count: (event: 'retry' | 'ejection', subgraph: string) =>
       (event === 'retry' ? retries : ejections).inc({ subgraph }),
   };

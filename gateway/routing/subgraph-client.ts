@@ -5,7 +5,13 @@ import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
 import type { SubgraphAnswer } from '../execution/subgraph-answer.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { SubgraphClient } from '../supergraph/graph/graph.ts';
-import { type FetchTarget, UnwellSubgraphError } from './ask-instance.ts';
+import {
+  type FetchedAnswer,
+  type FetchTarget,
+  type SubgraphFetch,
+  UnwellSubgraphError,
+} from './ask-instance.ts';
+import type { FetchAnswer } from './shared-fetches.ts';
 import type { ShowAnswer } from './shown-answer.ts';
 import type { SubgraphFetcher } from './subgraph-fetcher.ts';
 
@@ -17,6 +23,10 @@ interface ClientOptions {
   readonly log: Logger;
   /** Tells how a fetch ended. */
   readonly observe: (outcome: string, seconds: number) => void;
+  /** Makes fetches share answers; undefined when none may. */
+  readonly share: ((fetch: FetchAnswer) => FetchAnswer) | undefined;
+  /** Is called when a mutation is done. */
+  readonly onMutated: () => void;
 }
 
 /**
@@ -24,7 +34,26 @@ interface ClientOptions {
  * an error of the fields that it was for, never of the whole operation.
  */
 export function createSubgraphClient(options: ClientOptions): SubgraphClient {
-  const { target, fetcher, breaker, show, log, observe } = options;
+  const { target, fetcher, breaker, show, log, observe, share, onMutated } = options;
+
+  async function fetchOnce(fetch: SubgraphFetch): Promise<FetchedAnswer> {
+    const startedAt = performance.now();
+    const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
+    try {
+      const fetched = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
+      end(fetched.answer.errors?.length ? 'error' : 'ok');
+      return fetched;
+    } catch (error) {
+      const failure = failureOf(target.subgraph, error);
+      end(failure.code);
+      throw failure;
+    } finally {
+      if (fetch.isMutation) onMutated();
+    }
+  }
+
+  const fetchAnswer = share?.(fetchOnce) ?? fetchOnce;
+
   function shown(answer: GraphqlAnswer): SubgraphAnswer {
     const { errors } = answer;
     if (errors?.length) log.debug({ subgraph: target.subgraph, errors }, 'A subgraph answered with errors');
@@ -32,21 +61,16 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
   }
 
   return async ({ query, body, isMutation, representations }, context) => {
-    const startedAt = performance.now();
-    const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
-    if (!target.isShared) context.headers.unshare();
+    const { headers } = context;
+    if (!share) headers.unshare();
     try {
-      const fetch = { query, body, isMutation, representations, context };
-      const answer = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
-      if (answer.errors?.length) context.headers.failed();
-      end(answer.errors?.length ? 'error' : 'ok');
+      const { answer } = await fetchAnswer({ query, body, isMutation, representations, context });
+      if (answer.errors?.length) headers.failed();
       return shown(answer);
     } catch (error) {
-      const failure = failureOf(target.subgraph, error);
-      context.headers.failed();
-      end(failure.code);
-      if (failure instanceof UnwellSubgraphError) return shown(failure.answer);
-      return { data: null, errors: [failure.toGraphQLError().toJSON()] };
+      headers.failed();
+      if (error instanceof UnwellSubgraphError) return shown(error.answer);
+      return { data: null, errors: [failureOf(target.subgraph, error).toGraphQLError().toJSON()] };
     }
   };
 }

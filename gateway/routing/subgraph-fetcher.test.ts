@@ -49,7 +49,6 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
     maxConcurrent: 10,
     maxResponseBytes: 1_000,
     acceptEncoding: undefined,
-    isShared: false,
     ...target,
   };
   return {
@@ -67,7 +66,7 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
         representations: undefined,
         context,
       };
-      return fetcher.fetch(full, fetch, new Deadline());
+      return fetcher.fetch(full, fetch, new Deadline()).then(({ answer }) => answer);
     },
   };
 }

@@ -1,12 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PorticoError } from '../../platform/errors.ts';
-import type { GraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { RetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { isConnectError } from '../../platform/service-client.ts';
 import { GatewayError } from '../gateway-error.ts';
-import { createAskInstance, type FetchTarget, type SubgraphFetch } from './ask-instance.ts';
+import {
+  createAskInstance,
+  type FetchedAnswer,
+  type FetchTarget,
+  type SubgraphFetch,
+} from './ask-instance.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Instances } from './instances.ts';
 
@@ -18,7 +22,7 @@ export interface SubgraphFetcher {
    *
    * @throws PorticoError SUBGRAPH_UNAVAILABLE, SUBGRAPH_OVERLOADED, or SUBGRAPH_ERROR; anything when the time is up
    */
-  fetch(target: FetchTarget, fetch: SubgraphFetch, deadline: Deadline): Promise<GraphqlAnswer>;
+  fetch(target: FetchTarget, fetch: SubgraphFetch, deadline: Deadline): Promise<FetchedAnswer>;
 }
 
 interface FetcherOptions {
@@ -57,7 +61,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
     target: FetchTarget,
     fetch: SubgraphFetch,
     deadline: Deadline,
-  ): Promise<GraphqlAnswer> {
+  ): Promise<FetchedAnswer> {
     const { subgraph, serves, isStrict } = target;
     const tried = new Set<Endpoint>();
     retries.request();

@@ -101,17 +101,15 @@ function selectionsOf(
       : Object.values(type.getFields()).filter(
           field => depth > 1 || !isCompositeType(getNamedType(field.type)),
         );
-  const typename: fc.Arbitrary<Selection> = fc
-    .constantFrom(undefined, 'kind')
-    .map(alias => ({
-      kind: 'field',
-      name: '__typename',
-      alias,
-      args: '',
-      directive: '',
-      selections: [],
-      isTwice: false,
-    }));
+  const typename: fc.Arbitrary<Selection> = fc.constantFrom(undefined, 'kind').map(alias => ({
+    kind: 'field',
+    name: '__typename',
+    alias,
+    args: '',
+    directive: '',
+    selections: [],
+    isTwice: false,
+  }));
   const parts: fc.Arbitrary<Selection>[] = [typename, ...fields.map(field => fieldOf(schema, field, depth))];
   if (depth > 0 && isAbstractType(type)) {
     const types = [...schema.getPossibleTypes(type), ...(isUnionType(type) ? [] : [type])];

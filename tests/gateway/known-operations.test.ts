@@ -33,7 +33,7 @@ function useShop(env: Record<string, string> = {}) {
       typeDefs: `${federation}
         enum Size { SMALL LARGE }
         type Query { pens: [Pen!] pen(id: ID!): Pen held: String whoAsks: String broken: String never: String! }
-        type Mutation { draw: Int }
+        type Mutation { draw: Int sharpen: Int }
         type Pen @key(fields: "id") { id: ID! name: String size: Size }`,
       resolvers: {
         Query: {
@@ -47,7 +47,7 @@ function useShop(env: Record<string, string> = {}) {
           },
           never: () => null,
         },
-        Mutation: { draw: () => gate.pass.then(() => 1) },
+        Mutation: { draw: () => gate.pass.then(() => 1), sharpen: () => 2 },
       },
     });
     served.prices = await front.serve({
@@ -100,6 +100,7 @@ function useShop(env: Record<string, string> = {}) {
         { timeout: 5_000 },
       )
       .toBe(expected);
+    await expect.poll(() => metricOf(front.gateway, 'gateway_requests_under_way')).toBe(requests.length);
     gate.open();
     const bodies = (await Promise.all(answers)).map(({ body }) => body);
     return { bodies, asked: asked + served[subgraph].takeRequests().length };
@@ -218,6 +219,56 @@ describe('queries that are under way at the same time', () => {
       4,
     );
     expect(asked).toBe(4);
+  });
+
+  test('share the fetches that they have in common when they differ', async () => {
+    const joined = () =>
+      metricOf(front.gateway, 'gateway_subgraph_fetches_deduplicated_total', { subgraph: 'pens' });
+    const before = await joined();
+    const { bodies, asked } = await askWhileHeld(
+      [['{ held one: __typename }'], ['{ held two: __typename }']],
+      'pens',
+      1,
+    );
+    expect(bodies).toEqual(['one', 'two'].map(name => `{"data":{"held":"held","${name}":"Query"}}\n`));
+    expect(asked).toBe(1);
+    expect((await joined()) - before).toBe(1);
+  });
+
+  test.each([
+    ['equal', '{ held }', '{ held }'],
+    ['different, with a fetch in common', '{ held one: __typename }', '{ held two: __typename }'],
+  ])('share nothing when a mutation was done in between: %s', async (_case, first, second) => {
+    for (const query of [first, second]) await ask(query);
+    served.pens.takeRequests();
+    closeGate();
+    const before = ask(first);
+    await expect.poll(() => served.pens.takeRequests().length).toBe(1);
+    expect((await ask('mutation { sharpen }')).body).toBe('{"data":{"sharpen":2}}\n');
+    expect(served.pens.takeRequests().length).toBe(1);
+    const after = ask(second);
+    await expect.poll(() => served.pens.takeRequests().length).toBe(1);
+    gate.open();
+    for (const answer of await Promise.all([before, after])) expect(answer.body).toContain('"held":"held"');
+  });
+
+  test('share no fetch that brings a cookie, nor one of another caller', async () => {
+    const queries = ['{ cookie one: __typename }', '{ cookie two: __typename }'];
+    const once = await askWhileHeld(
+      queries.map(query => [query] as const),
+      'private',
+      2,
+    );
+    expect(once.bodies).toEqual(
+      ['one', 'two'].map(name => `{"data":{"cookie":"yours","${name}":"Query"}}\n`),
+    );
+    const tokens = await Promise.all(['ada', 'alan'].map(name => front.keys.mintToken(name)));
+    const whoAsk = tokens.map(
+      (token, index) =>
+        [`{ whoAsks t${index}: __typename }`, { headers: { authorization: `Bearer ${token}` } }] as const,
+    );
+    const { bodies } = await askWhileHeld(whoAsk, 'pens', 2);
+    expect(new Set(bodies.map(body => body.slice(0, body.indexOf(',"t')))).size).toBe(2);
   });
 
   test('share no answer that brings a cookie', async () => {

@@ -65,6 +65,19 @@ describe('what is under way', () => {
     expect(deduplication.join('key', createClient())).toBeUndefined();
   });
 
+  test('is joined by nobody after something has changed', async () => {
+    const deduplication = new Deduplication<string>();
+    const [before, after] = [createExecution(), createExecution()];
+    const first = deduplication.begin('key', createClient(), before.execute);
+    deduplication.forget();
+    expect(deduplication.join('key', createClient())).toBeUndefined();
+    const second = deduplication.begin('key', createClient(), after.execute);
+    const third = deduplication.join('key', createClient());
+    before.end('old');
+    after.end('new');
+    expect([await first, await second, await third]).toEqual(['old', 'new', 'new']);
+  });
+
   test('is given up when the last client has left, and then joined by nobody', async () => {
     const deduplication = new Deduplication<string>();
     const execution = createExecution();

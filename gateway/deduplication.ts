@@ -19,7 +19,8 @@ export interface Executed<Answer> {
 }
 
 /**
- * Lets requests share the execution of what is under way for an equal request. Nothing is kept: what is done is forgotten.
+ * Lets requests share the execution of what is under way for an equal request. Nothing is kept: what is done is forgotten, and
+ * so is what began before a mutation was done.
  */
 export class Deduplication<Answer> {
   readonly #flights = new Map<string, Flight<Answer>>();
@@ -34,6 +35,11 @@ export class Deduplication<Answer> {
     if (!flight || flight.controller.signal.aborted) return undefined;
     wait(flight, waiter);
     return flight.shared;
+  }
+
+  /** Lets nobody join what is under way: it may not know of what has changed since. */
+  forget(): void {
+    this.#flights.clear();
   }
 
   /**

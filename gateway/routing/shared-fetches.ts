@@ -1,0 +1,90 @@
+import { LRUCache } from 'lru-cache';
+import { readGraphqlAnswer } from '../../platform/graphql/answer.ts';
+import { Deduplication, type Waiter } from '../deduplication.ts';
+import type { FetchedAnswer, SubgraphFetch } from './ask-instance.ts';
+
+/** Asks a subgraph. @throws PorticoError */
+export type FetchAnswer = (fetch: SubgraphFetch) => Promise<FetchedAnswer>;
+
+/** What a fetch was for, when it got the answer of another. */
+type OnJoined = (subgraph: string) => void;
+
+/** Fetches of all subgraphs, of which equal ones that are under way at the same time share an answer. */
+export interface SharedFetches {
+  /** Makes fetches from one version of a subgraph share. @param fetch makes one of its own */
+  share(subgraph: { readonly name: string; readonly hash: string }, fetch: FetchAnswer): FetchAnswer;
+  /** Ends the sharing of what is under way, because something has changed. */
+  forget(): void;
+}
+
+/** Documents of which it is remembered that their answers are for one request only. */
+const maxUnshared = 1_000;
+/** Time that their fetches share nothing, in ms. */
+const unsharedMs = 60_000;
+
+/**
+ * Lets fetches share answers. They are equal when caller, headers and body are. A fetch of a live event shares nothing: one
+ * that is under way may not know of what the event tells.
+ */
+export function createSharedFetches(onJoined: OnJoined): SharedFetches {
+  const deduplication = new Deduplication<FetchedAnswer>();
+  const unshared = new LRUCache<string, true>({ max: maxUnshared, ttl: unsharedMs });
+
+  /** Each request has a tree of its own that it merges the answer into. */
+  function readAgain({ text, headers }: FetchedAnswer, { context }: SubgraphFetch): FetchedAnswer {
+    context.headers.collect(headers);
+    return { text, headers, answer: readGraphqlAnswer(text) };
+  }
+
+  return {
+    forget: () => deduplication.forget(),
+    share({ name, hash }, fetch) {
+      async function fetchForAll(request: SubgraphFetch, document: string, signal: AbortSignal) {
+        const { context } = request;
+        const answer = await fetch({ ...request, context: { ...context, signal } });
+        const { isShareable } = context.headers;
+        if (!isShareable) unshared.set(document, true);
+        return { answer, isShareable };
+      }
+
+      return async request => {
+        const { query, body, isMutation, context } = request;
+        const { caller, headers, report, signal } = context;
+        const document = `${name}@${hash} ${query}`;
+        if (isMutation || report || !headers.isShareable || unshared.has(document)) return fetch(request);
+        const key = `${name}@${hash} ${caller.key}\n${headers.requestKey}\n${body}`;
+        const waiter = new SignalWaiter(signal);
+        try {
+          const shared = deduplication.join(key, waiter);
+          if (!shared)
+            return await deduplication.begin(key, waiter, each => fetchForAll(request, document, each));
+          const joined = await shared;
+          if (!joined) return await fetch(request);
+          onJoined(name);
+          return readAgain(joined, request);
+        } finally {
+          waiter.release();
+        }
+      };
+    },
+  };
+}
+
+/** A fetch that waits for an answer as long as its operation does. */
+class SignalWaiter implements Waiter {
+  readonly #signal: AbortSignal | undefined;
+  #callback: (() => void) | undefined;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  onGone(callback: () => void): void {
+    this.#callback = callback;
+    this.#signal?.addEventListener('abort', callback);
+  }
+
+  release(): void {
+    if (this.#callback) this.#signal?.removeEventListener('abort', this.#callback);
+  }
+}
