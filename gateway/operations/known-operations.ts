@@ -22,6 +22,8 @@ export interface KnownOperations {
   /** Remembers an operation. One of a graph that is served no more is left out. */
   add(query: string, seen: SeenOperation, graph: Graph): void;
   find(query: string, operationName: string | undefined): KnownOperation | undefined;
+  /** The same, for a client that sends the SHA-256 of the text alone, as hexadecimal digits. */
+  findByHash(hash: string, operationName: string | undefined): KnownOperation | undefined;
 }
 
 /** Longest document that is remembered, in characters: they are compared as they are. */
@@ -30,11 +32,14 @@ const maxQueryLength = 65_536;
 /** Makes the memory of operations. */
 export function createKnownOperations(maxDocuments: number): KnownOperations {
   const byQuery = new LRUCache<string, Map<string | undefined, KnownOperation>>({ max: maxDocuments });
+  const queryByHash = new LRUCache<string, string>({ max: maxDocuments });
   let served: Graph | undefined;
+  const find: KnownOperations['find'] = (query, operationName) => byQuery.get(query)?.get(operationName);
   return {
     serve(graph) {
       served = graph;
       byQuery.clear();
+      queryByHash.clear();
     },
     add(query, seen, graph) {
       if (graph !== served || query.length > maxQueryLength) return;
@@ -43,7 +48,12 @@ export function createKnownOperations(maxDocuments: number): KnownOperations {
       if (!executable) return;
       byName.set(seen.operationName, { graph, seen, executable, unsharedUntilMs: 0 });
       byQuery.set(query, byName);
+      queryByHash.set(seen.queryHash, query);
     },
-    find: (query, operationName) => byQuery.get(query)?.get(operationName),
+    find,
+    findByHash(hash, operationName) {
+      const query = queryByHash.get(hash);
+      return query === undefined ? undefined : find(query, operationName);
+    },
   };
 }

@@ -25,7 +25,10 @@ function createRunner(
     unsharedUntilMs: 0,
   } as unknown as KnownOperation;
   const runner = createOperationRunner({
-    known: { find: query => (query === '{ pens }' ? operation : undefined) },
+    known: {
+      find: query => (query === '{ pens }' ? operation : undefined),
+      findByHash: hash => (hash === 'known' ? operation : undefined),
+    },
     hotOperations: { see() {} },
     formatError,
     rules: { toSubgraphs: [], toClients: [] },
@@ -60,6 +63,7 @@ test.each([
   [{ query }, {}],
   [{ query, variables: null, operationName: null, extensions: null }, {}],
   [{ query, variables: { a: 1 } }, { a: 1 }],
+  [{ extensions: { persistedQuery: { version: 1, sha256Hash: 'known' } } }, {}],
   // Apollo Client says in each request what it is.
   [{ query, extensions: { clientLibrary: { name: '@apollo/client', version: '4.3.8' } } }, {}],
 ])('%j is executed at once', async (body, variables) => {
@@ -97,7 +101,19 @@ describe('Apollo Server answers', () => {
     ['no request', 'pens'],
     ['variables that are no object', { query, variables: [1] }],
     ['extensions that are no object', { query, extensions: 'x' }],
-    ['a persisted query', { query, extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } }],
+    [
+      'a persisted query that comes with its text',
+      { query, extensions: { persistedQuery: { version: 1, sha256Hash: 'known' } } },
+    ],
+    [
+      'a persisted query that is not known',
+      { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } },
+    ],
+    [
+      'a persisted query of another version',
+      { extensions: { persistedQuery: { version: 2, sha256Hash: 'known' } } },
+    ],
+    ['a hash that is none', { extensions: { persistedQuery: { version: 1, sha256Hash: 5 } } }],
     ['a name that is none', { query, operationName: 1 }],
     ['an empty name', { query, operationName: '' }],
   ])('%s', async (_case, body) => {

@@ -39,7 +39,7 @@ export interface OperationRunner {
 }
 
 interface RunnerOptions {
-  readonly known: Pick<KnownOperations, 'find'>;
+  readonly known: Pick<KnownOperations, 'find' | 'findByHash'>;
   readonly hotOperations: Pick<HotOperations, 'see'>;
   readonly formatError: FormatError;
   readonly rules: HeaderRules;
@@ -60,6 +60,11 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     help: 'Queries that got the answer of an equal one that was under way.',
     registers: [metrics],
   });
+
+  function findKnown({ query, hash, operationName }: ReadRequest): KnownOperation | undefined {
+    if (query !== undefined) return known.find(query, operationName);
+    return hash === undefined ? undefined : known.findByHash(hash, operationName);
+  }
 
   async function execute(
     { graph, executable, seen }: KnownOperation,
@@ -107,7 +112,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
         return shared;
       }
       const read = readRequest(request.parse());
-      const operation = read && known.find(read.query, read.operationName);
+      const operation = read && findKnown(read);
       if (!operation) return undefined;
       const isShared =
         deduplicates &&
@@ -130,7 +135,10 @@ function keyOf({ text, caller }: RunnerRequest, headers: PassedHeaders): string 
 }
 
 interface ReadRequest {
-  readonly query: string;
+  /** Text of the operation; undefined when the client sent its hash alone. */
+  readonly query: string | undefined;
+  /** SHA-256 of the text: https://www.apollographql.com/docs/apollo-server/performance/apq */
+  readonly hash: string | undefined;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
 }
@@ -139,16 +147,20 @@ interface ReadRequest {
 function readRequest(body: unknown): ReadRequest | undefined {
   if (!isDataObject(body)) return undefined;
   const { query, operationName, variables, extensions } = body;
-  if (typeof query !== 'string' || !isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions))
-    return undefined;
-  if (extensions?.['persistedQuery'] !== undefined) return undefined;
+  if (!isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions)) return undefined;
   if (operationName === '' || !['string', 'undefined', 'object'].includes(typeof operationName))
     return undefined;
-  return {
-    query,
+  const rest = {
     operationName: typeof operationName === 'string' ? operationName : undefined,
     variables: variables ?? {},
   };
+  const persisted = extensions?.['persistedQuery'];
+  if (persisted === undefined)
+    return typeof query === 'string' ? { ...rest, query, hash: undefined } : undefined;
+  // A text that comes with its hash is new, and its hash has to be checked.
+  if (query !== undefined || !isDataObject(persisted) || persisted['version'] !== 1) return undefined;
+  const hash = persisted['sha256Hash'];
+  return typeof hash === 'string' ? { ...rest, query: undefined, hash } : undefined;
 }
 
 function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | null | undefined {

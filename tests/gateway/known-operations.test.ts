@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { useFront } from '../helpers/front.ts';
 import { metricOf } from '../helpers/metrics.ts';
@@ -151,6 +152,20 @@ describe('an operation that is known', () => {
       expect(await post(JSON.stringify(body), asked)).toEqual(first);
       expect(await post(JSON.stringify(body), asked)).toEqual(first);
     }
+  });
+
+  test('is answered by the hash of its text as by the text', async () => {
+    const query = '{ pens { id size n: name } }';
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    const first = await post(JSON.stringify({ query, extensions }));
+    expect(first.status).toBe(200);
+    for (let times = 0; times < 2; times++) expect(await post(JSON.stringify({ extensions }))).toEqual(first);
+    const other = { persistedQuery: { version: 1, sha256Hash: sha256Hash.replace(/./, 'x') } };
+    expect((await post(JSON.stringify({ extensions: other }))).body).toContain('PERSISTED_QUERY_NOT_FOUND');
+    // A text has to be that of its hash, whether that is known or not.
+    const wrong = await post(JSON.stringify({ query: '{ pens { id } }', extensions }));
+    expect(wrong.body).toContain('provided sha does not match query');
   });
 
   test('is not run for a page of another site, which can send text without being asked whether it may', async () => {
