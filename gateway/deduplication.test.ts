@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Abortable } from './abort.ts';
 import { Deduplication, type Executed } from './deduplication.ts';
 
 /** A client that can leave. */
@@ -16,12 +17,12 @@ function createClient() {
 function createExecution() {
   let end: (executed: Executed<string>) => void = () => {};
   let fail: (error: Error) => void = () => {};
-  let given: AbortSignal | undefined;
+  let given: Abortable | undefined;
   const ended = new Promise<Executed<string>>((resolve, reject) => {
     [end, fail] = [resolve, reject];
   });
   return {
-    execute(signal: AbortSignal) {
+    execute(signal: Abortable) {
       given = signal;
       return ended;
     },

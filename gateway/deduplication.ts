@@ -1,8 +1,10 @@
+import { type Abortable, LightAbort } from './abort.ts';
+
 /** One execution that several requests may wait for. */
 interface Flight<Answer> {
   /** Undefined when nobody but the request that began it may have the answer. */
   readonly shared: Promise<Answer | undefined>;
-  readonly controller: AbortController;
+  readonly abort: LightAbort;
   waiting: number;
 }
 
@@ -32,7 +34,7 @@ export class Deduplication<Answer> {
    */
   join(key: string, waiter: Waiter): Promise<Answer | undefined> | undefined {
     const flight = this.#flights.get(key);
-    if (!flight || flight.controller.signal.aborted) return undefined;
+    if (!flight || flight.abort.aborted) return undefined;
     wait(flight, waiter);
     return flight.shared;
   }
@@ -50,12 +52,12 @@ export class Deduplication<Answer> {
   async begin(
     key: string,
     waiter: Waiter,
-    execute: (signal: AbortSignal) => Promise<Executed<Answer>>,
+    execute: (signal: Abortable) => Promise<Executed<Answer>>,
   ): Promise<Answer> {
-    const controller = new AbortController();
-    const execution = execute(controller.signal);
+    const abort = new LightAbort();
+    const execution = execute(abort);
     const shared = execution.then(({ answer, isShareable }) => (isShareable ? answer : undefined));
-    const flight: Flight<Answer> = { shared, controller, waiting: 0 };
+    const flight: Flight<Answer> = { shared, abort, waiting: 0 };
     // A failure is for those that wait.
     shared.catch(() => {});
     this.#flights.set(key, flight);
@@ -72,6 +74,6 @@ function wait(flight: Flight<unknown>, waiter: Waiter): void {
   flight.waiting += 1;
   waiter.onGone(() => {
     flight.waiting -= 1;
-    if (flight.waiting === 0) flight.controller.abort();
+    if (flight.waiting === 0) flight.abort.abort();
   });
 }

@@ -1,4 +1,5 @@
 import type { ApolloServer } from '@apollo/server';
+import type { Abortable } from './abort.ts';
 import type { CostReport } from './cost/cost-report.ts';
 import type { PassedHeaders } from './header-rules.ts';
 import type { PlanReport } from './plan-report.ts';
@@ -14,7 +15,7 @@ export interface OperationContext {
   readonly address: string;
   readonly headers: PassedHeaders;
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abortable | undefined;
   /** Collects what an operator asked to see of the run. */
   readonly report?: PlanReport | undefined;
   /** Collects what the client asked to know of the costs. */

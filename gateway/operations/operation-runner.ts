@@ -1,5 +1,6 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
+import { LightAbort } from '../abort.ts';
 import { Deduplication, type Executed, type Waiter } from '../deduplication.ts';
 import { isDataObject } from '../execution/data.ts';
 import { type FormatError, formatResult } from '../format.ts';
@@ -94,9 +95,9 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     headers: PassedHeaders,
   ): Promise<WrittenAnswer | undefined> {
     const { caller, address } = request;
-    const controller = new AbortController();
-    request.onGone(() => controller.abort());
-    const context = { caller, address, headers, signal: controller.signal };
+    const signal = new LightAbort();
+    request.onGone(() => signal.abort());
+    const context = { caller, address, headers, signal };
     return (await execute(operation, variables, context)).answer;
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
+import type { Abortable } from '../abort.ts';
 import { decodeBody, decodeText } from './response-body.ts';
 
 /** One request to an instance. */
@@ -24,7 +25,7 @@ interface ExchangeOptions {
   readonly dispatcher: Dispatcher;
   readonly deadline: Deadline;
   /** Ends the request at once, when nobody waits for its answer any more. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Abortable | undefined;
   /** Most bytes of the body when it was compressed. Those that are sent are the dispatcher's to bound. */
   readonly maxResponseBytes: number;
 }

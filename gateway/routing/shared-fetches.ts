@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { readGraphqlAnswer } from '../../platform/graphql/answer.ts';
+import type { Abortable } from '../abort.ts';
 import { Deduplication, type Waiter } from '../deduplication.ts';
 import type { FetchedAnswer, SubgraphFetch } from './ask-instance.ts';
 
@@ -39,25 +40,26 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
   return {
     forget: () => deduplication.forget(),
     share({ name, hash }, fetch) {
-      async function fetchForAll(request: SubgraphFetch, document: string, signal: AbortSignal) {
+      const version = `${name}@${hash}`;
+      const documentOf = (query: string) => `${version} ${query}`;
+      async function fetchForAll(request: SubgraphFetch, signal: Abortable) {
         const { context } = request;
         const answer = await fetch({ ...request, context: { ...context, signal } });
         const { isShareable } = context.headers;
-        if (!isShareable) unshared.set(document, true);
+        if (!isShareable) unshared.set(documentOf(request.query), true);
         return { answer, isShareable };
       }
 
       return async request => {
         const { query, body, isMutation, context } = request;
         const { caller, headers, report, signal } = context;
-        const document = `${name}@${hash} ${query}`;
-        if (isMutation || report || !headers.isShareable || unshared.has(document)) return fetch(request);
-        const key = `${name}@${hash} ${caller.key}\n${headers.requestKey}\n${body}`;
+        if (isMutation || report || !headers.isShareable) return fetch(request);
+        if (unshared.size > 0 && unshared.has(documentOf(query))) return fetch(request);
+        const key = `${version} ${caller.key}\n${headers.requestKey}\n${body}`;
         const waiter = new SignalWaiter(signal);
         try {
           const shared = deduplication.join(key, waiter);
-          if (!shared)
-            return await deduplication.begin(key, waiter, each => fetchForAll(request, document, each));
+          if (!shared) return await deduplication.begin(key, waiter, each => fetchForAll(request, each));
           const joined = await shared;
           if (!joined) return await fetch(request);
           onJoined(name);
@@ -72,10 +74,10 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
 
 /** A fetch that waits for an answer as long as its operation does. */
 class SignalWaiter implements Waiter {
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Abortable | undefined;
   #callback: (() => void) | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: Abortable | undefined) {
     this.#signal = signal;
   }
 
