@@ -9,6 +9,7 @@ import {
   requestEntities,
 } from './entity-requests.ts';
 import type { Failure } from './failures.ts';
+import { fetchedFieldsOf } from './fetched-fields.ts';
 import { isSettled } from './overlaps.ts';
 import { addAtPlaces, addGap, addGaps, fill } from './place-answer.ts';
 import { objectsAt } from './places.ts';
@@ -46,7 +47,7 @@ export function compileEntityFetch(
     collect: compileRepresentations({ schema, requires, inputRewrites }),
     settledPath: isSettled(path, overlaps) ? path.join('.') : undefined,
     twin,
-    isNested: twin !== undefined && [...fetch.fields().values()].some(below => below.size > 0),
+    isNested: twin !== undefined && [...fetchedFieldsOf(node).values()].some(below => below.size > 0),
   };
   return run => fetchEntities(entityFetch, run, collect(entityFetch, run));
 }

@@ -2,7 +2,6 @@ import type { FetchNode } from '@apollo/query-planner';
 import type { DataObject } from './data.ts';
 import { compileEntityFetch } from './entity-step.ts';
 import type { Failure } from './failures.ts';
-import { type FieldTree, fetchedFieldsOf } from './fetched-fields.ts';
 import { isOverlapping } from './overlaps.ts';
 import { addAtPlaces, addGap, addGaps, fill } from './place-answer.ts';
 import { objectsAt } from './places.ts';
@@ -13,15 +12,10 @@ import { bodyPrefixOf, type CompiledFetch, sendFetch } from './send-fetch.ts';
 /** Compiles a fetch: of root fields, or of entities when it requires representations. */
 export function compileFetch(node: FetchNode, context: StepContext): Step {
   const { schema, path, overlaps } = context;
-  let fields: FieldTree | undefined;
   const fetch: CompiledFetch = {
     node,
     schema,
     path,
-    fields: () => {
-      fields ??= fetchedFieldsOf(node);
-      return fields;
-    },
     isCopied: isOverlapping(node, path, overlaps),
     isMutation: node.operationKind === 'mutation',
     bodyPrefix: bodyPrefixOf(node),

@@ -7,8 +7,18 @@ export type FieldTree = ReadonlyMap<string, FieldTree>;
 
 type GrowingTree = Map<string, GrowingTree>;
 
-/** Fields that a fetch adds to each of its places, by their names in the tree. It is only needed after a failure. */
+const treeByFetch = new WeakMap<FetchNode, FieldTree>();
+
+/** Fields that a fetch adds to each of its places, by their names in the tree. They are found once for each fetch. */
 export function fetchedFieldsOf(fetch: FetchNode): FieldTree {
+  const known = treeByFetch.get(fetch);
+  if (known) return known;
+  const tree = readFieldsOf(fetch);
+  treeByFetch.set(fetch, tree);
+  return tree;
+}
+
+function readFieldsOf(fetch: FetchNode): FieldTree {
   const document = parse(fetch.operation);
   const fragments = fragmentsOf(document);
   const tree: GrowingTree = new Map();

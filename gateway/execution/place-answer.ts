@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { copyOf, type DataObject, mergeInto } from './data.ts';
 import type { Gap } from './failures.ts';
+import { fetchedFieldsOf } from './fetched-fields.ts';
 import { pathToArray, placesOf } from './places.ts';
 import { clientNameOf } from './required-arguments.ts';
 import { rewritePath } from './rewrites.ts';
@@ -43,7 +44,7 @@ export function addGap(
   objects: readonly DataObject[],
   cause: Gap['cause'],
 ): void {
-  for (const object of objects) run.failures.addGap(object, { fields: fetch.fields(), cause });
+  for (const object of objects) run.failures.addGap(object, { fields: fetchedFieldsOf(fetch.node), cause });
 }
 
 /** Errors of one fetch that are told at each field that it left null. */

@@ -1,7 +1,6 @@
 import type { FetchNode, ResponsePath } from '@apollo/query-planner';
 import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import type { DataObject } from './data.ts';
-import type { FieldTree } from './fetched-fields.ts';
 import { quote, toJson } from './json.ts';
 import type { Run } from './run.ts';
 import type { SubgraphAnswer } from './subgraph-answer.ts';
@@ -12,8 +11,6 @@ export interface CompiledFetch {
   readonly schema: GraphQLSchema;
   /** Path of its objects. */
   readonly path: ResponsePath;
-  /** Fields that it adds to each object. */
-  readonly fields: () => FieldTree;
   /** True if each object gets a copy of the answer, because another fetch changes it below. */
   readonly isCopied: boolean;
   readonly isMutation: boolean;
