@@ -9,7 +9,9 @@ export type Overlaps = ReadonlySet<string>;
 export function overlapsOf(plan: PlanNode): Overlaps {
   const seen = new Set<string>();
   const overlaps = new Set<string>();
-  for (const { node, path } of fetchesOf(plan))
+  const fetches = fetchesOf(plan);
+  if (fetches.length < 2) return overlaps;
+  for (const { node, path } of fetches)
     for (const each of pathsOf(node, path)) {
       if (seen.has(each)) overlaps.add(each);
       else seen.add(each);
