@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { Closable } from '../../platform/lifecycle.ts';
 import { findViolations } from './check.ts';
 import type { Violation } from './checks/violation.ts';
 import { runClients } from './clients.ts';
@@ -8,9 +9,9 @@ import { createRandom } from './random.ts';
 import { type ReadSystem, readEnds, readEvidence, readStock } from './read-evidence.ts';
 import { untilRest } from './rest.ts';
 
-/** Customers who order, cancel and listen while something is done to a system. */
-export interface Customers {
-  /** Ends what they do, waits for rest, and compares what they were told with what is there. */
+/** Customers who order, cancel and listen while something is done to a system, until they are closed. */
+export interface Customers extends Closable {
+  /** Lets them end what they do, waits for rest, and compares what they were told with what is there. */
   finish(): Promise<{
     readonly ledger: Ledger;
     /** What was still under way when the time was up. */
@@ -44,16 +45,17 @@ export async function startCustomers(locate: () => Promise<ReadSystem>): Promise
   return {
     async finish() {
       stop.abort();
-      try {
-        await running;
-        const located = await locate();
-        const rest = await untilRest(located, restTimeoutMs);
-        const evidence = await readEvidence({ system: located, since, customers: names });
-        await untilHeard(ledger, evidence);
-        return { ledger, restless: rest.restless, violations: findViolations(ledger, evidence) };
-      } finally {
-        await listeners.close();
-      }
+      await running;
+      const located = await locate();
+      const rest = await untilRest(located, restTimeoutMs);
+      const evidence = await readEvidence({ system: located, since, customers: names });
+      await untilHeard(ledger, evidence);
+      return { ledger, restless: rest.restless, violations: findViolations(ledger, evidence) };
+    },
+    async close() {
+      stop.abort();
+      await running;
+      await listeners.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { logToFiles } from '../../dev/logs.ts';
 import { findLastingPorts } from '../../dev/ports.ts';
 import { Processes } from '../../dev/processes.ts';
@@ -109,6 +109,7 @@ describe.skipIf(!ref)(`a system of ${ref} that becomes one of these sources whil
 
   test('loses no order, holds its stock, and tells of each exactly once', async () => {
     const customers = await startCustomers(async () => system);
+    onTestFinished(() => customers.close());
     const send = await createQuerier(system);
     const duringServices = await loadWhile({ ratePerSecond: 10, send }, upgradeServices);
     // There is one of it, so that queries may fail meanwhile; customers try again.
@@ -120,8 +121,7 @@ describe.skipIf(!ref)(`a system of ${ref} that becomes one of these sources whil
     const placed = ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length;
     console.log(`${duringServices.sent + duringRegistry.sent} queries, ${placed} orders`);
     expect([...system.children.keys()].toSorted()).toEqual(['kafka', 'postgres']);
-    expect(duringServices.failures).toEqual([]);
-    expect(duringRegistry.failures).toEqual([]);
+    for (const { failures } of [duringServices, duringRegistry]) expect([...new Set(failures)]).toEqual([]);
     expect(restless).toEqual([]);
     expect(violations).toEqual([]);
     expect(placed).toBeGreaterThan(10);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { rootDir } from '../../../dev/settings.ts';
 import { freePort } from '../../../platform/free-port.ts';
 import { serviceNames } from '../../../services.ts';
@@ -164,6 +164,7 @@ describe.skipIf(missing !== undefined)('in containers', () => {
     test('answers each query and loses no order while one process after the other is killed', async () => {
       const crashes = ['gateway', 'discovery', 'kafka-2', 'gateway-2', ...serviceNames];
       const customers = await startCustomers(() => shop.locate());
+      onTestFinished(() => customers.close());
       const load = { ratePerSecond: 20, send: await createQuerier(await shop.locate()) };
 
       const killed = await loadWhile(load, async () => {
