@@ -89,16 +89,16 @@ describe.skipIf(!haproxy)('HAProxy with proxy/haproxy.cfg, when a gateway is kil
 
   async function send(method: 'GET' | 'POST', query: string): Promise<Answer> {
     const url = `http://127.0.0.1:${port}/graphql`;
-    const response =
+    const headers = {
+      'content-type': 'application/json',
+      'apollo-require-preflight': 'true',
+      connection: 'close',
+    };
+    const asked =
       method === 'GET'
-        ? await fetch(`${url}?query=${encodeURIComponent(query)}`, {
-            headers: { 'apollo-require-preflight': 'true', connection: 'close' },
-          })
-        : await fetch(url, {
-            method,
-            headers: { 'content-type': 'application/json', connection: 'close' },
-            body: JSON.stringify({ query }),
-          });
+        ? fetch(`${url}?query=${encodeURIComponent(query)}`, { headers })
+        : fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const response = await asked;
     return { status: response.status, text: await response.text() };
   }
 

@@ -59,8 +59,8 @@ async function install(folder: string): Promise<void> {
   if (mine === its) {
     await symlink(await realpath(join(rootDir, 'node_modules')), join(folder, 'node_modules'));
     await run('npm', ['run', 'prepare'], options);
-  } else {
-    // It also runs `prepare`.
-    await run('npm', ['ci', '--no-audit', '--no-fund', '--no-update-notifier'], options);
+    return;
   }
+  // It also runs `prepare`.
+  await run('npm', ['ci', '--no-audit', '--no-fund', '--no-update-notifier'], options);
 }
