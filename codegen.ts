@@ -77,7 +77,10 @@ async function writeSettingsDocument(): Promise<void> {
     ['Every subgraph of the shop', Object.fromEntries(common)],
     ...services,
   ]);
-  await writeFile(new URL('docs/settings.md', import.meta.url), text);
+  const page = new URL('docs/settings.md', import.meta.url);
+  // An image is built without the documents.
+  await mkdir(new URL('.', page), { recursive: true });
+  await writeFile(page, text);
 }
 
 await Promise.all(serviceNames.map(generateSubgraph));

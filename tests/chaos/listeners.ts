@@ -3,6 +3,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { createGraphClient } from '../../dev/graph-client.ts';
 import type { Closable } from '../../platform/lifecycle.ts';
+import type { Evidence } from './evidence.ts';
 import type { Ledger } from './ledger.ts';
 
 interface ListenersOptions {
@@ -29,6 +30,9 @@ const notifications = `subscription ($after: String) {
 }`;
 /** Time until a listener whose connection or subscription has ended comes back, in ms. */
 const comeBackMs = 200;
+/** Longest time from rest until everything has come to those who listen, in ms. */
+const hearingTimeoutMs = 10_000;
+const lookAgainMs = 100;
 
 /** Lets each customer listen to his notifications through the gateway, and come back with his last cursor whenever that ends. */
 export async function startListeners({
@@ -102,4 +106,10 @@ async function listen({
       await client.dispose();
     },
   };
+}
+
+/** Waits until as much has come to those who listen as there is for them, if it does; the check says whether it is right. */
+export async function untilHeard({ heard }: Ledger, { notifications }: Evidence): Promise<void> {
+  const deadlineMs = performance.now() + hearingTimeoutMs;
+  while (heard.length < notifications.length && performance.now() < deadlineMs) await delay(lookAgainMs);
 }

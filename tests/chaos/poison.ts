@@ -13,7 +13,7 @@ interface PoisonOptions {
 
 /** Puts an event on the topic every now and then that no consumer can handle, until it is told to end. */
 export async function sendPoison({ kafkaBrokers, ledger, everyMs, signal }: PoisonOptions): Promise<void> {
-  const producer = connectKafka(kafkaBrokers).producer({
+  const producer = connectKafka({ kafkaBrokers }).producer({
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
   try {

@@ -4,11 +4,22 @@ import { createGraphClient } from '../../dev/graph-client.ts';
 import type { System } from '../../dev/system.ts';
 import { deadLetterHeaders } from '../../platform/kafka/dead-letters.ts';
 import type { DeadLetterEvidence, EventEvidence, Evidence } from './evidence.ts';
-import { connectKafka, deadLetterTopic, endOf, eventTopic, readSince, type TopicEnd } from './topics.ts';
+import {
+  type Brokers,
+  connectKafka,
+  deadLetterTopic,
+  endOf,
+  eventTopic,
+  readSince,
+  type TopicEnd,
+} from './topics.ts';
+
+/** A system, as far as its evidence is concerned. */
+export type ReadSystem = Pick<System, 'databaseUrls' | 'graphUrl' | 'keys'> & Brokers;
 
 /** Where the evidence is. */
 export interface EvidenceSources {
-  readonly system: Pick<System, 'databaseUrls' | 'kafkaBrokers' | 'graphUrl' | 'keys'>;
+  readonly system: ReadSystem;
   /** Where the topics and the notifications ended before the first order: brokers may hold what earlier systems said. */
   readonly since: {
     readonly events: TopicEnd;
@@ -21,8 +32,8 @@ export interface EvidenceSources {
 
 /** Reads everything that is to be checked, from the databases, the topics and the graph themselves. */
 export async function readEvidence({ system, since, customers }: EvidenceSources): Promise<Evidence> {
-  const { databaseUrls, kafkaBrokers } = system;
-  const kafka = connectKafka(kafkaBrokers);
+  const { databaseUrls } = system;
+  const kafka = connectKafka(system);
   const [orders, outbox, stock, reservations, restocks, notifications] = await Promise.all([
     query<Evidence['orders'][number]>(databaseUrls.orders, ordersQuery),
     query<Evidence['outbox'][number]>(databaseUrls.orders, 'SELECT id, key AS "orderId" FROM outbox_events'),
@@ -64,12 +75,9 @@ const reservationsQuery = `
   FROM reservations`;
 
 /** Reads where everything ends that brokers may have kept of earlier systems. Call it at rest. */
-export async function readEnds({
-  kafkaBrokers,
-  databaseUrls,
-}: Pick<System, 'kafkaBrokers' | 'databaseUrls'>): Promise<EvidenceSources['since']> {
-  const kafka = connectKafka(kafkaBrokers);
-  const rows = await query<{ id: string }>(databaseUrls.notifications, 'SELECT id FROM notifications');
+export async function readEnds(system: ReadSystem): Promise<EvidenceSources['since']> {
+  const kafka = connectKafka(system);
+  const rows = await query<{ id: string }>(system.databaseUrls.notifications, 'SELECT id FROM notifications');
   return {
     events: await endOf(kafka, eventTopic),
     deadLetters: await endOf(kafka, deadLetterTopic),

@@ -22,7 +22,7 @@ const eventsAtOnce = 10;
  */
 export async function repeatEvents(options: RepeatOptions): Promise<number> {
   const { kafkaBrokers, since, random, everyMs, signal } = options;
-  const kafka = connectKafka(kafkaBrokers);
+  const kafka = connectKafka({ kafkaBrokers });
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   let repeated = 0;
   try {

@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGraphClient, type GraphClient } from '../../dev/graph-client.ts';
-import type { System } from '../../dev/system.ts';
 import { messageOf } from '../../platform/errors.ts';
-import { query } from './read-evidence.ts';
+import { query, type ReadSystem } from './read-evidence.ts';
 import { connectKafka, lagByGroup } from './topics.ts';
 
 /** Time between two looks, in ms. */
 const lookAgainMs = 250;
-
-type RestingSystem = Pick<System, 'databaseUrls' | 'kafkaBrokers' | 'graphUrl' | 'keys'>;
 
 /**
  * Waits until nothing is under way: no order is undecided, every event is published and handled, and the graph answers.
@@ -16,7 +13,7 @@ type RestingSystem = Pick<System, 'databaseUrls' | 'kafkaBrokers' | 'graphUrl' |
  * @returns how long that took in ms, and what was still under way when the time was up
  */
 export async function untilRest(
-  system: RestingSystem,
+  system: ReadSystem,
   timeoutMs: number,
 ): Promise<{ readonly tookMs: number; readonly restless: readonly string[] }> {
   const startedAtMs = performance.now();
@@ -28,12 +25,8 @@ export async function untilRest(
   }
 }
 
-async function findRestless({
-  databaseUrls,
-  kafkaBrokers,
-  graphUrl,
-  keys,
-}: RestingSystem): Promise<string[]> {
+async function findRestless(system: ReadSystem): Promise<string[]> {
+  const { databaseUrls, graphUrl, keys } = system;
   const [orders] = await query<{ undecided: number; unpublished: number }>(
     databaseUrls.orders,
     `SELECT (SELECT count(*)::int FROM orders WHERE status = 'PENDING') AS undecided,
@@ -42,7 +35,7 @@ async function findRestless({
   const restless: string[] = [];
   if (orders?.undecided) restless.push(`${orders.undecided} orders are undecided`);
   if (orders?.unpublished) restless.push(`${orders.unpublished} events are not published`);
-  for (const [group, lag] of await lagByGroup(connectKafka(kafkaBrokers)))
+  for (const [group, lag] of await lagByGroup(connectKafka(system)))
     if (lag > 0n) restless.push(`${group} has ${lag} events to handle`);
   const errors = await askEverySubgraph(createGraphClient(graphUrl, await keys.mintToken('anybody')));
   if (errors) restless.push(`the graph answers ${errors}`);

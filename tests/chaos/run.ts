@@ -10,7 +10,7 @@ import { runClients } from './clients.ts';
 import type { Evidence } from './evidence.ts';
 import { doFaults, type FaultFigures } from './faults.ts';
 import { createLedger, type Ledger } from './ledger.ts';
-import { startListeners } from './listeners.ts';
+import { startListeners, untilHeard } from './listeners.ts';
 import { sendPoison } from './poison.ts';
 import { createRandom } from './random.ts';
 import { type EvidenceSources, readEnds, readEvidence, readStock } from './read-evidence.ts';
@@ -62,9 +62,6 @@ const env = {
 };
 /** Longest time until nothing is under way any more, in ms: sessions, leases and undecided orders run out well within. */
 const restTimeoutMs = 60_000;
-/** Longest time from rest until everything has come to those who listen, in ms. */
-const hearingTimeoutMs = 10_000;
-const lookAgainMs = 100;
 const poisonEveryMs = 10_000;
 const repeatEveryMs = 4_000;
 const instances = 2;
@@ -164,12 +161,6 @@ async function startOwnSystem({
     ...(onLine ? { onLine } : {}),
     ...(signal ? { signal } : {}),
   });
-}
-
-/** Waits until as much has come to those who listen as there is for them, if it does; the check says whether it is right. */
-async function untilHeard({ heard }: Ledger, { notifications }: Evidence): Promise<void> {
-  const deadlineMs = performance.now() + hearingTimeoutMs;
-  while (heard.length < notifications.length && performance.now() < deadlineMs) await delay(lookAgainMs);
 }
 
 /** Tells now and then how far the clients are. */

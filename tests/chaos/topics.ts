@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs';
 import { deadLetterTopicOf } from '../../platform/kafka/dead-letters.ts';
 import { consumerGroups } from './checks/messages.ts';
@@ -10,12 +11,21 @@ export const deadLetterTopic = deadLetterTopicOf(eventTopic);
 /** Offset at which each partition ends. */
 export type TopicEnd = ReadonlyMap<number, bigint>;
 
+/** Brokers that a client connects to. */
+export interface Brokers {
+  readonly kafkaBrokers: string;
+  /** Addresses of brokers whose names this machine does not know. */
+  readonly brokerAddresses?: Readonly<Record<string, string>>;
+}
+
 /** Makes a client that tries until the broker is back, and logs nothing. */
-export function connectKafka(brokers: string): Kafka {
+export function connectKafka({ kafkaBrokers, brokerAddresses = {} }: Brokers): Kafka {
   return new kafkajs.Kafka({
     clientId: 'chaos',
-    brokers: brokers.split(','),
+    brokers: kafkaBrokers.split(','),
     logLevel: kafkajs.logLevel.NOTHING,
+    socketFactory: ({ host, port, onConnect }) =>
+      connect({ host: brokerAddresses[host] ?? host, port, keepAlive: true }, onConnect),
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 30 },
   });
 }

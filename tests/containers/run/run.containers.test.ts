@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { rootDir } from '../../../dev/settings.ts';
 import { freePort } from '../../../platform/free-port.ts';
 import { serviceNames } from '../../../services.ts';
+import { startCustomers } from '../../chaos/customers.ts';
+import { loadWhile } from '../../helpers/load.ts';
+import { createQuerier } from '../../helpers/querier.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { type Engine, missingForContainers, startEngine } from './engine.ts';
 import { makeStandIns } from './stand-ins.ts';
@@ -18,6 +22,8 @@ if (missing) console.warn(`SKIPPED: nothing ran in containers, as ${missing}.`);
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 1_200_000 });
 
 const processes = ['gateway', 'discovery', ...serviceNames];
+/** Time of queries after PostgreSQL has come back, in ms. */
+const afterwardsMs = 5_000;
 const arrived = 'All three notifications arrived.';
 
 describe.skipIf(missing !== undefined)('in containers', () => {
@@ -145,12 +151,43 @@ describe.skipIf(missing !== undefined)('in containers', () => {
   describe('docker-compose.ha.yml', () => {
     let shop: Deployment;
 
+    const all = [...processes, 'gateway-2', 'discovery-2', 'kafka', 'kafka-2', 'kafka-3', 'postgres'];
+
     beforeAll(async () => {
       const files = ['--file', 'docker-compose.yml', '--file', 'docker-compose.ha.yml'];
       shop = await deploy(engine, { args: files, folder });
-      await shop.untilHealthy(...processes, 'gateway-2', 'discovery-2', 'kafka', 'kafka-2', 'kafka-3');
+      await shop.untilHealthy(...all);
     });
     afterAll(() => shop?.close());
+
+    // The first: the check counts every order that there is.
+    test('answers each query and loses no order while one process after the other is killed', async () => {
+      const crashes = ['gateway', 'discovery', 'kafka-2', 'gateway-2', ...serviceNames];
+      const customers = await startCustomers(() => shop.locate());
+      onTestFinished(() => customers.close());
+      const load = { ratePerSecond: 20, send: await createQuerier(await shop.locate()) };
+
+      const killed = await loadWhile(load, async () => {
+        for (const name of crashes) {
+          await shop.crash(name);
+          await shop.untilHealthy(...all);
+        }
+      });
+      // There is one of it: what fails while it is away may fail.
+      await shop.crash('postgres');
+      await shop.untilHealthy(...all);
+      const afterwards = await loadWhile(load, () => delay(afterwardsMs));
+      const { ledger, restless, violations } = await customers.finish();
+
+      const placed = ledger.orders.filter(({ placedIds }) => placedIds.size > 0).length;
+      console.log(`${killed.sent} queries, p50 ${killed.p50Ms} ms, p99 ${killed.p99Ms} ms; ${placed} orders`);
+      expect(killed.failures).toEqual([]);
+      expect(afterwards.failures).toEqual([]);
+      expect(restless).toEqual([]);
+      expect(violations).toEqual([]);
+      expect(placed).toBeGreaterThan(crashes.length);
+      expect((await shop.restarted()).toSorted()).toEqual([...crashes, 'postgres'].toSorted());
+    }, 900_000);
 
     test('takes orders through the proxy', async () => {
       expect(await shop.demo()).toContain(arrived);
