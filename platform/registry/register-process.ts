@@ -20,12 +20,16 @@ interface Served {
   readonly graceMs: number;
 }
 
-/** Puts the process into the registry until its scope closes. It goes on trying while the registry is away. */
+/**
+ * Puts the process into the registry until its scope closes, once everything has come that its readiness waits for. It goes
+ * on trying while the registry is away.
+ */
 export function registerProcess(context: ProcessContext<RegistryConfig>, served: Served): void {
   const { name, config, log, scope, health, advertisedHost } = context;
   const registered = register({
     client: createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN }),
     log,
+    after: health.awaited(),
     registration: {
       service: name,
       host: advertisedHost,
