@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig, processSettings } from '../config.ts';
 import { createProcessContext } from '../process.ts';
@@ -6,12 +7,20 @@ import { joinRegistry } from './join-registry.ts';
 import { registerProcess } from './register-process.ts';
 import { registrySettings } from './settings.ts';
 
+const settings = processSettings.extend(registrySettings.shape);
+
+interface Registered {
+  readonly instance: { readonly metadata: Readonly<Record<string, string>> };
+}
+
 /** A registry that takes registrations; it says who is there when it is told to. */
 async function startRegistry() {
   const requests: string[] = [];
+  const registered: Registered[] = [];
   const state = { tells: false };
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     requests.push(`${request.method} ${request.url?.split('?')[0]}`);
+    if (request.method === 'POST') registered.push((await json(request)) as Registered);
     if (request.method !== 'GET') response.writeHead(204).end();
     else if (!state.tells) response.writeHead(503).end();
     else if (request.url?.endsWith('/changes')) response.writeHead(404).end();
@@ -23,12 +32,14 @@ async function startRegistry() {
     server.close();
   });
   const { port } = server.address() as { port: number };
-  return { url: `http://127.0.0.1:${port}/eureka`, requests, state };
+  return { url: `http://127.0.0.1:${port}/eureka`, requests, registered, state };
 }
 
-async function startProcess(url: string, { calls }: { calls: boolean }) {
-  const settings = processSettings.extend(registrySettings.shape);
-  const config = loadConfig(settings, { EUREKA_URL: url, LOG_LEVEL: 'silent' });
+async function startProcess(
+  url: string,
+  { calls, env = {} }: { calls: boolean; env?: Readonly<Record<string, string>> },
+) {
+  const config = loadConfig(settings, { EUREKA_URL: url, LOG_LEVEL: 'silent', ...env });
   const context = createProcessContext('orders', config);
   onTestFinished(() => context.scope.close());
   context.health.acceptTraffic();
@@ -60,6 +71,21 @@ test('a process that calls nobody registers at once', async () => {
   const { health } = await startProcess(url, { calls: false });
   await vi.waitFor(() => expect(requests).toContain(registration));
   expect((await health.check('readiness')).status).toBe('UP');
+});
+
+test('a process registers its zone where it is told of one, and otherwise none', async () => {
+  const { url, registered } = await startRegistry();
+  await startProcess(url, { calls: false, env: { INSTANCE_ZONE: 'eu-central-1a' } });
+  await startProcess(url, { calls: false, env: { INSTANCE_ZONE: '' } });
+  await vi.waitFor(() => expect(registered).toHaveLength(2));
+  const zones = registered.map(({ instance }) => instance.metadata['zone']);
+  expect(new Set(zones)).toEqual(new Set(['eu-central-1a', undefined]));
+});
+
+test('a zone that is no name is refused at the start', () => {
+  expect(() => loadConfig(settings, { INSTANCE_ZONE: 'a zone' })).toThrow(
+    /expected up to 63 letters, digits, dots, dashes and underscores, but got a zone\s+→ at INSTANCE_ZONE/,
+  );
 });
 
 test('a process that ends before it has registered ends at once, and takes nothing out of the registry', async () => {

@@ -14,7 +14,7 @@ interface Served {
   /** True if the port speaks TLS. @default false */
   readonly isSecure?: boolean;
   readonly managementPort: number;
-  /** Metadata besides the management port and the version, which every process registers. */
+  /** Metadata besides the management port, the version and the zone, which every process registers. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Time that the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
   readonly graceMs: number;
@@ -43,6 +43,7 @@ export function registerProcess(context: ProcessContext<RegistryConfig>, served:
         ...served.metadata,
         [metadataKeys.managementPort]: String(served.managementPort),
         [metadataKeys.version]: version,
+        ...(config.INSTANCE_ZONE === undefined ? {} : { [metadataKeys.zone]: config.INSTANCE_ZONE }),
       },
     },
   });
