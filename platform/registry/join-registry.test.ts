@@ -53,7 +53,7 @@ const registration = 'POST /eureka/apps/ORDERS';
 test('a process that calls others is not ready, and does not register, before a registry has said who is there', async () => {
   const { url, requests, state } = await startRegistry();
   const { health } = await startProcess(url, { calls: true });
-  await vi.waitFor(() => expect(requests.length).toBeGreaterThan(2));
+  await vi.waitFor(() => expect(requests.length).toBeGreaterThan(2), { timeout: 5_000 });
   expect(requests).not.toContain(registration);
   expect(await health.check('readiness')).toMatchObject({
     status: 'OUT_OF_SERVICE',
