@@ -61,7 +61,11 @@ export function bakeCommand(
   return {
     program: 'docker',
     args: [
-      ...['buildx', 'bake', '--file', 'docker-bake.hcl', push ? '--push' : '--load'],
+      'buildx',
+      'bake',
+      '--file',
+      'docker-bake.hcl',
+      push ? '--push' : '--load',
       ...(metadataFile === undefined ? [] : ['--metadata-file', metadataFile]),
       ...targets,
     ],

@@ -43,15 +43,9 @@ describe.each(Object.entries(images))('the image %s', (name, image) => {
   });
 
   test('says what it is, and what it was made of, each once', () => {
-    expect(image.labels.toSorted()).toEqual([
-      'created',
-      'description',
-      'licenses',
-      'revision',
-      'source',
-      'title',
-      'version',
-    ]);
+    const labels = ['title', 'description', 'source', 'version', 'revision', 'created', 'licenses'];
+    expect(new Set(image.labels)).toEqual(new Set(labels));
+    expect(image.labels).toHaveLength(labels.length);
   });
 
   test('has no part that only development needs, and no other half of the house', () => {
