@@ -61,6 +61,12 @@ COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
 
 FROM ${BASE} AS run
+# What both images were made of; what they are stands with each. Labels are no part of the layers, which stay the same.
+ARG VERSION=unknown REVISION=unknown CREATED=1970-01-01T00:00:00Z SOURCE=""
+LABEL org.opencontainers.image.source="${SOURCE}" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}" \
+  org.opencontainers.image.created="${CREATED}"
 ENV NODE_ENV=production HOST=0.0.0.0 MANAGEMENT_PORT=8081
 # The processes handle SIGTERM and start no others, so that Node can be process 1: no shell, no init in the image.
 ENTRYPOINT ["node", "--enable-source-maps"]
@@ -68,14 +74,9 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.MANAGEMENT_PORT}/actuator/health/readiness`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 
 FROM run AS shop
-ARG VERSION=unknown REVISION=unknown CREATED=1970-01-01T00:00:00Z SOURCE=""
 LABEL org.opencontainers.image.title="Portico's shop" \
   org.opencontainers.image.description="Four services of a small shop, and what prepares their databases" \
-  org.opencontainers.image.licenses="MIT" \
-  org.opencontainers.image.source="${SOURCE}" \
-  org.opencontainers.image.version="${VERSION}" \
-  org.opencontainers.image.revision="${REVISION}" \
-  org.opencontainers.image.created="${CREATED}"
+  org.opencontainers.image.licenses="MIT"
 COPY --from=shop-dependencies /app/node_modules node_modules
 COPY --from=build /shop ./
 ENV PORT=4001
@@ -83,14 +84,9 @@ EXPOSE 4001 8081
 CMD ["dist/subgraphs/products/main.js"]
 
 FROM run AS front
-ARG VERSION=unknown REVISION=unknown CREATED=1970-01-01T00:00:00Z SOURCE=""
 LABEL org.opencontainers.image.title="Portico" \
   org.opencontainers.image.description="GraphQL federation gateway that builds its graph from the services that are running, and their registry" \
-  org.opencontainers.image.licenses="MIT AND Elastic-2.0" \
-  org.opencontainers.image.source="${SOURCE}" \
-  org.opencontainers.image.version="${VERSION}" \
-  org.opencontainers.image.revision="${REVISION}" \
-  org.opencontainers.image.created="${CREATED}"
+  org.opencontainers.image.licenses="MIT AND Elastic-2.0"
 COPY --from=front-dependencies /app/node_modules node_modules
 COPY --from=build /front ./
 ENV GATEWAY_DATA_DIR=/data

@@ -35,8 +35,8 @@ describe('bakeCommand', () => {
 
   test('pushes what is wished for to the registry', () => {
     const pushed = { push: true, registry: 'localhost:5000/team', tags: ['1.2', 'next'], targets: ['front'] };
-    const { args, env } = bakeCommand(facts, pushed);
-    expect(args.slice(-2)).toEqual(['--push', 'front']);
+    const { args, env } = bakeCommand(facts, { ...pushed, metadataFile: '/tmp/images.json' });
+    expect(args.slice(-4)).toEqual(['--push', '--metadata-file', '/tmp/images.json', 'front']);
     expect(env).toMatchObject({ REGISTRY: 'localhost:5000/team', TAGS: '1.2,next', LOCAL: 'false' });
   });
 

@@ -21,6 +21,8 @@ export interface ImageOptions {
   readonly tags: readonly string[];
   /** Targets of docker-bake.hcl; none for all. */
   readonly targets: readonly string[];
+  /** File that gets the digest of each image, as JSON by target. */
+  readonly metadataFile?: string | undefined;
 }
 
 /** Program, its arguments, and what it gets in its environment. */
@@ -39,7 +41,10 @@ const registryPattern = /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/;
  *
  * @throws Error when what is wished for cannot be, with what to do
  */
-export function bakeCommand(facts: ImageFacts, { push, registry, tags, targets }: ImageOptions): Command {
+export function bakeCommand(
+  facts: ImageFacts,
+  { push, registry, tags, targets, metadataFile }: ImageOptions,
+): Command {
   for (const tag of tags)
     if (!tagPattern.test(tag))
       throw new Error(`'${tag}' is no tag; it may have 128 letters, digits, dots, dashes and underscores`);
@@ -55,7 +60,15 @@ export function bakeCommand(facts: ImageFacts, { push, registry, tags, targets }
     );
   return {
     program: 'docker',
-    args: ['buildx', 'bake', '--file', 'docker-bake.hcl', push ? '--push' : '--load', ...targets],
+    args: [
+      'buildx',
+      'bake',
+      '--file',
+      'docker-bake.hcl',
+      push ? '--push' : '--load',
+      ...(metadataFile === undefined ? [] : ['--metadata-file', metadataFile]),
+      ...targets,
+    ],
     env: {
       REGISTRY: registry,
       VERSION: facts.version,

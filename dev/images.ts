@@ -11,6 +11,7 @@ const usage = `usage: npm run images -- [options] [target ...]
   --push              for every platform, with attestations, to the registry; otherwise for this machine, into Docker
   --registry <path>   before the names of the images, such as registry.example.org/team
   --tag <tag>         beside the version and the commit, any number of times; latest when there is none
+  --metadata <file>   gets the digest of each image, as JSON by target
   --dry-run           only print the command
 Targets are front, shop, front-distroless and shop-distroless; all of them when there is none.`;
 
@@ -70,6 +71,7 @@ async function main(): Promise<number> {
       push: { type: 'boolean', default: false },
       registry: { type: 'string', default: '' },
       tag: { type: 'string', multiple: true, default: [] },
+      metadata: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -78,8 +80,9 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const { push, registry, tag: tags } = values;
-  const command = bakeCommand(await readFacts(), { push, registry, tags, targets: positionals });
+  const { push, registry, tag: tags, metadata: metadataFile } = values;
+  const options = { push, registry, tags, targets: positionals, metadataFile };
+  const command = bakeCommand(await readFacts(), options);
   if (values['dry-run']) {
     console.log(shellLine(command));
     return 0;

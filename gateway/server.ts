@@ -1,10 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import type { Ports, ProcessContext } from '../platform/process.ts';
-import { createEurekaClient } from '../platform/registry/eureka-client.ts';
-import { followRegistry, type RegistryView } from '../platform/registry/follower.ts';
-import { createInstanceHosts } from '../platform/registry/host.ts';
+import type { RegistryView } from '../platform/registry/follower.ts';
 import { metadataKeys } from '../platform/registry/instance.ts';
-import { createInstanceLookup } from '../platform/registry/instance-connections.ts';
+import { joinRegistry } from '../platform/registry/join-registry.ts';
 import { registerProcess } from '../platform/registry/register-process.ts';
 import { type GatewayConfig, isShown } from './config.ts';
 import { createClientErrorFormatter } from './errors.ts';
@@ -39,14 +37,12 @@ type Context = ProcessContext<GatewayConfig>;
 /** Starts the gateway: the one address that clients need. It listens at once, and answers 503 until it has a graph. */
 export async function startGateway(context: Context): Promise<Ports> {
   const { config, log, metrics, scope, health } = context;
-  const hosts = createInstanceHosts(config);
-  const lookup = createInstanceLookup(hosts);
-  const eureka = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN, hosts });
   const policy = scope.use(
     'launch policy',
     await openLaunchPolicy({ file: config.LAUNCH_POLICY_FILE, folder: config.GATEWAY_DATA_DIR, log }),
   );
-  const registry = policy.restrict(scope.use('registry follower', followRegistry({ client: eureka, log })));
+  const { registry: all, lookup } = joinRegistry(context);
+  const registry = policy.restrict(all);
   const hotOperations = rememberHotOperations();
   const formatError = createClientErrorFormatter(log, { showsSchema: isShown(config.INTROSPECTION, config) });
   const known = createKnownOperations(config.QUERY_PLAN_CACHE_SIZE);

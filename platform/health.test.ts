@@ -22,6 +22,21 @@ test('the worst status decides, and an indicator that throws is DOWN with its re
   expect((await health.check('liveness')).status).toBe('UP');
 });
 
+test('what a process cannot begin without holds its readiness back until it has come', async () => {
+  const health = new HealthRegistry();
+  health.acceptTraffic();
+  let come = () => {};
+  health.awaitOnce('list', new Promise<void>(resolve => (come = resolve)), 'No list has come');
+  expect(await health.check('readiness')).toMatchObject({
+    status: 'OUT_OF_SERVICE',
+    components: { list: { status: 'OUT_OF_SERVICE', details: { missing: 'No list has come' } } },
+  });
+  expect((await health.check('liveness')).status).toBe('UP');
+  come();
+  await health.awaited();
+  expect((await health.check('readiness')).status).toBe('UP');
+});
+
 test('an indicator without a group is shown and decides nothing', async () => {
   const health = new HealthRegistry();
   health.acceptTraffic();

@@ -32,6 +32,7 @@ export class HealthRegistry {
     string,
     { check: Indicator; groups: readonly Exclude<HealthGroup, 'all'>[] }
   >();
+  readonly #awaited: Promise<void>[] = [];
   #accepting = false;
 
   constructor() {
@@ -44,6 +45,27 @@ export class HealthRegistry {
   /** Adds a part of the process to its health. */
   add(name: string, check: Indicator, { groups = ['readiness'] }: IndicatorOptions = {}): void {
     this.#indicators.set(name, { check, groups });
+  }
+
+  /**
+   * Holds readiness back until something has come that the process cannot begin without. It may go later: that changes
+   * nothing.
+   *
+   * @param missing says until then what is missing, and what to do
+   */
+  awaitOnce(name: string, coming: Promise<void>, missing: string): void {
+    let health: ComponentHealth = { status: 'OUT_OF_SERVICE', details: { missing } };
+    this.#awaited.push(
+      coming.then(() => {
+        health = { status: 'UP' };
+      }),
+    );
+    this.add(name, () => health);
+  }
+
+  /** Resolves when everything has come that readiness was held back for until now. */
+  async awaited(): Promise<void> {
+    await Promise.all(this.#awaited);
   }
 
   /** Says that the process takes requests. */

@@ -3,10 +3,8 @@ import type * as z from 'zod';
 import { callerSettings, openCallerTokens } from './caller.ts';
 import { processSettings } from './config.ts';
 import type { ProcessContext } from './process.ts';
-import { createEurekaClient } from './registry/eureka-client.ts';
-import { followRegistry, type RegistryView } from './registry/follower.ts';
-import { createInstanceHosts } from './registry/host.ts';
-import { createInstanceLookup } from './registry/instance-connections.ts';
+import type { RegistryView } from './registry/follower.ts';
+import { joinRegistry } from './registry/join-registry.ts';
 import { registrySettings } from './registry/settings.ts';
 import { serveBreakers } from './resilience/breaker-endpoints.ts';
 import { BreakerRegistry } from './resilience/breaker-registry.ts';
@@ -29,17 +27,15 @@ export interface SystemView {
 
 /** Follows the registry and gets ready to call what is in it. */
 export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings>>): SystemView {
-  const { name, config, log, metrics, scope, health, management } = context;
-  const hosts = createInstanceHosts(config);
-  const client = createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN, hosts });
-  const registry = scope.use('registry follower', followRegistry({ client, log }));
+  const { name, config, metrics, scope, health, management } = context;
+  const { registry, lookup } = joinRegistry(context);
   const breakers = new BreakerRegistry(metrics);
   serveBreakers(management, breakers);
   const callers = openCallerTokens(config);
   const agent = new Agent({
     connections: 64,
     keepAliveTimeout: 10_000,
-    connect: { timeout: 1_000, lookup: createInstanceLookup(hosts) },
+    connect: { timeout: 1_000, lookup },
   });
   scope.use('connections to other services', { close: () => agent.close() });
   health.add(

@@ -87,9 +87,9 @@ function renderApplications({ applications, nowMs }, { filter, onSubgraph }) {
 }
 
 function matches({ name }, filter) {
-  return ({ id, address, status, version, schemaHash }) =>
+  return ({ id, address, status, version, zone, schemaHash }) =>
     !filter ||
-    [name, id, address, status, version, schemaHash].some(text => text?.toLowerCase().includes(filter));
+    [name, id, address, status, version, zone, schemaHash].some(text => text?.toLowerCase().includes(filter));
 }
 
 /** Draws one application anew when something other than its leases' age changed. */
@@ -160,7 +160,7 @@ function instanceRow(instance, { nowMs, updateLease }) {
   };
   setLease(instance);
   updateLease.set(instance.id, setLease);
-  const { id, address, status, override, version, schemaHash, registeredAtMs, healthUrl } = instance;
+  const { id, address, status, override, version, zone, schemaHash, registeredAtMs, healthUrl } = instance;
   return make(
     'tr',
     {},
@@ -169,6 +169,7 @@ function instanceRow(instance, { nowMs, updateLease }) {
       'Instance',
       make('span', { class: 'id' }, link(id, healthUrl)),
       !id.includes(address) && make('span', { class: 'quiet' }, address),
+      zone && make('span', { class: 'quiet' }, `zone ${zone}`),
     ),
     cell('Version', version ?? '–'),
     cell('Schema', schemaHash ? make('code', { title: schemaHash }, schemaHash.slice(0, 10)) : '–'),

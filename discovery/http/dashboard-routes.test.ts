@@ -36,6 +36,7 @@ describe('The dashboard', () => {
     const { url } = await startTestDiscovery();
     const metadata = {
       version: '1.2.3',
+      zone: 'eu-central-1a',
       'schema.hash': 'abc',
       subgraph: 'products',
       'management.port': '9001',
@@ -60,6 +61,7 @@ describe('The dashboard', () => {
               leaseAgeMs: expect.any(Number) as number,
               leaseDurationMs: 90_000,
               version: '1.2.3',
+              zone: 'eu-central-1a',
               schemaHash: 'abc',
               subgraph: 'products',
               healthUrl: 'http://127.0.0.1:9001/actuator/health',

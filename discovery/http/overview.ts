@@ -76,6 +76,7 @@ function describeInstance({ info, status, override, renewedAtMs, registeredAtMs 
     leaseDurationMs: info.durationMs,
     registeredAtMs: Math.round(registeredAtMs),
     version: metadata[metadataKeys.version] ?? null,
+    zone: metadata[metadataKeys.zone] || null,
     schemaHash: metadata[metadataKeys.schemaHash] ?? null,
     subgraph: metadata[metadataKeys.subgraph] || null,
     healthUrl: managementPort ? `http://${host}:${managementPort}/actuator/health` : null,

@@ -42,6 +42,8 @@ export const metadataKeys = {
   managementPort: 'management.port',
   /** Version of the build. */
   version: 'version',
+  /** Zone that the process runs in, as Eureka's clients name it. */
+  zone: 'zone',
 } as const;
 
 /** The first entry of metadata that is to be a path of the instance, and is none; undefined when all are. */

@@ -14,18 +14,22 @@ interface Served {
   /** True if the port speaks TLS. @default false */
   readonly isSecure?: boolean;
   readonly managementPort: number;
-  /** Metadata besides the management port and the version, which every process registers. */
+  /** Metadata besides the management port, the version and the zone, which every process registers. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Time that the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
   readonly graceMs: number;
 }
 
-/** Puts the process into the registry until its scope closes. It goes on trying while the registry is away. */
+/**
+ * Puts the process into the registry until its scope closes, once everything has come that its readiness waits for. It goes
+ * on trying while the registry is away.
+ */
 export function registerProcess(context: ProcessContext<RegistryConfig>, served: Served): void {
   const { name, config, log, scope, health, advertisedHost } = context;
   const registered = register({
     client: createEurekaClient({ urls: config.EUREKA_URL, token: config.DISCOVERY_TOKEN }),
     log,
+    after: health.awaited(),
     registration: {
       service: name,
       host: advertisedHost,
@@ -39,6 +43,7 @@ export function registerProcess(context: ProcessContext<RegistryConfig>, served:
         ...served.metadata,
         [metadataKeys.managementPort]: String(served.managementPort),
         [metadataKeys.version]: version,
+        ...(config.INSTANCE_ZONE === undefined ? {} : { [metadataKeys.zone]: config.INSTANCE_ZONE }),
       },
     },
   });

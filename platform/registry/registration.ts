@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Backoff, pause } from '../backoff.ts';
 import { messageOf } from '../errors.ts';
 import { type Closable, closeOnce } from '../lifecycle.ts';
@@ -6,12 +7,12 @@ import type { EurekaClient } from './eureka-client.ts';
 import { createRepeatedWarning } from './repeated-warning.ts';
 import { instanceIdOf, type Registration, writeRegistration } from './write-registration.ts';
 
-/** Longest wait between two tries to register while the registry is away. */
-
 interface RegisterOptions {
   readonly client: EurekaClient;
   readonly registration: Registration;
   readonly log: Logger;
+  /** Registers when this has resolved. @default at once */
+  readonly after?: Promise<void>;
 }
 
 /** This process's entry in the registry. Closing takes it out. */
@@ -27,7 +28,7 @@ export interface Registered extends Closable {
  * Puts this process into the registry and keeps it there: renews the lease, registers again when the registry has
  * forgotten it, and goes on trying while the registry is away.
  */
-export function register({ client, registration, log }: RegisterOptions): Registered {
+export function register({ client, registration, log, after }: RegisterOptions): Registered {
   const { service, lease } = registration;
   const instanceId = instanceIdOf(registration);
   const dirtyTimestampMs = Date.now();
@@ -37,12 +38,14 @@ export function register({ client, registration, log }: RegisterOptions): Regist
     acknowledge = resolve;
   });
   let registered = false;
+  let wasAsked = false;
   const failure = createRepeatedWarning(log);
 
   async function registerUntilAccepted(): Promise<void> {
     const backoff = new Backoff();
     while (!stop.signal.aborted)
       try {
+        wasAsked = true;
         await client.register(service, writeRegistration(registration, 'UP', dirtyTimestampMs), {
           signal: stop.signal,
         });
@@ -61,6 +64,7 @@ export function register({ client, registration, log }: RegisterOptions): Regist
   }
 
   async function run(): Promise<void> {
+    await Promise.race([after, once(stop.signal, 'abort')]);
     await registerUntilAccepted();
     while (!stop.signal.aborted) {
       await pause(lease.renewalIntervalSeconds * 1000, stop.signal);
@@ -92,6 +96,7 @@ export function register({ client, registration, log }: RegisterOptions): Regist
       stop.abort();
       await running;
       registered = false;
+      if (!wasAsked) return;
       await client
         .cancel(service, instanceId)
         .catch(error => log.warn({ instanceId }, `Deregistering failed: ${messageOf(error)}`));

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -56,7 +57,7 @@ describe('A client of several registries', () => {
     const { url } = await startRegistry(broken);
     const calls = new RegistryCalls([url, 'http://127.0.0.1:1/eureka'], undefined);
     await expect(calls.call('register', get)).rejects.toThrow(
-      `register reached no registry (${url} answered 503; http://127.0.0.1:1/eureka: connect ECONNREFUSED 127.0.0.1:1)`,
+      `register reached no registry (${url}: answered 503; http://127.0.0.1:1/eureka: connect ECONNREFUSED 127.0.0.1:1)`,
     );
   });
 
@@ -105,8 +106,27 @@ describe('A stream of events', () => {
     );
     const calls = new RegistryCalls(['http://127.0.0.1:1/eureka', next.url], undefined);
     const { signal } = new AbortController();
-    await expect(calls.openStream('/changes', undefined, signal)).rejects.toThrow('ECONNREFUSED');
     const stream = await calls.openStream('/changes', 'a-1', signal);
     expect(await stream?.body.text()).toBe(': hello\n\n');
+  });
+
+  test('is opened nowhere when no registry can be reached, and says why', async () => {
+    const { url } = await startRegistry(broken);
+    const calls = new RegistryCalls(['http://127.0.0.1:1/eureka', url], undefined);
+    await expect(calls.openStream('/changes', undefined, new AbortController().signal)).rejects.toThrow(
+      `follow reached no registry (http://127.0.0.1:1/eureka: connect ECONNREFUSED 127.0.0.1:1; ${url}: answered 503)`,
+    );
+  });
+
+  test('ends when its caller ends it', async () => {
+    const { url } = await startRegistry((_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'),
+    );
+    const stop = new AbortController();
+    const stream = await new RegistryCalls([url], undefined).openStream('/changes', undefined, stop.signal);
+    const text = stream?.body.text();
+    stop.abort(new Error('enough'));
+    await expect(text).rejects.toThrow('enough');
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
   });
 });

@@ -48,15 +48,40 @@ export class RegistryCalls {
   }
 
   /** @throws PorticoError SERVICE_UNAVAILABLE when no registry answers */
-  async call(operation: string, wanted: RegistryRequest, options: CallOptions = {}): Promise<RegistryAnswer> {
+  call(operation: string, wanted: RegistryRequest, options: CallOptions = {}): Promise<RegistryAnswer> {
+    return this.#tryInTurn(operation, options.signal, async registry => {
+      const answer = await exchange(registry, wanted, options);
+      if (answer.status >= 500) throw new Error(`answered ${answer.status}`);
+      return answer;
+    });
+  }
+
+  /**
+   * Opens a stream of events.
+   *
+   * @returns undefined when the registry that answers has none
+   * @throws PorticoError SERVICE_UNAVAILABLE when no registry answers
+   */
+  openStream(
+    path: string,
+    lastEventId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<EventStream | undefined> {
+    return this.#tryInTurn('follow', signal, registry => openStreamAt(registry, path, lastEventId, signal));
+  }
+
+  /** Gives the result of the first registry that has one, and stays with that registry. */
+  async #tryInTurn<T>(
+    operation: string,
+    signal: AbortSignal | undefined,
+    attempt: (registry: RegistryAddress) => Promise<T>,
+  ): Promise<T> {
     const failures: string[] = [];
     for (const registry of this.#fromCurrent()) {
       try {
-        const answer = await exchange(registry, wanted, options);
-        if (answer.status < 500) return answer;
-        failures.push(`${registry.base} answered ${answer.status}`);
+        return await attempt(registry);
       } catch (error) {
-        if (options.signal?.aborted) throw error;
+        if (signal?.aborted) throw error;
         failures.push(`${registry.base}: ${messageOf(error)}`);
       }
       this.#moveOnFrom(registry);
@@ -65,40 +90,6 @@ export class RegistryCalls {
       'SERVICE_UNAVAILABLE',
       `${operation} reached no registry (${failures.join('; ')})`,
     );
-  }
-
-  /**
-   * Opens a stream of events.
-   *
-   * @returns undefined when this registry has none
-   * @throws Error when the registry cannot be reached; the next call goes to another
-   */
-  async openStream(path: string, lastEventId: string | undefined, signal: AbortSignal) {
-    const [registry] = this.#fromCurrent();
-    if (!registry) return undefined;
-    const url = `${registry.base}${path}`;
-    try {
-      const response = await request(url, {
-        signal,
-        headersTimeout: defaultTimeoutMs,
-        bodyTimeout: 0,
-        headers: {
-          accept: 'text/event-stream',
-          ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
-          ...registry.headers,
-        },
-      });
-      const type = String(response.headers['content-type'] ?? '');
-      if (response.statusCode === 200 && type.startsWith('text/event-stream'))
-        return { url, body: response.body } satisfies EventStream;
-
-      await response.body.dump();
-      if (response.statusCode < 500) return undefined;
-      throw new Error(`${url} answered ${response.statusCode}`);
-    } catch (error) {
-      if (!signal.aborted) this.#moveOnFrom(registry);
-      throw error;
-    }
   }
 
   #fromCurrent(): RegistryAddress[] {
@@ -110,6 +101,38 @@ export class RegistryCalls {
     if (this.#registries[this.#current] === registry)
       this.#current = (this.#current + 1) % this.#registries.length;
   }
+}
+
+async function openStreamAt(
+  registry: RegistryAddress,
+  path: string,
+  lastEventId: string | undefined,
+  signal: AbortSignal,
+): Promise<EventStream | undefined> {
+  const url = `${registry.base}${path}`;
+  // The deadline is that of the opening: the stream itself lasts until the caller ends it.
+  const { statusCode, headers, body } = await withDeadline({ timeoutMs: defaultTimeoutMs, signal }, attempt =>
+    request(url, {
+      signal: attempt,
+      bodyTimeout: 0,
+      headers: {
+        accept: 'text/event-stream',
+        ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+        ...registry.headers,
+      },
+    }),
+  );
+  const type = String(headers['content-type'] ?? '');
+  if (statusCode === 200 && type.startsWith('text/event-stream')) {
+    const end = () => void body.destroy(signal.reason as Error);
+    signal.addEventListener('abort', end, { once: true });
+    body.once('close', () => signal.removeEventListener('abort', end));
+    return { url, body };
+  }
+
+  await body.dump();
+  if (statusCode >= 500) throw new Error(`answered ${statusCode}`);
+  return undefined;
 }
 
 async function exchange(

@@ -38,5 +38,15 @@ export const registrySettings = z.object({
   LEASE_DURATION_SECONDS: wholeNumber(15, { min: 2, max: 900 }).describe(
     'Time without a renewal after which the registry takes the instance out.',
   ),
+  INSTANCE_ZONE: z
+    .string()
+    .regex(/^[\w.-]{1,63}$/, {
+      error: issue =>
+        `expected up to 63 letters, digits, dots, dashes and underscores, but got ${String(issue.input)}`,
+    })
+    .optional()
+    .describe(
+      "Zone that the process runs in, such as eu-central-1a; it is registered as the metadata 'zone', as Eureka's clients read it.",
+    ),
   ...instanceHostSettings.shape,
 });

@@ -70,8 +70,8 @@ export async function readImage(target: string) {
     baseImage: /^ARG NODE_IMAGE=(.+)$/m.exec(text)?.[1] ?? '',
     distrolessImage: /^ARG DISTROLESS_IMAGE=(.+)$/m.exec(text)?.[1] ?? '',
     env: Object.fromEntries(env),
-    labels: [...(argumentsOf('LABEL')[0] ?? '').matchAll(/org\.opencontainers\.image\.(\w+)=/g)].map(
-      ([, label]) => label,
+    labels: argumentsOf('LABEL').flatMap(line =>
+      [...line.matchAll(/org\.opencontainers\.image\.(\w+)=/g)].map(([, label]) => label),
     ),
     ports: argumentsOf('EXPOSE').flatMap(line => line.split(/ +/)),
     user: argumentsOf('USER').at(-1),

@@ -18,7 +18,7 @@ import {
   selects,
   workloadOf,
 } from './manifests.ts';
-import { environmentOf, imageOf, resolve, settingsByProcess } from './processes.ts';
+import { environmentOf, example, imageOf, resolve, settingsByProcess } from './processes.ts';
 
 const overlays = ['production', 'trial'];
 const processes = Object.keys(settingsByProcess);
@@ -163,6 +163,18 @@ describe.each(overlays)('the overlay %s', async overlay => {
   test('lets every process be reached by the address of its pod', () => {
     for (const name of processes)
       expect(environmentOf(manifests, name)['ADVERTISED_HOST'], name).toBe('10.0.0.1');
+  });
+
+  test('gives who registers the zone of its pod, where the cluster tells it', () => {
+    for (const name of processes.filter(each => each !== 'discovery')) {
+      const zoneOf = (zone?: string) =>
+        loadConfig(
+          settingsByProcess[name] as never,
+          environmentOf(manifests, name, { ...example, ...(zone === undefined ? {} : { zone }) }),
+        );
+      expect(zoneOf('eu-central-1a'), name).toMatchObject({ INSTANCE_ZONE: 'eu-central-1a' });
+      expect(zoneOf(), name).not.toHaveProperty('INSTANCE_ZONE');
+    }
   });
 
   test('gives the migrations the database of every service, and its own to each service', () => {

@@ -22,15 +22,19 @@ export function imageOf({ image }: Pick<Container, 'image'>): (typeof images)[ke
   return images[name];
 }
 
+const zoneField = "metadata.labels['topology.kubernetes.io/zone']";
+
 /** Values that the cluster puts in. */
 interface ClusterValues {
   readonly podIp: string;
+  /** Zone that the cluster has copied from the node to the pod. @default none, as in clusters before 1.35 */
+  readonly zone?: string;
   /** Value of a key of the Secret; undefined for one that it does not have. */
   readonly secretOf: (key: string) => string | undefined;
 }
 
 /** Values as an operator would give them. A key that may be missing is missing. */
-const example: ClusterValues = {
+export const example: ClusterValues = {
   podIp: '10.0.0.1',
   secretOf: key => {
     if (key.endsWith('_DATABASE_URL')) return `postgresql://user@postgres/${key.toLowerCase()}`;
@@ -53,7 +57,9 @@ export function resolve(entries: readonly EnvEntry[], values = example): Record<
   return Object.fromEntries(
     entries.flatMap(({ name, value, valueFrom }) => {
       if (value !== undefined) return [[name, value]];
-      if (valueFrom?.fieldRef?.fieldPath === 'status.podIP') return [[name, values.podIp]];
+      const { fieldPath } = valueFrom?.fieldRef ?? {};
+      if (fieldPath === 'status.podIP') return [[name, values.podIp]];
+      if (fieldPath === zoneField) return [[name, values.zone ?? '']];
       const { key = '', optional } = valueFrom?.secretKeyRef ?? {};
       const secret = values.secretOf(key);
       if (secret === undefined && !optional) throw new Error(`${name} needs the key '${key}' of the Secret`);

@@ -15,6 +15,8 @@ Takes (dict "root" $ "component" "orders" "process" values).
 {{- end -}}
 {{- else -}}
 {{- $_ := set $env "EUREKA_URL" (dict "value" ($values.discovery.url | default (include "portico.registries" .root))) -}}
+{{- /* Kubernetes 1.35 gives a pod its node's zone as a label; where it has none this is empty, which counts as unset. */ -}}
+{{- $_ := set $env "INSTANCE_ZONE" (dict "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['topology.kubernetes.io/zone']"))) -}}
 {{- $_ := set $env "CALLER_SECRET" (dict "valueFrom" (dict "secretKeyRef" (dict "name" $secret "key" "CALLER_SECRET"))) -}}
 {{- end -}}
 {{- if hasKey $values.subgraphs .component -}}
