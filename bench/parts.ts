@@ -43,16 +43,25 @@ interface PorticoOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts the gateway, and waits for its graph. @returns with the supergraph that it has composed */
-export async function startPortico(
+/** Gateway of ours that serves, maybe without a graph yet. */
+export interface Portico {
+  readonly server: BenchProcess;
+  readonly port: number;
+  /** Address of what `/actuator/supergraph` tells. */
+  readonly supergraphUrl: string;
+}
+
+/** Starts the gateway, which may have no graph yet. */
+export async function launchPortico(
   started: Started,
-  { registryUrl, dataDir, keys, subgraphs, core, env }: PorticoOptions,
-): Promise<{ server: BenchProcess; port: number; sdl: string }> {
+  { registryUrl, dataDir, keys, core, env }: Omit<PorticoOptions, 'subgraphs'>,
+): Promise<Portico> {
   const server = started(
     startMeasuredServer({
       program: 'dist/gateway/main.js',
       ...(core === undefined ? {} : { core }),
       env: {
+        NODE_ENV: 'production',
         GATEWAY_PORT: '0',
         MANAGEMENT_PORT: '0',
         EUREKA_URL: registryUrl,
@@ -64,12 +73,38 @@ export async function startPortico(
     }),
   );
   const { ports } = await server.next<ReadyMessage>('ready');
-  const url = `http://127.0.0.1:${ports.management}/actuator/supergraph`;
+  const supergraphUrl = `http://127.0.0.1:${ports.management}/actuator/supergraph`;
+  return { server, port: ports.http, supergraphUrl };
+}
+
+/** Waits for a graph with so many subgraphs. */
+export async function untilGraph({ supergraphUrl }: Portico, subgraphs: number): Promise<void> {
   await until(`a graph of ${subgraphs} subgraphs`, async () => {
-    const graph = (await (await fetch(url)).json()) as { subgraphs: unknown[] };
+    const graph = (await (await fetch(supergraphUrl)).json()) as { subgraphs: unknown[] };
     return graph.subgraphs.length === subgraphs;
   });
-  return { server, port: ports.http, sdl: await (await fetch(`${url}/sdl`)).text() };
+}
+
+/** Starts the gateway, and waits for its graph. @returns with the supergraph that it has composed */
+export async function startPortico(
+  started: Started,
+  { subgraphs, ...options }: PorticoOptions,
+): Promise<Portico & { sdl: string }> {
+  const portico = await launchPortico(started, options);
+  await untilGraph(portico, subgraphs);
+  return { ...portico, sdl: await (await fetch(`${portico.supergraphUrl}/sdl`)).text() };
+}
+
+/** Tells whether a gateway answers a query with data, and with that alone. */
+export async function answers(url: string, query: string): Promise<boolean> {
+  const response = await fetch(new URL('/graphql', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  }).catch(() => undefined);
+  if (!response?.ok) return false;
+  const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
+  return data !== undefined && data !== null && errors === undefined;
 }
 
 /** Gives a supergraph addresses: our gateway finds instances by the registry, and composes none. */
@@ -83,6 +118,8 @@ export function withAddresses(sdl: string, urls: Readonly<Record<string, string>
 /** A Hive Gateway that npm has installed. */
 export interface Hive {
   readonly version: string;
+  /** Version of a package beside it. */
+  versionOf(name: string): Promise<string>;
   /** Starts it with a supergraph. @returns its port */
   start(
     started: Started,
@@ -90,23 +127,28 @@ export interface Hive {
   ): Promise<{ server: BenchProcess; port: number }>;
 }
 
-/** Installs the newest Hive Gateway. @returns undefined, after saying why, when it can't be had */
-export async function installHive(dataDir: string): Promise<Hive | undefined> {
+/** Installs the newest Hive Gateway, and packages beside it. @returns undefined, after saying why, when it can't be had */
+export async function installHive(
+  dataDir: string,
+  ...packages: readonly string[]
+): Promise<Hive | undefined> {
   const folder = join(dataDir, 'hive');
   const options = ['--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'];
   try {
-    await run('npm', ['install', ...options, hivePackage]);
+    await run('npm', ['install', ...options, hivePackage, ...packages]);
   } catch (error) {
     console.log(`${hivePackage} is skipped: npm could not install it (${(error as Error).message.trim()})`);
     return undefined;
   }
-  const packageFolder = join(folder, 'node_modules', hivePackage);
-  const manifest = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as {
-    version: string;
+  const folderOf = (name: string) => join(folder, 'node_modules', name);
+  const versionOf = async (name: string) => {
+    const manifest = await readFile(join(folderOf(name), 'package.json'), 'utf8');
+    return (JSON.parse(manifest) as { version: string }).version;
   };
   let count = 0;
   return {
-    version: manifest.version,
+    version: await versionOf(hivePackage),
+    versionOf,
     async start(started, { sdl, config, args = [], core }) {
       const port = await freePort();
       count += 1;
@@ -116,7 +158,7 @@ export async function installHive(dataDir: string): Promise<Hive | undefined> {
       const address = ['--host', '127.0.0.1', '--port', String(port), '--config-path', configFile];
       const server = started(
         startMeasuredServer({
-          program: join(packageFolder, 'dist', 'bin.js'),
+          program: join(folderOf(hivePackage), 'dist', 'bin.js'),
           args: ['supergraph', sdlFile, ...address, ...args],
           cwd: folder,
           env: { NODE_ENV: 'production', FORK: '1' },
@@ -132,12 +174,16 @@ export async function installHive(dataDir: string): Promise<Hive | undefined> {
   };
 }
 
-/** Waits for something. @throws Error when it has not come in a minute */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+/** Waits for something, and looks for it again and again. @throws Error when it has not come in a minute */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  intervalMs = pollMs,
+): Promise<T> {
   for (const deadlineMs = performance.now() + patienceMs; performance.now() < deadlineMs; ) {
     const found = await look();
     if (found) return found;
-    await delay(pollMs);
+    await delay(intervalMs);
   }
   throw new Error(`The bench expected ${what} within ${patienceMs} ms, but it did not come`);
 }

@@ -12,12 +12,16 @@ export interface BenchProcess {
   /** The next message of a type. @throws Error when the process ends before it */
   next<T>(type: string): Promise<T>;
   stop(): Promise<void>;
+  /** Tells the usage of a program that can't be asked by a message, since it is not ours to load something into. */
+  readonly usage?: () => Promise<Usage>;
 }
 
 /** Memory that a server holds, after its garbage was collected if that was asked for, and the CPU time that it has used. */
 export interface Usage {
   readonly cpuMs: number;
   readonly residentBytes: number;
+  /** Most resident memory since the usage was last asked for, looked at ten times a second. */
+  readonly peakBytes: number;
   /** Of V8's heap, and of buffers beside it. */
   readonly heapBytes: number;
 }
@@ -44,7 +48,8 @@ export function startBenchProcess(
   program: string,
   options: Omit<ServerOptions, 'program'> = {},
 ): BenchProcess {
-  return startProcess(['--import', 'tsx', resolve(rootDir, program), ...(options.args ?? [])], options);
+  const args = ['--import', 'tsx', resolve(rootDir, program), ...(options.args ?? [])];
+  return startProcess(process.execPath, args, options);
 }
 
 /** V8's young generation has its full size from the start: it grows once, whoever subscribes, and is never given back. */
@@ -54,6 +59,7 @@ const memoryArgs = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 export function startMeasuredServer({ program, args = [], ...options }: ServerOptions): BenchProcess {
   const compiler = program.endsWith('.ts') ? ['--import', 'tsx'] : [];
   return startProcess(
+    process.execPath,
     [...memoryArgs, '--import', usageModule, ...compiler, resolve(rootDir, program), ...args],
     options,
   );
@@ -61,18 +67,21 @@ export function startMeasuredServer({ program, args = [], ...options }: ServerOp
 
 /** Asks a measured server. @param settled whether its garbage is collected first, which takes some seconds */
 export function usageOf(server: BenchProcess, { settled }: { settled: boolean }): Promise<Usage> {
+  if (server.usage) return server.usage();
   const usage = server.next<Usage>('usage');
   server.send({ type: 'measure', settled });
   return usage;
 }
 
-function startProcess(
+/** Starts a program. */
+export function startProcess(
+  command: string,
   args: readonly string[],
   { env = {}, cwd = rootDir, core }: Pick<ServerOptions, 'env' | 'cwd' | 'core'>,
 ): BenchProcess {
   const [program = '', ...rest] = [
     ...(core !== undefined && canPin ? ['taskset', '-c', String(core)] : []),
-    process.execPath,
+    command,
     ...args,
   ];
   const child = spawn(program, rest, {

@@ -66,9 +66,3 @@ export async function renewInstance(pool: Pool, index: number): Promise<void> {
   await body.dump();
   if (statusCode !== 200) throw new Error(`Renewing expected 200, but got ${statusCode}`);
 }
-
-/** Value below which a share of the sorted numbers lies. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import type { Pool } from 'undici';
-import { idOf, percentile, registerInstance } from './instances.ts';
+import { percentile } from '../figures.ts';
+import { idOf, registerInstance } from './instances.ts';
 import type { MeasuredRegistry } from './registry-process.ts';
 
 const known = 1_000;

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { percentile, registerInstance, renewInstance } from './instances.ts';
+import { percentile } from '../figures.ts';
+import { registerInstance, renewInstance } from './instances.ts';
 import type { MeasuredRegistry } from './registry-process.ts';
 
 const instances = 10_000;

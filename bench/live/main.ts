@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { build } from '../../dev/build.ts';
+import { markdownTable } from '../figures.ts';
 import { type Figures, measureFanOut, measureIdle, measureThroughput, mintTokens } from './measures.ts';
 import { measureOrders } from './orders.ts';
 import { type Stand, startStand, type Target } from './targets.ts';
@@ -49,9 +50,7 @@ function print(title: string, columns: ReadonlyMap<string, Figures>): void {
       return value.toFixed(value < 100 ? 2 : 0) + ratio;
     }),
   ]);
-  console.log(`\n| ${[title, ...columns.keys()].join(' | ')} |`);
-  console.log(`|---|${'---:|'.repeat(columns.size)}`);
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+  console.log(`\n${markdownTable([title, ...columns.keys()], rows)}`);
 }
 
 /** Tells whether a part says something about a target. */

@@ -10,7 +10,7 @@ import { loadSystemSettings } from '../../dev/settings.ts';
 import { type System, startSystem } from '../../dev/system.ts';
 import { assortment } from '../../prisma/assortment.ts';
 import { loadWhile } from '../../tests/helpers/load.ts';
-import { percentile } from './clock.ts';
+import { percentile } from '../figures.ts';
 import type { Figures } from './measures.ts';
 
 const customers = 10;

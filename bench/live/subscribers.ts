@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { percentile, sharedNowMs } from './clock.ts';
+import { percentile } from '../figures.ts';
+import { sharedNowMs } from './clock.ts';
 
 /*
  * Subscribers over graphql-ws, each on a WebSocket of its own, that do no more with a result than to note when it came.

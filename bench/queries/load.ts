@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { type LoadRequest, loads } from './federation.ts';
+import { median, percentile } from '../figures.ts';
+import { loads } from './federation.ts';
+import type { CheckMessage, EachMessage, LoadResult, RunMessage } from './loader.ts';
 
 /*
- * Sends a load to a gateway over a number of connections, each with one request at a time, when it is told to. Every answer
- * has to be complete: status 200, data, no errors.
+ * Sends requests to a gateway when it is told to (`loader.ts`). Every answer has to be complete: status 200, data, no errors.
  */
 
-interface RunMessage {
-  readonly type: string;
-  readonly load: string;
-  readonly url: string;
-  readonly connections: number;
-  readonly seconds: number;
+interface Stream {
+  readonly bodies: readonly string[];
+  readonly distinct: boolean;
 }
 
 const readBytes = 131_072;
+/** Bytes of an answer of which an error is told. */
+const shownBytes = 300;
 const lastChunk = Buffer.from('0\r\n\r\n');
 let sent = 0;
 
@@ -81,8 +81,8 @@ class Connection {
       const end = data.indexOf('\r\n\r\n') + 4;
       const head = data.toString('latin1', 0, end).toLowerCase();
       body = data.subarray(end);
-      const begin = body.toString('latin1', 0, 40);
-      if (!head.startsWith('http/1.1 200') || (body.length > 0 && !begin.includes('{"data":'))) {
+      const begin = body.toString('latin1', 0, shownBytes);
+      if (!head.startsWith('http/1.1 200') || (body.length > 0 && !begin.slice(0, 40).includes('{"data":'))) {
         this.#fail?.(new Error(`A request expected data, but got ${head}${begin}`));
         return;
       }
@@ -98,7 +98,7 @@ class Connection {
 
 async function sendUntil(
   { host, port }: { host: string; port: number },
-  { bodies, distinct, deadlineMs }: { bodies: readonly string[]; distinct: boolean; deadlineMs: number },
+  { bodies, distinct, deadlineMs }: Stream & { deadlineMs: number },
   latenciesMs: number[],
 ): Promise<void> {
   const connection = new Connection(port);
@@ -122,43 +122,73 @@ function sortedJson(value: unknown): string {
   );
 }
 
-async function run({ load, url, connections, seconds }: RunMessage): Promise<void> {
-  const { requests, distinctHeaders } = loads[load] ?? { requests: [], distinctHeaders: false };
-  const bodies = requests.map((request: LoadRequest) => JSON.stringify(request));
-  const { host, port } = new URL(url);
-  // One after the other: that answers are whole, and the same of all gateways, is checked before they are counted.
+/** Bodies of the requests of some loads, and whether each request is to have a header of its own. */
+function streamsOf({ loads: names, isDistinct = false }: Pick<RunMessage, 'loads' | 'isDistinct'>): Stream[] {
+  return names.map(name => {
+    const { requests, distinctHeaders } = loads[name] ?? { requests: [], distinctHeaders: false };
+    return {
+      bodies: requests.map(request => JSON.stringify(request)),
+      distinct: distinctHeaders || isDistinct,
+    };
+  });
+}
+
+/** Sends the requests of a load one after the other. @returns a digest of the answers, or what is wrong with one */
+async function check({ url, load }: CheckMessage): Promise<{ digest: string } | { fault: string }> {
   const digest = createHash('sha256');
-  for (const body of bodies) {
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const response = await fetch(new URL('/graphql', url), { method: 'POST', headers, body });
-    const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
-    digest.update(sortedJson(data));
-    if (!data || errors)
-      throw new Error(`The load '${load}' expected data alone, but got ${JSON.stringify(errors)}`);
-  }
+  for (const { bodies } of streamsOf({ loads: [load] }))
+    for (const body of bodies) {
+      const headers = { 'content-type': 'application/json', accept: 'application/json' };
+      const response = await fetch(new URL('/graphql', url), { method: 'POST', headers, body });
+      const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
+      if (!data || errors) return { fault: `expected data alone, but got ${JSON.stringify(errors)}` };
+      digest.update(sortedJson(data));
+    }
+  return { digest: digest.digest('hex') };
+}
+
+async function run({ url, connections, seconds, ...message }: RunMessage): Promise<LoadResult> {
+  const streams = streamsOf(message);
+  const { host, port } = new URL(url);
   const latenciesMs: number[] = [];
   const startedAtMs = performance.now();
   const deadlineMs = startedAtMs + seconds * 1_000;
   await Promise.all(
-    Array.from({ length: connections }, () =>
-      sendUntil({ host, port: Number(port) }, { bodies, distinct: distinctHeaders, deadlineMs }, latenciesMs),
-    ),
+    Array.from({ length: connections }, (_, index) => {
+      const stream = streams[index % streams.length] ?? { bodies: [], distinct: false };
+      return sendUntil({ host, port: Number(port) }, { ...stream, deadlineMs }, latenciesMs);
+    }),
   );
   const elapsedSeconds = (performance.now() - startedAtMs) / 1_000;
-  const sorted = latenciesMs.sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
-  process.send?.({
-    type: 'done',
-    digest: digest.digest('hex'),
-    requests: sorted.length,
-    perSecond: sorted.length / elapsedSeconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-  });
+  return {
+    requests: latenciesMs.length,
+    perSecond: latenciesMs.length / elapsedSeconds,
+    p50Ms: median(latenciesMs),
+    p99Ms: percentile(latenciesMs, 0.99),
+    maxMs: percentile(latenciesMs, 1),
+  };
 }
 
-process.on('message', (message: RunMessage) => {
-  if (message.type === 'run') void run(message);
-});
+/** Sends requests one after the other over one connection. @returns how long each took, in ms */
+async function sendEach({ url, bodies }: EachMessage): Promise<{ latenciesMs: number[] }> {
+  const { host, port } = new URL(url);
+  const connection = new Connection(Number(port));
+  const latenciesMs: number[] = [];
+  for (const body of bodies) {
+    const startedAtMs = performance.now();
+    await connection.send(requestOf(host, body, undefined));
+    latenciesMs.push(performance.now() - startedAtMs);
+  }
+  connection.close();
+  return { latenciesMs };
+}
+
+async function handle(message: CheckMessage | RunMessage | EachMessage): Promise<void> {
+  if (message.type === 'check') process.send?.({ type: 'checked', ...(await check(message)) });
+  if (message.type === 'run') process.send?.({ type: 'done', ...(await run(message)) });
+  if (message.type === 'each') process.send?.({ type: 'sent', ...(await sendEach(message)) });
+}
+
+process.on('message', (message: CheckMessage | RunMessage | EachMessage) => void handle(message));
 process.on('disconnect', () => process.exit());
 process.send?.({ type: 'ready' });

@@ -23,7 +23,7 @@ class PassingDataSource extends RemoteGraphQLDataSource<Context> {
   }
 }
 
-const [, , sdlFile = ''] = process.argv;
+const [, , sdlFile = '', port = '0'] = process.argv;
 const server = new ApolloServer<Context>({
   gateway: new ApolloGateway({
     supergraphSdl: readFileSync(sdlFile, 'utf8'),
@@ -31,7 +31,7 @@ const server = new ApolloServer<Context>({
   }),
 });
 const { url } = await startStandaloneServer(server, {
-  listen: { host: '127.0.0.1', port: 0 },
+  listen: { host: '127.0.0.1', port: Number(port) },
   context: async ({ req }) => ({ language: req.headers['accept-language'] }),
 });
 process.send?.({ type: 'ready', url });

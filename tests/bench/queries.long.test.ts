@@ -8,7 +8,7 @@ const floors = { heavy: 30, 'heavy-distinct': 4.5, one: 5, hop: 8, variables: 4.
 
 test('queries stay faster than those of Apollo Gateway', { timeout: 240_000 }, async () => {
   const limits = Object.entries(floors).map(([load, floor]) => `${load}=${floor}`);
-  const options = `--targets stock --rounds 1 --seconds 4 --loads ${Object.keys(floors).join()} --floors ${limits.join()}`;
+  const options = `--parts loads --targets stock --rounds 1 --seconds 4 --loads ${Object.keys(floors).join()} --floors ${limits.join()}`;
   const bench = spawn(process.execPath, ['--import', 'tsx', 'bench/queries/main.ts', ...options.split(' ')], {
     cwd: join(import.meta.dirname, '..', '..'),
     stdio: 'inherit',
