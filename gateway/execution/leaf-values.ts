@@ -5,8 +5,18 @@ const min32Bit = -(2 ** 31);
 
 type IsValid = (value: unknown) => boolean;
 
-/** Creates the check whether a client may see a value of a leaf type. Custom scalars may be anything. */
+const validatorByType = new WeakMap<GraphQLLeafType, IsValid>();
+
+/** Finds the check whether a client may see a value of a leaf type. Custom scalars may be anything. */
 export function leafValidator(type: GraphQLLeafType): IsValid {
+  const known = validatorByType.get(type);
+  if (known) return known;
+  const validator = createValidator(type);
+  validatorByType.set(type, validator);
+  return validator;
+}
+
+function createValidator(type: GraphQLLeafType): IsValid {
   if (isEnumType(type)) return value => typeof value === 'string' && type.getValue(value) !== undefined;
   return isSpecifiedScalarType(type) ? (validators[type.name] ?? isString) : () => true;
 }
