@@ -6,9 +6,13 @@ export function isDataObject(value: unknown): value is DataObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A field of an object; undefined when the object has none of its own, whatever its prototype has. */
+/**
+ * A field of an object; undefined when the object has none of its own, whatever its prototype has: functions, which no data
+ * is, and itself as `__proto__`. To see that takes less time than to ask whether the field is the object's own.
+ */
 export function ownField(object: DataObject, name: string): unknown {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
+  const value = object[name];
+  return typeof value === 'function' || value === Object.prototype ? undefined : value;
 }
 
 /** Sets a field of an object, also one that is named as an accessor of every object is (`__proto__`). */

@@ -122,7 +122,7 @@ class Collector implements RepresentationCollector {
 function isEqual(one: DataObject, other: DataObject): boolean {
   let count = 0;
   for (const name in one) {
-    if (one[name] !== other[name] || !Object.hasOwn(other, name)) return false;
+    if (one[name] !== other[name]) return false;
     count += 1;
   }
   for (const _name in other) count -= 1;
