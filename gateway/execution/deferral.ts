@@ -1,5 +1,6 @@
 import { Failures } from './failures.ts';
 import { type BlockRunner, type DeferredBlock, type Run, runPlan } from './run.ts';
+import { RunEntities } from './run-entities.ts';
 
 /** Outcome of the fetches of one deferred block. */
 export interface BlockOutcome {
@@ -45,8 +46,7 @@ export class Deferral implements BlockRunner {
         failures,
         extensions,
         postponed: [],
-        objects: new Map(),
-        loaders: new Map(),
+        entities: new RunEntities(),
       });
     return { failures, extensions };
   }

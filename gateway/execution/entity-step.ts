@@ -4,7 +4,6 @@ import { copyOf, type DataObject, isDataObject } from './data.ts';
 import {
   type EntitiesAnswer,
   type EntityError,
-  EntityLoader,
   type RequestedEntities,
   requestEntities,
 } from './entity-requests.ts';
@@ -25,7 +24,7 @@ import { type CompiledFetch, sendFetch } from './send-fetch.ts';
 /** A fetch of entities. */
 interface EntityFetch extends CompiledFetch {
   readonly collect: () => RepresentationCollector;
-  /** Key of its path in `run.objects`; undefined when its objects may become others. */
+  /** Key of its path in `run.entities`; undefined when its objects may become others. */
   readonly settledPath: string | undefined;
   /** The first of its twins; undefined when it has none. */
   readonly twin: FetchNode | undefined;
@@ -62,18 +61,18 @@ function collect({ collect, path, settledPath }: EntityFetch, run: Run): Represe
     for (const object of objectsAt(run.root, path)) collector.add(object, undefined);
     return collector.found;
   }
-  const known = run.objects.get(settledPath);
+  const known = run.entities.objectsAt(settledPath);
   if (known) {
     for (const object of known) collector.add(object, undefined);
     return collector.found;
   }
-  const { failures, deferral, united } = run;
+  const { failures, deferral, entities } = run;
   const mayFail = failures.any;
   const found = objectsAt(run.root, path, object =>
     // Deferred fragments know the objects that they are on.
-    collector.add(object, deferral || (mayFail && failures.gapsOf(object).length > 0) ? undefined : united),
+    collector.add(object, deferral || (mayFail && failures.gapsOf(object).length > 0) ? undefined : entities),
   );
-  if (found.length > 0) run.objects.set(settledPath, found);
+  if (found.length > 0) entities.remember(settledPath, found);
   return collector.found;
 }
 
@@ -89,9 +88,7 @@ function request(fetch: EntityFetch, run: Run, wanted: Representations): readonl
   const { twin } = fetch;
   const send = (texts: readonly string[], types: readonly string[]) => sendEntities(fetch, run, texts, types);
   if (!twin) return [requestEntities(wanted, send)];
-  const loader = run.loaders.get(twin) ?? new EntityLoader();
-  run.loaders.set(twin, loader);
-  return loader.load(wanted, send);
+  return run.entities.loaderOf(twin).load(wanted, send);
 }
 
 const noErrors: EntitiesAnswer['errorsByIndex'] = new Map();

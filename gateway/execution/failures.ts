@@ -30,8 +30,8 @@ export interface Gap {
 export class Failures {
   #errors: GraphQLError[] = [];
   readonly #failures: Failure[] = [];
-  readonly #gaps = new Map<DataObject, Gap[]>();
-  readonly #toldPaths = new Set<string>();
+  #gaps: Map<DataObject, Gap[]> | undefined;
+  #toldPaths: Set<string> | undefined;
   readonly #earlier: Failures | undefined;
   readonly #maxErrors: number;
   #omitted = 0;
@@ -56,7 +56,7 @@ export class Failures {
 
   /** Tells if some field may be null for a failure. */
   get any(): boolean {
-    return this.#gaps.size > 0 || this.#toldPaths.size > 0 || (this.#earlier?.any ?? false);
+    return this.#gaps !== undefined || this.#toldPaths !== undefined || (this.#earlier?.any ?? false);
   }
 
   /** Tells if nothing has gone wrong. */
@@ -66,6 +66,7 @@ export class Failures {
 
   /** Adds a subgraph's error at the client's path. */
   addSubgraphError(subgraph: string, error: GraphQLFormattedError, path: readonly (string | number)[]): void {
+    this.#toldPaths ??= new Set();
     for (let length = 1; length <= path.length; length += 1)
       this.#toldPaths.add(JSON.stringify(path.slice(0, length)));
     this.#add(clientError(subgraph, error, path));
@@ -98,6 +99,7 @@ export class Failures {
 
   /** Notes fields of an object that stay without a value. */
   addGap(object: DataObject, gap: Gap): void {
+    this.#gaps ??= new Map();
     const gaps = this.#gaps.get(object);
     if (!gaps) this.#gaps.set(object, [gap]);
     // An object may stand at several places of one fetch.
@@ -105,7 +107,7 @@ export class Failures {
   }
 
   gapsOf(object: DataObject): readonly Gap[] {
-    const own = this.#gaps.get(object) ?? [];
+    const own = this.#gaps?.get(object) ?? [];
     return this.#earlier ? [...this.#earlier.gapsOf(object), ...own] : own;
   }
 
@@ -118,7 +120,7 @@ export class Failures {
 
   /** Tells if a subgraph's error stands at a path or below it. */
   isTold(path: readonly (string | number)[]): boolean {
-    if (this.#toldPaths.size > 0 && this.#toldPaths.has(JSON.stringify(path))) return true;
+    if (this.#toldPaths?.has(JSON.stringify(path))) return true;
     return this.#earlier?.isTold(path) ?? false;
   }
 

@@ -18,6 +18,7 @@ import { deniedError, type Grants } from './guard.ts';
 import { Delivery, type IncrementalResult } from './incremental.ts';
 import { AnswerTooLargeError, defaultRunLimits, type RunLimits } from './limits.ts';
 import { type Run, runPlan } from './run.ts';
+import { RunEntities } from './run-entities.ts';
 import type { ShapeField } from './shape.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import {
@@ -169,7 +170,7 @@ interface Executed {
   readonly variant: Variant;
   readonly failures: Failures;
   readonly extensions: Run['extensions'];
-  readonly united: Run['united'];
+  readonly entities: RunEntities;
 }
 
 async function runFetches(
@@ -191,20 +192,18 @@ async function runFetches(
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
   const { step } = variant;
-  const united: Run['united'] = new Set();
-  const outcome = { root, failures, extensions, united };
-  const work = { postponed: [], objects: new Map(), loaders: new Map() };
-  if (step) await runPlan(step, { ...outcome, ...work, variables, coerced, fetch, deferral });
+  const outcome = { root, failures, extensions, entities: new RunEntities() };
+  if (step) await runPlan(step, { ...outcome, postponed: [], variables, coerced, fetch, deferral });
   return { ...outcome, variant };
 }
 
 /** Writes an answer with which nothing is wrong. */
 function write(
-  { root, variant, failures, extensions, united }: Executed,
+  { root, variant, failures, extensions, entities }: Executed,
   limits: RunLimits,
 ): Buffer | undefined {
   if (!failures.isEmpty || extensions.size > 0) return undefined;
-  return variant.write(root, limits.maxAnswerBytes, united);
+  return variant.write(root, limits.maxAnswerBytes, entities.united);
 }
 
 function settle({ root, variant }: Executed, { costs }: OperationRequest): void {

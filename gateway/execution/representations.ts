@@ -4,6 +4,7 @@ import { type DataObject, isDataObject, ownField } from './data.ts';
 import { originalOf } from './field-copies/names.ts';
 import { quote, toJson } from './json.ts';
 import { applyRewrites } from './rewrites.ts';
+import type { RunEntities } from './run-entities.ts';
 import { isOfType } from './types.ts';
 
 /** Entities that a fetch asks for: each once, with the objects that it fills. */
@@ -22,10 +23,10 @@ export interface RepresentationCollector {
   /**
    * Adds an object.
    *
-   * @param united takes the object when one that is equal is left out for it; undefined when none may be
+   * @param entities are told of the object that one which is equal is left out for; undefined when none may be
    * @returns the object that stands for it
    */
-  add(object: DataObject, united: Set<DataObject> | undefined): DataObject;
+  add(object: DataObject, entities: Pick<RunEntities, 'unite'> | undefined): DataObject;
 }
 
 interface RepresentationOptions {
@@ -83,7 +84,7 @@ class Collector implements RepresentationCollector {
     this.#textOf = textOf;
   }
 
-  add(object: DataObject, united: Set<DataObject> | undefined): DataObject {
+  add(object: DataObject, entities: Pick<RunEntities, 'unite'> | undefined): DataObject {
     const fields = this.#selection.fieldsOf(object);
     if (!object['__typename'] || !fields.hasType) return object;
     const index = this.#indexOf(object, fields);
@@ -95,8 +96,8 @@ class Collector implements RepresentationCollector {
     if (!its) this.found.objects.push([object]);
     else {
       const [first] = its;
-      if (united && first && isEqual(first, object)) {
-        united.add(first);
+      if (entities && first && isEqual(first, object)) {
+        entities.unite(first);
         return first;
       }
       its.push(object);

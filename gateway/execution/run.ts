@@ -1,9 +1,9 @@
-import type { FetchNode, ResponsePath } from '@apollo/query-planner';
+import type { ResponsePath } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import type { DataObject } from './data.ts';
-import type { EntityLoader } from './entity-requests.ts';
 import type { Failures } from './failures.ts';
 import type { Overlaps } from './overlaps.ts';
+import type { RunEntities } from './run-entities.ts';
 import type { FetchFromSubgraph } from './subgraph-answer.ts';
 import type { Twins } from './twins.ts';
 
@@ -21,12 +21,7 @@ export interface Run {
   readonly extensions: Map<string, Readonly<Record<string, unknown>>>;
   /** Fetches whose plan has them before a field that they require. */
   readonly postponed: PostponedFetch[];
-  /** Objects at the paths that will have no others, by path. */
-  readonly objects: Map<string, readonly DataObject[]>;
-  /** Objects that stand at several places, because equal ones became one. */
-  readonly united: Set<DataObject>;
-  /** Entities that twins ask for, by the first twin. */
-  readonly loaders: Map<FetchNode, EntityLoader>;
+  readonly entities: RunEntities;
   /** Takes the deferred blocks; undefined for an answer that comes as one. */
   readonly deferral?: BlockRunner | undefined;
 }
@@ -84,7 +79,7 @@ export async function runPlan(step: Step, run: Run): Promise<void> {
       return;
     }
     waiting = objects;
-    run.objects.clear();
+    run.entities.forget();
     for (const each of postponed) await each.fetch();
   }
 }

@@ -49,6 +49,7 @@ function usableErrors(
   errors: readonly GraphQLFormattedError[],
   { failures }: Run,
 ): readonly GraphQLFormattedError[] {
+  if (errors.length === 0) return errors;
   const usable = errors.slice(0, failures.maxErrors);
   failures.omit(errors.length - usable.length);
   return usable.map(error => (isPath(error.path) ? error : withoutPath(error)));

@@ -18,6 +18,7 @@ export interface GraphqlAnswer {
 export function readGraphqlAnswer(text: string): GraphqlAnswer {
   const { data, errors, extensions } = readGraphqlResult(parseAnswer(text));
   if (!data && !errors?.length) throw new Error('it has neither data nor errors');
+  if (data && !errors?.length && !extensions) return { data };
   return {
     ...(data === undefined ? {} : { data }),
     ...(errors?.length ? { errors } : {}),
