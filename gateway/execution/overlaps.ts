@@ -12,10 +12,9 @@ export function overlapsOf(plan: PlanNode): Overlaps {
   const fetches = fetchesOf(plan);
   if (fetches.length < 2) return overlaps;
   for (const { node, path } of fetches)
-    for (const each of pathsOf(node, path)) {
+    for (const each of pathsOf(node, path))
       if (seen.has(each)) overlaps.add(each);
       else seen.add(each);
-    }
   return overlaps;
 }
 
