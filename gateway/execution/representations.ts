@@ -4,7 +4,6 @@ import { type DataObject, isDataObject, ownField } from './data.ts';
 import { originalOf } from './field-copies/names.ts';
 import { quote, toJson } from './json.ts';
 import { applyRewrites } from './rewrites.ts';
-import type { RunEntities } from './run-entities.ts';
 import { isOfType } from './types.ts';
 
 /** Entities that a fetch asks for: each once, with the objects that it fills. */
@@ -17,6 +16,11 @@ export interface Representations {
   readonly incomplete: readonly DataObject[];
 }
 
+/** Takes the objects that stand for others. */
+export interface UnitedObjects {
+  unite(object: DataObject): void;
+}
+
 /** Selects the representations of the objects of one run of a fetch, one by one. Objects of other types are passed over. */
 export interface RepresentationCollector {
   readonly found: Representations;
@@ -26,7 +30,7 @@ export interface RepresentationCollector {
    * @param entities are told of the object that one which is equal is left out for; undefined when none may be
    * @returns the object that stands for it
    */
-  add(object: DataObject, entities: Pick<RunEntities, 'unite'> | undefined): DataObject;
+  add(object: DataObject, entities: UnitedObjects | undefined): DataObject;
 }
 
 interface RepresentationOptions {
@@ -84,7 +88,7 @@ class Collector implements RepresentationCollector {
     this.#textOf = textOf;
   }
 
-  add(object: DataObject, entities: Pick<RunEntities, 'unite'> | undefined): DataObject {
+  add(object: DataObject, entities: UnitedObjects | undefined): DataObject {
     const fields = this.#selection.fieldsOf(object);
     if (!object['__typename'] || !fields.hasType) return object;
     const index = this.#indexOf(object, fields);
