@@ -7,6 +7,10 @@ export interface PassedHeaders {
   readonly request: Readonly<Record<string, string>>;
   /** Text that is the same for equal headers of each fetch only. */
   readonly requestKey: string;
+  /** True if fetches may share answers. */
+  readonly sharesFetches: boolean;
+  /** Tells if an answer with these headers is for one request only: `no-store`, or something that goes on to the client. */
+  isForOne(headers: IncomingHttpHeaders): boolean;
   /** Takes the headers of a subgraph's answer. */
   collect(headers: IncomingHttpHeaders): void;
   /** Says that a fetch failed or came with errors: what the client gets is not whole, and may not be kept. */
@@ -55,24 +59,31 @@ export function passHeaders(
   let isShareable = true;
   let requestKey: string | undefined;
 
+  function isForOne(headers: IncomingHttpHeaders): boolean {
+    const cacheControl = oneLine(headers['cache-control']);
+    if (cacheControl !== undefined && /\bno-store\b/i.test(cacheControl)) return true;
+    return toClients.some(name => name !== 'cache-control' && headers[name] !== undefined);
+  }
+
   return {
     request,
+    sharesFetches: true,
+    isForOne,
     get requestKey() {
       requestKey ??= JSON.stringify(request);
       return requestKey;
     },
     get isShareable() {
-      return isShareable && collected.size === 0;
+      return isShareable;
     },
     unshare() {
       isShareable = false;
     },
     collect(headers) {
-      const cacheControl = oneLine(headers['cache-control']);
-      if (cacheControl !== undefined && /\bno-store\b/i.test(cacheControl)) isShareable = false;
+      if (isForOne(headers)) isShareable = false;
       for (const name of toClients) {
         const value = headers[name];
-        if (name === 'cache-control') cacheControls.push(cacheControl);
+        if (name === 'cache-control') cacheControls.push(oneLine(headers['cache-control']));
         else if (value !== undefined)
           collected.set(name, [...(collected.get(name) ?? []), ...(Array.isArray(value) ? value : [value])]);
       }
@@ -102,7 +113,11 @@ function oneLine(value: string | string[] | undefined): string | undefined {
 export function passOneWay(request: PassedHeaders['request']): PassedHeaders {
   return {
     request,
-    requestKey: JSON.stringify(request),
+    get requestKey() {
+      return JSON.stringify(request);
+    },
+    sharesFetches: false,
+    isForOne: () => true,
     collect() {},
     failed() {},
     unshare() {},

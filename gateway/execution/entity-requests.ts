@@ -21,7 +21,7 @@ export interface EntityError {
 }
 
 /** Entities that are asked for in one request. */
-export interface EntityRequest {
+interface EntityRequest {
   /** Their representations, as JSON. */
   readonly texts: string[];
   /** Names of their types. */
@@ -31,7 +31,7 @@ export interface EntityRequest {
 
 /** Entities of one request that a fetch asked for. */
 export interface RequestedEntities {
-  readonly request: EntityRequest;
+  readonly answer: Promise<EntitiesAnswer>;
   /** Objects of the fetch by the index of the representation; none where another fetch asked. */
   readonly objects: readonly (readonly DataObject[] | undefined)[];
 }
@@ -40,8 +40,7 @@ type Send = (texts: readonly string[], types: readonly string[]) => Promise<Enti
 
 /** Sends a request for all entities of a fetch. */
 export function requestEntities({ texts, objects }: Representations, send: Send): RequestedEntities {
-  const types = objects.map(typeOf);
-  return { request: { texts: [...texts], types, answer: send(texts, types) }, objects };
+  return { answer: send(texts, objects.map(typeOf)), objects };
 }
 
 /**
@@ -61,7 +60,7 @@ export class EntityLoader {
       known[index] = own;
       objectsByRequest.set(request, known);
     }
-    return [...objectsByRequest].map(([request, its]) => ({ request, objects: its }));
+    return [...objectsByRequest].map(([{ answer }, its]) => ({ answer, objects: its }));
   }
 
   #add(text: string, type: string, send: Send) {
@@ -84,7 +83,7 @@ export class EntityLoader {
   }
 }
 
-/** Representations have the name of their type, so that objects of one have the same. */
+/** Name of the type of the objects of one representation: it has the name, or that of an interface whose entities have keys of their own. */
 function typeOf(objects: readonly DataObject[] | undefined): string {
   return String(objects?.[0]?.['__typename']);
 }

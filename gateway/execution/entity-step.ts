@@ -10,7 +10,7 @@ import {
 import type { Failure } from './failures.ts';
 import { fetchedFieldsOf } from './fetched-fields.ts';
 import { isSettled } from './overlaps.ts';
-import { addAtPlaces, addGap, addGaps, fill } from './place-answer.ts';
+import { addAtPlaces, addGap, addGaps, fill, findPlaces } from './place-answer.ts';
 import { objectsAt } from './places.ts';
 import {
   compileRepresentations,
@@ -67,11 +67,9 @@ function collect({ collect, path, settledPath }: EntityFetch, run: Run): Represe
     return collector.found;
   }
   const { failures, deferral, entities } = run;
-  const mayFail = failures.any;
-  const found = objectsAt(run.root, path, object =>
-    // Deferred fragments know the objects that they are on.
-    collector.add(object, deferral || (mayFail && failures.gapsOf(object).length > 0) ? undefined : entities),
-  );
+  // Deferred fragments and failures know the objects that they are on.
+  const united = deferral || failures.any ? undefined : entities;
+  const found = objectsAt(run.root, path, object => collector.add(object, united));
   if (found.length > 0) entities.remember(settledPath, found);
   return collector.found;
 }
@@ -79,8 +77,10 @@ function collect({ collect, path, settledPath }: EntityFetch, run: Run): Represe
 async function fetchEntities(fetch: EntityFetch, run: Run, representations: Representations): Promise<void> {
   handleIncomplete(fetch, run, representations.incomplete);
   if (representations.texts.length === 0) return;
-  for (const requested of request(fetch, run, representations))
-    placeEntities(fetch, run, requested, await requested.request.answer);
+  const requests = request(fetch, run, representations);
+  const answers = await Promise.all(requests.map(({ answer }) => answer));
+  for (const [index, answer] of answers.entries())
+    placeEntities(fetch, run, requests[index]?.objects ?? [], answer);
 }
 
 /** Asks for the entities that no twin has asked for. */
@@ -110,7 +110,8 @@ async function sendEntities(
     entity['__typename'] ??= types[index];
     if (node.outputRewrites) applyRewrites(schema, node.outputRewrites, entity);
     // A subgraph that has an interface as an object knows less of the type than the object.
-    if (!isObjectType(schema.getType(String(entity['__typename'])))) delete entity['__typename'];
+    const type = entity['__typename'];
+    if (typeof type !== 'string' || !isObjectType(schema.getType(type))) delete entity['__typename'];
   }
   const { errorsByIndex, failures } = sortErrors(fetch, run, errors, texts.length);
   if (entities) return { entities, errorsByIndex, causes: failures };
@@ -131,7 +132,7 @@ function sortErrors(
   const failures: Failure[] = [];
   for (const error of errors) {
     const [field, index, ...below] = error.path ?? [];
-    if (field === '_entities' && typeof index === 'number' && index < count) {
+    if (field === '_entities' && isIndex(index, count)) {
       const known = errorsByIndex.get(index);
       if (known) known.push({ error, below });
       else errorsByIndex.set(index, [{ error, below }]);
@@ -140,18 +141,18 @@ function sortErrors(
   return { errorsByIndex, failures };
 }
 
+function isIndex(value: unknown, count: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < count;
+}
+
 /** Gives each object its entity, or the reason why it has none. */
 function placeEntities(
   fetch: EntityFetch,
   run: Run,
-  { objects }: RequestedEntities,
+  objects: RequestedEntities['objects'],
   { entities, errorsByIndex, causes }: EntitiesAnswer,
 ): void {
-  for (const [index, errors] of errorsByIndex) {
-    const its = objects[index];
-    for (const { error, below } of its ? errors : [])
-      addAtPlaces(fetch, run, { error, objects: its ?? [], below });
-  }
+  if (errorsByIndex.size > 0) addEntityErrors(fetch, run, objects, errorsByIndex);
   if (causes.length > 0)
     addGaps(
       fetch,
@@ -166,6 +167,21 @@ function placeEntities(
     const entity = entities[index];
     if (isDataObject(entity)) fill(fetch, its, fetch.isNested ? copyOf(entity) : entity);
     else addGap(fetch, run, its, errorsByIndex.has(index) ? 'told' : 'not-found');
+  }
+}
+
+function addEntityErrors(
+  fetch: EntityFetch,
+  run: Run,
+  objects: RequestedEntities['objects'],
+  errorsByIndex: EntitiesAnswer['errorsByIndex'],
+): void {
+  const concerned = [...errorsByIndex.keys()].flatMap(index => objects[index] ?? []);
+  const placesByObject = findPlaces(fetch, run, concerned);
+  for (const [index, errors] of errorsByIndex) {
+    const its = objects[index];
+    for (const { error, below } of its ? errors : [])
+      addAtPlaces(fetch, run, { error, objects: its ?? [], below, placesByObject });
   }
 }
 

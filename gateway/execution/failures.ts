@@ -64,11 +64,20 @@ export class Failures {
     return this.#errors.length === 0 && this.#failures.length === 0 && !this.any;
   }
 
+  /** Tells if there is no room for more errors. */
+  get isFull(): boolean {
+    return this.#errors.length >= this.#maxErrors;
+  }
+
   /** Adds a subgraph's error at the client's path. */
   addSubgraphError(subgraph: string, error: GraphQLFormattedError, path: readonly (string | number)[]): void {
     this.#toldPaths ??= new Set();
-    for (let length = 1; length <= path.length; length += 1)
-      this.#toldPaths.add(JSON.stringify(path.slice(0, length)));
+    for (let length = path.length; length > 0; length -= 1) {
+      const told = JSON.stringify(path.slice(0, length));
+      // What is above it is told too.
+      if (this.#toldPaths.has(told)) break;
+      this.#toldPaths.add(told);
+    }
     this.#add(clientError(subgraph, error, path));
   }
 

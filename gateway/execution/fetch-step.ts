@@ -3,7 +3,7 @@ import type { DataObject } from './data.ts';
 import { compileEntityFetch } from './entity-step.ts';
 import type { Failure } from './failures.ts';
 import { isOverlapping } from './overlaps.ts';
-import { addAtPlaces, addGap, addGaps, fill } from './place-answer.ts';
+import { addAtPlaces, addGap, addGaps, fill, findPlaces } from './place-answer.ts';
 import { objectsAt } from './places.ts';
 import { applyRewrites } from './rewrites.ts';
 import type { Run, Step, StepContext } from './run.ts';
@@ -41,9 +41,12 @@ async function fetchFields(fetch: CompiledFetch, run: Run, objects: readonly Dat
     fill(fetch, objects, data);
   }
   const failures: Failure[] = [];
+  let placesByObject: ReturnType<typeof findPlaces> | undefined;
   for (const error of errors)
-    if (error.path?.length) addAtPlaces(fetch, run, { error, objects, below: error.path });
-    else failures.push(run.failures.fail(fetch.node.serviceName, error));
+    if (error.path?.length) {
+      placesByObject ??= findPlaces(fetch, run, objects);
+      addAtPlaces(fetch, run, { error, objects, below: error.path, placesByObject });
+    } else failures.push(run.failures.fail(fetch.node.serviceName, error));
 
   addGaps(fetch, run, objects, failures);
   if (!data && failures.length === 0) addGap(fetch, run, objects, 'told');

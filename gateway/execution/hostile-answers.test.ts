@@ -20,7 +20,8 @@ const stationery: Federation = {
     entities: { Pen: pens },
   },
 };
-const query = '{ honest pens { id name price tags } first { __typename name } maybe { price again: price } }';
+const query =
+  '{ honest pens { id name price tags } first { __typename name } maybe { price again: price } also: maybe { price } }';
 
 const key = fc.constantFrom(
   'pens',
@@ -45,6 +46,7 @@ const anything = fc.oneof(
     'constructor',
     { __typename: 'Pen' },
     { __typename: 'Named' },
+    { __typename: { toString: 1 } },
     { length: 3 },
   ),
 );
@@ -134,6 +136,55 @@ test('whatever a subgraph answers, the operation has an answer, and what others 
     }),
     { numRuns: 200 },
   );
+});
+
+test('a type that is no name does no harm, also when two fetches wait for it', async () => {
+  let asked = 0;
+  const { ours } = await startFederation({
+    ...stationery,
+    intercept: async (subgraph, { query: document }, answer) => {
+      if (subgraph !== 'prices' || document.includes('honest')) return answer();
+      asked += 1;
+      return read({ data: { _entities: [{ __typename: { toString: 1 }, price: 4 }] } });
+    },
+  });
+  const result = await ours('{ first { ... on Pen { price } } maybe { price } }');
+  expect(asked).toBeGreaterThan(0);
+  expect(result.data !== undefined || (result.errors?.length ?? 0) > 0).toBe(true);
+});
+
+test.each([-1, 0.5, 7, '0'])('an error of an entity with the index %j is told', async index => {
+  const { ours } = await startFederation({
+    ...stationery,
+    intercept: async (subgraph, _request, answer) =>
+      subgraph === 'prices'
+        ? { ...(await answer()), errors: [{ message: 'lost', path: ['_entities', index, 'price'] }] }
+        : answer(),
+  });
+  const { errors } = await ours('{ pens { price } }');
+  expect(errors?.map(({ message }) => message)).toEqual(['lost']);
+});
+
+test('many errors of an entity that stands at many places take no time', async () => {
+  const rows = Array.from({ length: 3_000 }, (_, id) => ({ __typename: 'Line', id, pen: pens[0] }));
+  const errors = Array.from({ length: 300 }, () => ({ message: 'x', path: ['_entities', 0, 'price'] }));
+  const { ours } = await startFederation({
+    subgraphs: {
+      lines:
+        'type Query { lines: [Line] } type Line { id: ID! pen: Pen } type Pen @key(fields: "id") { id: ID! }',
+      prices: 'type Pen @key(fields: "id") { id: ID! price: Int }',
+    },
+    world: { root: { lines: rows }, entities: { Pen: pens } },
+    intercept: async (subgraph, _request, answer) =>
+      subgraph === 'prices' ? { data: { _entities: [{ price: null }] }, errors } : answer(),
+  });
+  const startedAt = performance.now();
+  const result = await ours('{ lines { pen { price } } }');
+  expect(result.errors).toHaveLength(1_001);
+  expect(result.errors?.at(-1)?.message).toBe(
+    `${300 * 3_000 - 1_000} more errors are left out; an answer has at most 1000 (OPERATION_MAX_ERRORS)`,
+  );
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
 });
 
 test('an error whose place has no end, and more errors than are told, take no time', async () => {

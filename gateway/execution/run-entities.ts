@@ -31,11 +31,6 @@ export class RunEntities {
     this.#objectsByPath.set(path, objects);
   }
 
-  /** Forgets which objects stand where. */
-  forget(): void {
-    this.#objectsByPath?.clear();
-  }
-
   /** Loader of the entities that twins ask for. @param first the first twin */
   loaderOf(first: FetchNode): EntityLoader {
     this.#loaders ??= new Map();

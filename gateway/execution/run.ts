@@ -79,7 +79,6 @@ export async function runPlan(step: Step, run: Run): Promise<void> {
       return;
     }
     waiting = objects;
-    run.entities.forget();
     for (const each of postponed) await each.fetch();
   }
 }

@@ -65,6 +65,7 @@ function isPath(path: unknown): boolean {
   return path.every(key => typeof key === 'string' || typeof key === 'number');
 }
 
+/** The request's body as far as all runs of a fetch have the same: up to the first variable. */
 export function bodyPrefixOf({ operation, operationName }: FetchNode): string {
   const name = operationName === undefined ? '' : `,"operationName":${quote(operationName)}`;
   return `{"query":${quote(operation)}${name},"variables":{`;

@@ -97,6 +97,28 @@ describe('fetches that are under way at the same time', () => {
     },
   );
 
+  test('share an answer though another one of their operations was for one only', async () => {
+    const { under, joined, ask } = start();
+    const headers = passHeaders(rules, {});
+    const answers = [ask({ headers }), ask()];
+    headers.collect({ 'cache-control': 'no-store' });
+    under[0]?.end();
+    await Promise.all(answers);
+    expect(joined).toEqual(['stock']);
+    void ask({ headers });
+    void ask();
+    expect(under).toHaveLength(2);
+  });
+
+  test('are not made for all when the one that begins them has nobody who waits', () => {
+    const { under, ask } = start();
+    const signal = AbortSignal.abort();
+    void ask({ signal });
+    expect(under[0]?.fetch.context.signal).toBe(signal);
+    void ask();
+    expect(under).toHaveLength(2);
+  });
+
   test('fail together', async () => {
     const { under, ask } = start();
     const answers = [ask(), ask()];

@@ -25,7 +25,8 @@ const unsharedMs = 60_000;
 
 /**
  * Lets fetches share answers. They are equal when caller, headers and body are. A fetch of a live event shares nothing: one
- * that is under way may not know of what the event tells.
+ * that is under way may not know of what the event tells. Nor does one of an operation over a WebSocket, which passes no
+ * headers of subgraphs on.
  */
 export function createSharedFetches(onJoined: OnJoined): SharedFetches {
   const deduplication = new Deduplication<FetchedAnswer>();
@@ -45,7 +46,7 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
       async function fetchForAll(request: SubgraphFetch, signal: Abortable) {
         const { context } = request;
         const answer = await fetch({ ...request, context: { ...context, signal } });
-        const { isShareable } = context.headers;
+        const isShareable = !context.headers.isForOne(answer.headers);
         if (!isShareable) unshared.set(documentOf(request.query), true);
         return { answer, isShareable };
       }
@@ -53,7 +54,7 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
       return async request => {
         const { query, body, isMutation, context } = request;
         const { caller, headers, report, signal } = context;
-        if (isMutation || report || !headers.isShareable) return fetch(request);
+        if (isMutation || report || signal?.aborted || !headers.sharesFetches) return fetch(request);
         if (unshared.size > 0 && unshared.has(documentOf(query))) return fetch(request);
         const key = `${version} ${caller.key}\n${headers.requestKey}\n${body}`;
         const waiter = new SignalWaiter(signal);

@@ -118,6 +118,16 @@ describe('A stream of events', () => {
     );
   });
 
+  test('is no longer waited for when its caller gives up while a refusal has no end', async () => {
+    const { url } = await startRegistry((_request, response) => {
+      response.writeHead(404).write('not');
+    });
+    const stop = new AbortController();
+    const opened = new RegistryCalls([url], undefined).openStream('/changes', undefined, stop.signal);
+    setTimeout(() => stop.abort(new Error('enough')), 50);
+    await expect(opened).rejects.toThrow('enough');
+  });
+
   test('ends when its caller ends it', async () => {
     const { url } = await startRegistry((_request, response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'),

@@ -111,8 +111,8 @@ async function openStreamAt(
 ): Promise<EventStream | undefined> {
   const url = `${registry.base}${path}`;
   // The deadline is that of the opening: the stream itself lasts until the caller ends it.
-  const { statusCode, headers, body } = await withDeadline({ timeoutMs: defaultTimeoutMs, signal }, attempt =>
-    request(url, {
+  const { statusCode, body } = await withDeadline({ timeoutMs: defaultTimeoutMs, signal }, async attempt => {
+    const response = await request(url, {
       signal: attempt,
       bodyTimeout: 0,
       headers: {
@@ -120,19 +120,26 @@ async function openStreamAt(
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
         ...registry.headers,
       },
-    }),
-  );
-  const type = String(headers['content-type'] ?? '');
-  if (statusCode === 200 && type.startsWith('text/event-stream')) {
+    });
+    if (isEventStream(response)) return response;
+    await response.body.dump();
+    // The end of a body that was given up looks like any other.
+    attempt.throwIfAborted();
+    return { ...response, body: undefined };
+  });
+  if (body) {
     const end = () => void body.destroy(signal.reason as Error);
     signal.addEventListener('abort', end, { once: true });
     body.once('close', () => signal.removeEventListener('abort', end));
     return { url, body };
   }
 
-  await body.dump();
   if (statusCode >= 500) throw new Error(`answered ${statusCode}`);
   return undefined;
+}
+
+function isEventStream({ statusCode, headers }: Dispatcher.ResponseData): boolean {
+  return statusCode === 200 && String(headers['content-type'] ?? '').startsWith('text/event-stream');
 }
 
 async function exchange(
