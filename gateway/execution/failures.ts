@@ -178,8 +178,8 @@ export class Failures {
   }
 
   #add(error: GraphQLError): void {
-    if (this.#errors.length < this.#maxErrors) this.#errors.push(error);
-    else this.#omitted += 1;
+    if (this.isFull) this.#omitted += 1;
+    else this.#errors.push(error);
   }
 }
 
