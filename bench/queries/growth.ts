@@ -4,10 +4,10 @@ import { startPortico } from '../parts.ts';
 import { usageOf } from '../process.ts';
 import type { Findings } from './docs.ts';
 import { subgraphs } from './federation.ts';
-import type { Target } from './loader.ts';
 import type { Options } from './options.ts';
 import { gatewayCore, type Stand, startStand } from './stand.ts';
-import { swapTo, urlOf } from './swap.ts';
+import { swapTo } from './swap.ts';
+import { targetOf } from './targets.ts';
 
 const mix = ['heavy', 'variables', 'hop', 'one'];
 const connections = 20;
@@ -61,7 +61,7 @@ function cellsOf({ minutes, swaps, perSecond, heapMiB, residentMiB }: Sample): s
 
 async function sampleAll(stand: Stand, seconds: number): Promise<Sample[]> {
   const portico = await startPortico(stand.started, { ...stand, core: gatewayCore });
-  const target: Target = { id: 'portico', name: 'Portico', url: urlOf(portico), server: portico.server };
+  const target = targetOf(portico);
   const found: Sample[] = [];
   let swaps = 0;
   for (let sample = 1; sample <= samples; sample++) {

@@ -1,22 +1,14 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { markdownTable, median } from '../figures.ts';
-import {
-  answers,
-  launchPortico,
-  type Portico,
-  startPortico,
-  until,
-  untilGraph,
-  withAddresses,
-} from '../parts.ts';
+import { answers, launchPortico, startPortico, until, untilGraph, withAddresses } from '../parts.ts';
 import type { BenchProcess } from '../process.ts';
 import type { Findings } from './docs.ts';
 import { subgraphs } from './federation.ts';
 import type { Target } from './loader.ts';
 import type { Options } from './options.ts';
 import { gatewayCore, type Stand, startStand } from './stand.ts';
-import { startStock } from './targets.ts';
+import { startStock, targetOf } from './targets.ts';
 
 const large = 100;
 const starts = 3;
@@ -82,7 +74,7 @@ async function measureStarts(stand: Stand): Promise<string[]> {
   const startOurs = (folder: string) => async () => {
     const dataDir = join(stand.dataDir, folder);
     const portico = await launchPortico(stand.started, { ...stand, dataDir, core: gatewayCore });
-    await untilAnswers(urlOf(portico));
+    await untilAnswers(targetOf(portico).url);
     await untilGraph(portico, stand.subgraphs);
     return portico.server;
   };
@@ -104,7 +96,7 @@ async function measureStarts(stand: Stand): Promise<string[]> {
 
 async function measureSwaps(stand: Stand): Promise<Swaps> {
   const portico = await startPortico(stand.started, { ...stand, core: gatewayCore });
-  const target: Target = { id: 'portico', name: 'Portico', url: urlOf(portico), server: portico.server };
+  const target = targetOf(portico);
   // Operations that clients send are planned again before a graph is served.
   await stand.loader.run(target, { loads: ['heavy', 'variables', 'hop', 'one'], connections: 8, seconds: 5 });
   const watch = async () => {
@@ -132,9 +124,4 @@ export async function swapTo(stand: Stand, { url }: Target, version: number): Pr
   await stand.change(version);
   await until(`version ${version} in the graph`, () => answers(url, `{ version${version} }`), lookEveryMs);
   return performance.now() - startedAtMs;
-}
-
-/** Address of a gateway of ours. */
-export function urlOf({ port }: Portico): string {
-  return `http://127.0.0.1:${port}/`;
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { installHive, startPortico, withAddresses } from '../parts.ts';
+import { installHive, type Portico, startPortico, withAddresses } from '../parts.ts';
 import { startMeasuredServer } from '../process.ts';
 import { loads } from './federation.ts';
 import type { Target } from './loader.ts';
@@ -34,22 +34,19 @@ export const targetIds = ['portico', 'stock', ...hives.map(({ id }) => id), 'rou
 /** Starts the gateways that are measured, Portico first, and leaves out any that does not answer alike. */
 export async function startTargets(stand: Stand, ids: readonly string[]): Promise<Target[]> {
   const { started, subgraphs, urls } = stand;
-  const {
-    port,
-    server,
-    sdl: composed,
-  } = await startPortico(started, {
-    ...stand,
-    core: gatewayCore,
-    env: manyFetches,
-  });
-  const sdl = withAddresses(composed, urls);
-  const targets: Target[] = [{ id: 'portico', name: 'Portico', url: `http://127.0.0.1:${port}/`, server }];
+  const portico = await startPortico(started, { ...stand, core: gatewayCore, env: manyFetches });
+  const sdl = withAddresses(portico.sdl, urls);
+  const targets = [targetOf(portico)];
   if (ids.includes('stock')) targets.push(await startStock(stand, sdl));
   targets.push(...(await startHives(stand, sdl, ids)));
   if (ids.includes('router')) targets.push(...(await startRouters(stand, sdl)));
   console.log(`${subgraphs} subgraphs; ${targets.map(({ name }) => name).join(', ')}`);
   return keepWhole(stand, targets);
+}
+
+/** A gateway of ours as a target. */
+export function targetOf({ port, server }: Portico): Target {
+  return { id: 'portico', name: 'Portico', url: `http://127.0.0.1:${port}/`, server };
 }
 
 /** Starts stock Apollo Gateway over a supergraph with addresses. */
