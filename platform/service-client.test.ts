@@ -45,6 +45,10 @@ async function serve(id: string, answer: (response: ServerResponse) => unknown) 
 }
 
 function clientOf(...instances: ServiceInstance[]) {
+  return clientIn(undefined, ...instances);
+}
+
+function clientIn(zone: string | undefined, ...instances: ServiceInstance[]) {
   const breakers = new BreakerRegistry(new Registry());
   const breaker = breakers.create('inventory', {
     settings: { timeoutMs: 10_000, minimumCalls: 4 },
@@ -55,6 +59,7 @@ function clientOf(...instances: ServiceInstance[]) {
   const client = createServiceClient({
     service: 'inventory',
     self: 'orders',
+    zone,
     registry: {
       instances,
       loaded: true,
@@ -83,6 +88,16 @@ describe('the client of a service', () => {
     const { client } = clientOf(one.instance, other.instance);
     for (let count = 0; count < 6; count += 1) expect(await run(client)).toEqual({ fine: true });
     expect([one.requests, other.requests]).toEqual([3, 3]);
+  });
+
+  test('calls an instance of its own zone when no other has fewer calls to answer', async () => {
+    const [near, far] = [await serve('near', fine), await serve('far', fine)];
+    const northern = { ...near.instance, metadata: { zone: 'north' } };
+    const { client } = clientIn('north', far.instance, northern);
+    for (let count = 0; count < 4; count += 1) expect(await run(client)).toEqual({ fine: true });
+    expect([near.requests, far.requests]).toEqual([4, 0]);
+    await Promise.all([run(client), run(client)]);
+    expect([near.requests, far.requests]).toEqual([5, 1]);
   });
 
   test('sends no more to an instance that stalls while another one answers', async () => {

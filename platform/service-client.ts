@@ -3,7 +3,7 @@ import { type CallerTokens, callerHeader, createTokenSource } from './caller.ts'
 import { isErrorCode, messageOf, PorticoError, ServiceError } from './errors.ts';
 import { type GraphqlAnswer, isServerFault, readGraphqlAnswer } from './graphql/answer.ts';
 import type { RegistryView } from './registry/follower.ts';
-import { metadataKeys, type ServiceInstance } from './registry/instance.ts';
+import { isInZone, metadataKeys, type ServiceInstance } from './registry/instance.ts';
 import type { Breaker } from './resilience/circuit-breaker.ts';
 import { currentTrace } from './trace-context.ts';
 
@@ -11,8 +11,8 @@ import { currentTrace } from './trace-context.ts';
 export interface ServiceClient {
   /**
    * Runs one operation, as part of the trace that it is called in and behind the service's breaker, on the instance that
-   * has the fewest calls to answer; one that has just failed to answer comes last. Another instance is tried when the
-   * first cannot be connected to.
+   * has the fewest calls to answer, of equals on one of its own zone; one that has just failed to answer comes last.
+   * Another instance is tried when the first cannot be connected to.
    *
    * @returns the operation's data
    * @throws BreakerOpenError when the breaker is open; PorticoError or ServiceError with the service's own code when it
@@ -26,6 +26,8 @@ interface ServiceClientOptions {
   readonly service: string;
   /** Name of the service that calls. */
   readonly self: string;
+  /** Zone of the service that calls. */
+  readonly zone?: string | undefined;
   readonly registry: RegistryView;
   readonly breaker: Breaker;
   readonly callers: CallerTokens;
@@ -42,7 +44,7 @@ const avoidMs = 10_000;
 
 /** Makes the client of one service. */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
-  const { service, self, registry, breaker, callers, agent } = options;
+  const { service, self, zone, registry, breaker, callers, agent } = options;
   const outstandingById = new Map<string, number>();
   const failedAtMsById = new Map<string, number>();
   const tokenOf = createTokenSource(callers, { kind: 'service', id: self, scopes: [] });
@@ -58,8 +60,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     const inTurn = [...instances.slice(turn), ...instances.slice(0, turn)];
     const outstanding = ({ id }: ServiceInstance) => outstandingById.get(id) ?? 0;
     const avoided = ({ id }: ServiceInstance) => Number(Date.now() - (failedAtMsById.get(id) ?? 0) < avoidMs);
+    const far = (instance: ServiceInstance) => Number(!isInZone(instance, zone));
     return inTurn.sort(
-      (one, other) => avoided(one) - avoided(other) || outstanding(one) - outstanding(other),
+      (one, other) =>
+        avoided(one) - avoided(other) || outstanding(one) - outstanding(other) || far(one) - far(other),
     );
   }
 

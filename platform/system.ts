@@ -55,6 +55,7 @@ export function joinSystem(context: ProcessContext<z.infer<typeof systemSettings
       createServiceClient({
         service,
         self: name,
+        zone: config.INSTANCE_ZONE,
         registry,
         breaker: breakers.create(service, { settings, isFailure: isServiceFailure }),
         callers,

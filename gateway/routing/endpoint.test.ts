@@ -5,7 +5,7 @@ import { Endpoint } from './endpoint.ts';
 function createEndpoint() {
   const clock = { nowMs: 0 };
   const instance = { id: 'a', host: 'h', port: 1, secure: false, metadata: {} } as unknown as ServiceInstance;
-  return { clock, endpoint: new Endpoint('products', instance, () => clock.nowMs) };
+  return { clock, endpoint: new Endpoint('products', instance, { now: () => clock.nowMs }) };
 }
 
 function fail(endpoint: Endpoint, times: number): boolean[] {

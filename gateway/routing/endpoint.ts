@@ -1,4 +1,4 @@
-import { metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
+import { isInZone, metadataKeys, type ServiceInstance } from '../../platform/registry/instance.ts';
 import { graphqlUrlOf } from '../../platform/service-client.ts';
 
 /** Consecutive failures that take an instance out of use. */
@@ -25,10 +25,18 @@ export function addressOf(url: string): Address {
   return { url, origin, path: pathname + search };
 }
 
+interface EndpointOptions {
+  /** Zone of the gateway. */
+  readonly zone?: string | undefined;
+  readonly now?: () => number;
+}
+
 /** One instance of a subgraph, as requests are sent to it. */
 export class Endpoint {
   readonly id: string;
   readonly subgraph: string;
+  /** True if it is in the gateway's zone. */
+  readonly isNear: boolean;
   #address: Address;
   readonly #subscriptionsPath: string | undefined;
   /** Protocol that it registered for them. */
@@ -38,9 +46,10 @@ export class Endpoint {
   #state: EndpointState = { kind: 'in', failures: 0 };
   readonly #now: () => number;
 
-  constructor(subgraph: string, instance: ServiceInstance, now: () => number = Date.now) {
+  constructor(subgraph: string, instance: ServiceInstance, { zone, now = Date.now }: EndpointOptions = {}) {
     this.id = instance.id;
     this.subgraph = subgraph;
+    this.isNear = isInZone(instance, zone);
     const { metadata } = instance;
     this.#address = addressOf(graphqlUrlOf(instance));
     this.#subscriptionsPath = metadata[metadataKeys.subscriptionsPath] || undefined;

@@ -29,6 +29,10 @@ function instance(
 
 /** Instances over a view of a registry that a test changes. */
 function instancesOf(...first: ServiceInstance[]) {
+  return instancesIn(undefined, ...first);
+}
+
+function instancesIn(zone: string | undefined, ...first: ServiceInstance[]) {
   let listener = () => {};
   const view = {
     instances: first,
@@ -38,7 +42,7 @@ function instancesOf(...first: ServiceInstance[]) {
     },
   };
   return {
-    instances: createInstances(view as unknown as RegistryView, new Registry()),
+    instances: createInstances({ registry: view as unknown as RegistryView, metrics: new Registry(), zone }),
     change(...changed: ServiceInstance[]) {
       view.instances = changed;
       listener();
@@ -60,6 +64,22 @@ describe('picking an instance', () => {
     const busy = instances.pick('products', any);
     busy.outstanding = 2;
     for (let count = 0; count < 4; count++) expect(instances.pick('products', any).id).not.toBe(busy.id);
+  });
+
+  test('takes one of its own zone when no other has fewer requests outstanding', () => {
+    const inZone = (id: string, zone: string) => instance(id, { metadata: { zone } });
+    const { instances } = instancesIn(
+      'north',
+      inZone('a:1', 'south'),
+      inZone('a:2', 'north'),
+      instance('a:3'),
+    );
+    const pick = () => instances.pick('products', any);
+    const near = pick();
+    for (let count = 0; count < 4; count++) expect(pick()).toBe(near);
+    expect(near.id).toBe('a:2');
+    near.outstanding = 1;
+    for (let count = 0; count < 4; count++) expect(pick()).not.toBe(near);
   });
 
   test('leaves out those that were tried, and those that do not take requests', () => {

@@ -21,8 +21,8 @@ export interface PickOptions {
 /** Choice of the instance that gets a request. */
 export interface Instances extends Closable {
   /**
-   * The instance with the fewest requests outstanding; among equals, each in turn. Instances that are ejected for their
-   * failures come last: when there are no others, the one whose ejection ends first.
+   * The instance with the fewest requests outstanding; among equals those of the gateway's zone, each in turn. Instances
+   * that are ejected for their failures come last: when there are no others, the one whose ejection ends first.
    * @throws PorticoError SUBGRAPH_UNAVAILABLE when there is none
    */
   pick(subgraph: string, options: PickOptions): Endpoint;
@@ -37,8 +37,15 @@ interface Known {
   readonly endpoint: Endpoint;
 }
 
+interface InstancesOptions {
+  readonly registry: RegistryView;
+  readonly metrics: Registry;
+  /** Zone of the gateway. */
+  readonly zone?: string | undefined;
+}
+
 /** Follows the registry for the instances of each subgraph. */
-export function createInstances(registry: RegistryView, metrics: Registry): Instances {
+export function createInstances({ registry, metrics, zone }: InstancesOptions): Instances {
   let knownBySubgraph = new Map<string, Known[]>();
   const arrivalListeners = new Set<(subgraph: string) => void>();
   let turn = 0;
@@ -52,7 +59,7 @@ export function createInstances(registry: RegistryView, metrics: Registry): Inst
         instances.map(instance => {
           const known = before.get(keyOf(instance));
           if (!known) arrivals.add(subgraph);
-          return { instance, endpoint: known?.endpoint ?? new Endpoint(subgraph, instance) };
+          return { instance, endpoint: known?.endpoint ?? new Endpoint(subgraph, instance, { zone }) };
         }),
       ]),
     );
@@ -106,7 +113,8 @@ function better(one: Endpoint | undefined, other: Endpoint): Endpoint {
   if (!one) return other;
   if (one.ejected !== other.ejected) return one.ejected ? other : one;
   if (one.ejected) return other.ejectedUntilMs < one.ejectedUntilMs ? other : one;
-  return other.outstanding < one.outstanding ? other : one;
+  if (one.outstanding !== other.outstanding) return other.outstanding < one.outstanding ? other : one;
+  return other.isNear && !one.isNear ? other : one;
 }
 
 /** Says why no instance can be asked: none is registered, none is up, or none serves the schema. */

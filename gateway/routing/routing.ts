@@ -48,7 +48,10 @@ export function createRouting(
   scope.defer('connections to subgraphs', async () => {
     await Promise.all([...agents.values()].map(agent => agent.close()));
   });
-  const instances = scope.use('instances', createInstances(registry, metrics));
+  const instances = scope.use(
+    'instances',
+    createInstances({ registry, metrics, zone: config.INSTANCE_ZONE }),
+  );
   const breakers = new BreakerRegistry(metrics);
   serveBreakers(management, breakers);
   // An instance that has just come is worth a try, whatever the ones before it did.

@@ -35,7 +35,7 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
   onTestFinished(() => agent.destroy());
   const count = vi.fn<(event: 'retry' | 'ejection', subgraph: string) => void>();
   const fetcher = createSubgraphFetcher({
-    instances: createInstances(registry.view, new Registry()),
+    instances: createInstances({ registry: registry.view, metrics: new Registry() }),
     retries: createRetryBudget({ ratio: 0, minPerSecond: retries / 10, now: () => 0 }),
     log: silentLog,
     count,

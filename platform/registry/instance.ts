@@ -46,6 +46,11 @@ export const metadataKeys = {
   zone: 'zone',
 } as const;
 
+/** Tells whether an instance is in a zone. Nothing is in a zone that has no name. */
+export function isInZone({ metadata }: ServiceInstance, zone: string | undefined): boolean {
+  return zone !== undefined && metadata[metadataKeys.zone] === zone;
+}
+
 /** The first entry of metadata that is to be a path of the instance, and is none; undefined when all are. */
 export function misleadingPath(
   metadata: Readonly<Record<string, string>>,

@@ -46,7 +46,7 @@ export const registrySettings = z.object({
     })
     .optional()
     .describe(
-      "Zone that the process runs in, such as eu-central-1a; it is registered as the metadata 'zone', as Eureka's clients read it.",
+      "Zone that the process runs in, such as eu-central-1a; it is registered as the metadata 'zone', as Eureka's clients read it. Of instances with equally much to do, one of the same zone is asked.",
     ),
   ...instanceHostSettings.shape,
 });

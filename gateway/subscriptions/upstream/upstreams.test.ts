@@ -39,7 +39,7 @@ test.each(['graphql-transport-ws', 'graphql-sse'])(
     });
     const hosts = createInstanceHosts({ SUBGRAPH_NETWORKS: ['10.0.0.0/8'] });
     const upstreams = createUpstreams({
-      instances: createInstances(fillRegistry(instance).view, new Registry()),
+      instances: createInstances({ registry: fillRegistry(instance).view, metrics: new Registry() }),
       show: (_subgraph, answer) => answer,
       lookup: createInstanceLookup(hosts),
       log: createLogger('test', { destination }),
