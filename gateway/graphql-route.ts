@@ -18,6 +18,7 @@ import type { OperationCaller } from './security/operation-caller.ts';
 import type { PersistedOperations } from './security/persisted-operations.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
+import { Turn } from './turn.ts';
 
 interface GraphQLRouteOptions extends Admission {
   /** Undefined until there is a graph. */
@@ -175,6 +176,7 @@ function contextOf(
     caller,
     address: rateLimit.addressOf(request.raw),
     headers: passHeaders(rules, request.headers),
+    turn: new Turn(),
     signal: gone.signal,
     costReport: request.headers[costHeader] === undefined ? undefined : new CostReport(),
     report: mayShowPlan(request.headers[planHeader]) ? new PlanReport() : undefined,

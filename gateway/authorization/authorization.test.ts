@@ -7,6 +7,7 @@ import { passHeaders } from '../header-rules.ts';
 import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
 import { compose } from '../supergraph/composition/compose.ts';
 import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
+import { Turn } from '../turn.ts';
 import { createAuthorization } from './authorization.ts';
 import { policiesByRules } from './policies.ts';
 import { takeRequirements } from './requirements.ts';
@@ -97,7 +98,12 @@ async function start({ rejects = false } = {}) {
 function askerOf(graph: Graph) {
   return async (query: string, caller: OperationCaller = anonymous) => {
     const operation = graph.compiled({ document: parse(query), queryHash: query, operationName: undefined });
-    const context = { caller, address: '', headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}) };
+    const context = {
+      caller,
+      address: '',
+      turn: new Turn(),
+      headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}),
+    };
     if (!operation) throw new Error('The document has several operations');
     const request = graph.requestFor(operation.kind, {}, context);
     const result = await operation.run(request);

@@ -50,6 +50,8 @@ export interface OperationRequest {
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly fetch: FetchFromSubgraph;
+  /** Waits until there is time for the run. @default at once */
+  readonly waitForTurn?: (() => Promise<void>) | undefined;
   /** Requirements that the caller fulfils; without them, the caller may have what has none. */
   readonly grants?: Grants | undefined;
   /** Undefined when costs are not looked at. */
@@ -176,9 +178,10 @@ interface Executed {
 async function runFetches(
   { schema, operation, limits = defaultRunLimits }: CompileOptions,
   variantFor: VariantFor,
-  { variables, fetch, grants, costs }: OperationRequest,
+  { variables, fetch, waitForTurn, grants, costs }: OperationRequest,
   deferral?: Deferral,
 ): Promise<Executed | ExecutionResult> {
+  await waitForTurn?.();
   const tooLarge = limits.checkVariables(variables);
   if (tooLarge) return { errors: [tooLarge] };
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);

@@ -9,6 +9,7 @@ import { type HeaderRules, type PassedHeaders, passHeaders } from '../header-rul
 import type { OperationContext } from '../operation-context.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { HotOperations } from '../supergraph/graph/hot-operations.ts';
+import { Turn } from '../turn.ts';
 import type { KnownOperation, KnownOperations } from './known-operations.ts';
 
 /** A request whose operation may be known. */
@@ -97,7 +98,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
     const { caller, address } = request;
     const signal = new LightAbort();
     request.onGone(() => signal.abort());
-    const context = { caller, address, headers, signal };
+    const context = { caller, address, headers, turn: new Turn(), signal };
     return (await execute(operation, variables, context)).answer;
   }
 
@@ -121,7 +122,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
         performance.now() >= operation.unsharedUntilMs;
       if (!isShared) return runAlone(operation, read.variables, request, headers);
       return deduplication.begin(key, request, async signal => {
-        const executed = await execute(operation, read.variables, { caller, address, headers, signal });
+        const context = { caller, address, headers, turn: new Turn(), signal };
+        const executed = await execute(operation, read.variables, context);
         // A refusal is not shared either, and says nothing of the next answer.
         if (!headers.isShareable) operation.unsharedUntilMs = performance.now() + unsharedMs;
         return executed;

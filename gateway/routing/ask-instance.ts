@@ -11,6 +11,7 @@ import { GatewayError } from '../gateway-error.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { addressOf, type Endpoint } from './endpoint.ts';
 import { type ExchangeResponse, exchange } from './exchange.ts';
+import { readBody } from './response-body.ts';
 
 /** Target of the fetches of one subgraph in one graph. */
 export interface FetchTarget {
@@ -81,7 +82,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       representations,
       requestBytes: Buffer.byteLength(body),
     });
-    let response: ExchangeResponse | undefined;
+    let read: ReadResponse | undefined;
     try {
       const token = await context.caller.token(endpoint.subgraph);
       const given: Record<string, string> = {
@@ -91,24 +92,27 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       };
       if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
       if (token !== undefined) given[callerHeader] = token;
-      const options = { dispatcher: agent, deadline, signal: context.signal, maxResponseBytes };
+      const options = { dispatcher: agent, deadline, signal: context.signal };
       const { address } = endpoint;
-      const followed = await followRedirects(
+      const { answer: response, url } = await followRedirects(
         address.url,
-        url => {
-          const { origin, path } = url === address.url ? address : addressOf(url);
-          return exchange({ origin, path, headers: given, body }, options).catch(
-            refuseTooLarge(endpoint, maxResponseBytes),
-          );
+        at => {
+          const { origin, path } = at === address.url ? address : addressOf(at);
+          return exchange({ origin, path, headers: given, body }, options).catch(error => {
+            throw tooLarge(endpoint, maxResponseBytes, error);
+          });
         },
         // What redirects has not run the operation.
         ({ status, headers }) => ({ status, location: headers.location }),
       );
-      response = followed.answer;
-      const answer = readAnswer(endpoint, response);
-      const { text, headers } = response;
+      // It came in time, however long it waits for the process.
+      deadline.meet();
+      await context.turn.wait();
+      read = await readResponse(endpoint, response, maxResponseBytes);
+      const answer = readAnswer(endpoint, read);
+      const { headers, text } = read;
       context.headers.collect(headers);
-      if (followed.url !== address.url) endpoint.movedTo(addressOf(followed.url));
+      if (url !== address.url) endpoint.movedTo(addressOf(url));
       endpoint.succeeded();
       return { answer, text, headers };
     } catch (error) {
@@ -116,7 +120,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       throw error;
     } finally {
       endpoint.outstanding -= 1;
-      end?.(response);
+      end?.(read);
     }
   }
 
@@ -155,7 +159,22 @@ export class UnwellSubgraphError extends GatewayError {
 /** Characters of an answer that is no GraphQL result that are logged. */
 const loggedCharacters = 200;
 
-function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ExchangeResponse): GraphqlAnswer {
+/** A response whose body is read. */
+type ReadResponse = Omit<ExchangeResponse, 'body'> & { readonly text: string };
+
+async function readResponse(
+  endpoint: Endpoint,
+  { status, headers, body }: ExchangeResponse,
+  maxResponseBytes: number,
+): Promise<ReadResponse> {
+  try {
+    return { status, headers, text: await readBody(body, headers['content-encoding'], maxResponseBytes) };
+  } catch (error) {
+    throw tooLarge(endpoint, maxResponseBytes, error);
+  }
+}
+
+function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ReadResponse): GraphqlAnswer {
   let answer: GraphqlAnswer;
   try {
     answer = readGraphqlAnswer(text);
@@ -177,17 +196,15 @@ function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ExchangeR
   return answer;
 }
 
-/** Says of an answer that was cut off for its size that it was. */
-function refuseTooLarge({ subgraph }: Endpoint, maxResponseBytes: number): (cause: unknown) => never {
-  return cause => {
-    const isTooLarge =
-      cause instanceof errors.ResponseExceededMaxSizeError ||
-      (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    if (!isTooLarge) throw cause;
-    throw new GatewayError(
-      'SUBGRAPH_ERROR',
-      `The answer of the subgraph '${subgraph}' is larger than ${maxResponseBytes} bytes (SUBGRAPH_MAX_RESPONSE_BYTES)`,
-      { cause, details: { subgraph } },
-    );
-  };
+/** What is wrong with an answer that was cut off for its size; for other errors, the error itself. */
+function tooLarge({ subgraph }: Endpoint, maxResponseBytes: number, cause: unknown): unknown {
+  const isTooLarge =
+    cause instanceof errors.ResponseExceededMaxSizeError ||
+    (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+  if (!isTooLarge) return cause;
+  return new GatewayError(
+    'SUBGRAPH_ERROR',
+    `The answer of the subgraph '${subgraph}' is larger than ${maxResponseBytes} bytes (SUBGRAPH_MAX_RESPONSE_BYTES)`,
+    { cause, details: { subgraph } },
+  );
 }

@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { Abortable } from '../abort.ts';
-import { decodeBody, decodeText } from './response-body.ts';
 
 /** One request to an instance. */
 export interface ExchangeRequest {
@@ -17,8 +16,7 @@ export interface ExchangeRequest {
 export interface ExchangeResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** The body, decompressed. */
-  readonly text: string;
+  readonly body: Buffer;
 }
 
 interface ExchangeOptions {
@@ -26,8 +24,6 @@ interface ExchangeOptions {
   readonly deadline: Deadline;
   /** Ends the request at once, when nobody waits for its answer any more. */
   readonly signal: Abortable | undefined;
-  /** Most bytes of the body when it was compressed. Those that are sent are the dispatcher's to bound. */
-  readonly maxResponseBytes: number;
 }
 
 /**
@@ -96,15 +92,9 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#release();
-    const [status, headers, chunks] = [this.#status, this.#headers, this.#chunks];
+    const chunks = this.#chunks;
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-    const encodings = headers['content-encoding'];
-    if (encodings === undefined) this.#resolve({ status, headers, text: decodeText(body) });
-    else
-      decodeBody(body, encodings, this.#options.maxResponseBytes).then(
-        text => this.#resolve({ status, headers, text }),
-        this.#reject,
-      );
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
   }
 
   onResponseError(_controller: unknown, error: Error): void {

@@ -10,17 +10,22 @@ const decoders: Readonly<
   br: promisify(brotliDecompress),
 };
 
+/** Reads a body as text. @param encodings its header content-encoding @throws as {@link decodeBody} does */
+export function readBody(
+  body: Buffer,
+  encodings: string | string[] | undefined,
+  maxBytes: number,
+): string | Promise<string> {
+  return encodings === undefined ? decodeText(body) : decodeBody(body, encodings, maxBytes);
+}
+
 /**
  * Decompresses a body and reads it as text.
  *
  * @throws Error for an encoding that is not known, or data that is not of the encoding; with the code
  *   ERR_BUFFER_TOO_LARGE when more than `maxBytes` come out
  */
-export async function decodeBody(
-  body: Buffer,
-  encodings: string | string[],
-  maxBytes: number,
-): Promise<string> {
+async function decodeBody(body: Buffer, encodings: string | string[], maxBytes: number): Promise<string> {
   const names = encodingsOf(encodings);
   let data = body;
   // They are named in the order in which they were applied: RFC 9110, section 8.4.
@@ -33,7 +38,7 @@ export async function decodeBody(
 }
 
 /** As the Encoding Standard decodes UTF-8: a byte order mark is left out. */
-export function decodeText(data: Buffer): string {
+function decodeText(data: Buffer): string {
   const hasMark = data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf;
   return data.toString('utf8', hasMark ? 3 : 0);
 }

@@ -16,6 +16,7 @@ import { type GatewayConfig, gatewaySettings } from '../config.ts';
 import { passHeaders } from '../header-rules.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import { describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
+import { Turn } from '../turn.ts';
 import { createRouting } from './routing.ts';
 
 interface Answer {
@@ -62,7 +63,13 @@ async function routeTo(
       signal?: AbortSignal,
     ): Promise<Answer> {
       const request = { query, isMutation: query.startsWith('mutation'), body: JSON.stringify({ query }) };
-      const answer = await client(request, { caller: anonymous, address: '', headers, signal });
+      const answer = await client(request, {
+        caller: anonymous,
+        address: '',
+        turn: new Turn(),
+        headers,
+        signal,
+      });
       return answer as Answer;
     },
     async breaker(updateState?: string): Promise<string> {

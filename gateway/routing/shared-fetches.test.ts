@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type PassedHeaders, passHeaders, passOneWay } from '../header-rules.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { anonymous } from '../security/operation-caller.ts';
+import { Turn } from '../turn.ts';
 import type { FetchedAnswer, SubgraphFetch } from './ask-instance.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
@@ -37,7 +38,7 @@ function start() {
   });
   const ask = ({ query = '{ count }', caller = anonymous, isMutation = false, ...asking }: Asking = {}) => {
     const { headers = passHeaders(rules, {}), signal } = asking;
-    const context = { caller, address: '', headers, signal };
+    const context = { caller, address: '', turn: new Turn(), headers, signal };
     return share({ query, body: JSON.stringify({ query }), isMutation, representations: undefined, context });
   };
   return { under, joined, shared, ask };

@@ -9,6 +9,7 @@ import { createRetryBudget } from '../../platform/resilience/retry-budget.ts';
 import { passHeaders } from '../header-rules.ts';
 import { anonymous } from '../security/operation-caller.ts';
 import { describeInstance, fillRegistry, serveInstance } from '../testing/instances.ts';
+import { Turn } from '../turn.ts';
 import type { FetchTarget } from './ask-instance.ts';
 import { createInstances } from './instances.ts';
 import { createSubgraphFetcher } from './subgraph-fetcher.ts';
@@ -58,7 +59,13 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
     fetch(query = '{ count }', signal?: AbortSignal) {
       const isMutation = query.startsWith('mutation');
       const headers = passHeaders({ toSubgraphs: [], toClients: [] }, {});
-      const context = { caller: anonymous, address: '', headers, ...(signal && { signal }) };
+      const context = {
+        caller: anonymous,
+        address: '',
+        turn: new Turn(),
+        headers,
+        ...(signal && { signal }),
+      };
       const fetch = {
         query,
         body: JSON.stringify({ query }),

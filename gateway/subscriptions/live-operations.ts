@@ -17,6 +17,7 @@ import { overloaded, type RequestLimit } from '../overload.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
 import type { ServedGraph } from '../supergraph/served-graph.ts';
+import { Turn } from '../turn.ts';
 import { type LiveOperation, LiveStream, type StreamHost } from './live-stream.ts';
 import type { LiveMetrics, Transport } from './metrics.ts';
 import {
@@ -177,7 +178,7 @@ export function createLiveOperations(options: LiveOperationsOptions): LiveOperat
     async executeInParts(operation, { caller, address, headers, signal }) {
       const leave = limit.enter();
       const bounded = AbortSignal.any([signal, time.signal()]);
-      const context = { caller, address, headers: passOneWay(headers), signal: bounded };
+      const context = { caller, address, headers: passOneWay(headers), turn: new Turn(), signal: bounded };
       const run = () => runInParts(operation, context).catch(error => ({ errors: [asGraphQLError(error)] }));
       const result = leave ? await run() : { errors: [overloaded().toGraphQLError()] };
       return whenEnded(partsOf(result, byPath, formatError), () => leave?.());
@@ -197,13 +198,20 @@ async function executeOnce(
 ): Promise<ExecutionResult> {
   const over = new AbortController();
   onOver(() => over.abort());
+  const contextValue = {
+    caller,
+    address,
+    headers: passOneWay(headers),
+    turn: new Turn(),
+    signal: over.signal,
+  };
   const { body } = await server.executeOperation(
     {
       query,
       variables: (variables ?? {}) as Record<string, never>,
       ...(operationName == null ? {} : { operationName }),
     },
-    { contextValue: { caller, address, headers: passOneWay(headers), signal: over.signal } },
+    { contextValue },
   );
   if (body.kind !== 'single')
     throw new Error('Apollo Server answered with incremental delivery, which no client here asked for');

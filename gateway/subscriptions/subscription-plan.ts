@@ -6,6 +6,7 @@ import type { FetchFromSubgraph } from '../execution/subgraph-answer.ts';
 import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
+import { Turn } from '../turn.ts';
 
 /** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
 export interface SubscriptionPlan {
@@ -81,8 +82,11 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
         caller,
         address: '',
         headers: passOneWay(headers),
+        turn: new Turn(),
       });
-      return completion.run({ ...asked, fetch: withEvent(asked.fetch, primary, event) });
+      const fetch = withEvent(asked.fetch, primary, event);
+      // Its data is there already, and most events need nothing more.
+      return completion.run({ ...asked, fetch, waitForTurn: undefined });
     },
   };
 }

@@ -17,6 +17,7 @@ import { anonymous } from '../security/operation-caller.ts';
 import { compose } from '../supergraph/composition/compose.ts';
 import { createSwappingGateway } from '../supergraph/graph/apollo-gateway.ts';
 import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
+import { Turn } from '../turn.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -184,10 +185,20 @@ async function askServer(
 ): Promise<ClientResult> {
   const { body } = await server.executeOperation(
     { query, variables, ...(operationName === undefined ? {} : { operationName }) },
-    { contextValue: {} as OperationContext },
+    { contextValue: context() },
   );
   if (body.kind !== 'single') throw new Error('Apollo Server answered with parts');
   return JSON.parse(JSON.stringify(body.singleResult)) as ClientResult;
+}
+
+/** Context of an operation of a client without a token. */
+function context(): OperationContext {
+  return {
+    caller: anonymous,
+    address: '',
+    turn: new Turn(),
+    headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}),
+  };
 }
 
 /** Runs an operation whose fragments with `@defer` come later, and merges what comes. */
@@ -199,12 +210,7 @@ async function askInParts(
   const seen = { document: parse(query), queryHash: query, operationName: undefined };
   const operation = graph.compiledIncremental(seen);
   if (!operation) throw new Error('The document has several operations');
-  const context = {
-    caller: anonymous,
-    address: '',
-    headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}),
-  };
-  const result = await operation.run(graph.requestFor(operation.kind, variables, context));
+  const result = await operation.run(graph.requestFor(operation.kind, variables, context()));
   const { data, errors = [] } = 'initial' in result ? result.initial : result;
   const merged = copyOf(data ?? null);
   const parts: PartedResult['parts'][number][] = [

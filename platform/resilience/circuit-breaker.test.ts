@@ -156,6 +156,18 @@ describe('a circuit breaker', () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  test('lets a call go on whose answer has come, for as long as it takes', async () => {
+    const { breaker } = create();
+    const call = breaker.run(async deadline => {
+      deadline.meet();
+      await new Promise(resolve => setTimeout(resolve, settings.timeoutMs * 2));
+      return deadline.reason ?? 'read';
+    });
+    await vi.advanceTimersByTimeAsync(settings.timeoutMs * 2);
+    expect(await call).toBe('read');
+    expect(breaker.stats.failures).toBe(0);
+  });
+
   test('does not count an error that is only a refusal', async () => {
     const { breaker } = create({ isFailure: (error: Error) => error.message !== 'out of stock' });
     const refuse = () => Promise.reject(new Error('out of stock'));

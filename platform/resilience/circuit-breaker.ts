@@ -202,8 +202,7 @@ export class OpossumBreaker implements Breaker {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const reason = timedOut(this.name, timeoutMs);
-        deadline.pass(reason);
-        reject(reason);
+        if (deadline.pass(reason)) reject(reason);
       }, timeoutMs);
       call(deadline)
         .finally(() => clearTimeout(timer))

@@ -1,6 +1,7 @@
 /** The time that a call has. It costs nothing as long as it has not passed: a signal is made only when it is asked for. */
 export class Deadline {
   #reason: Error | undefined;
+  #isMet = false;
   #controller: AbortController | undefined;
   #onPassed: ((reason: Error) => void) | undefined;
 
@@ -21,9 +22,17 @@ export class Deadline {
     this.#onPassed = callback;
   }
 
-  pass(reason: Error): void {
+  /** What was waited for has come: no time passes any more. */
+  meet(): void {
+    this.#isMet = true;
+  }
+
+  /** Its time has passed, unless what was waited for has come. @returns false when it has */
+  pass(reason: Error): boolean {
+    if (this.#isMet) return false;
     this.#reason = reason;
     this.#controller?.abort(reason);
     this.#onPassed?.(reason);
+    return true;
   }
 }

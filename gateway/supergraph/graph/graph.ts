@@ -174,11 +174,11 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
     variables: OperationRequest['variables'],
     context: OperationContext,
   ): OperationRequest {
-    const lasting = kind === OperationTypeNode.MUTATION ? { ...context, signal: undefined } : context;
     return {
       variables,
       grants: grantsOf(context.caller),
-      fetch: fetchFor(lasting),
+      fetch: fetchFor(kind === OperationTypeNode.MUTATION ? { ...context, signal: undefined } : context),
+      waitForTurn: () => context.turn.wait(),
       costs: options.costs?.accountOf(context),
     };
   }

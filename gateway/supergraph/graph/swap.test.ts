@@ -3,6 +3,7 @@ import { ApolloServer } from '@apollo/server';
 import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../../platform/log.ts';
 import { federation } from '../../testing/supergraph.ts';
+import { Turn } from '../../turn.ts';
 import { compose } from '../composition/compose.ts';
 import { createSwappingGateway } from './apollo-gateway.ts';
 import { createGraph, type Graph } from './graph.ts';
@@ -71,7 +72,10 @@ async function serveGraph(first: Graph) {
     hotOperations,
     swap: (graph: Graph) => listener(graph),
     async ask(query: string, operationName?: string) {
-      const { body } = await apollo.executeOperation({ query, ...(operationName ? { operationName } : {}) });
+      const { body } = await apollo.executeOperation(
+        { query, ...(operationName ? { operationName } : {}) },
+        { contextValue: { turn: new Turn() } },
+      );
       return body.kind === 'single' ? { ...body.singleResult } : undefined;
     },
   };
