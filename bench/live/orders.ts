@@ -11,6 +11,7 @@ import { type System, startSystem } from '../../dev/system.ts';
 import { assortment } from '../../prisma/assortment.ts';
 import { loadWhile } from '../../tests/helpers/load.ts';
 import { percentile } from '../figures.ts';
+import { cpuMsBelow } from '../proc.ts';
 import type { Figures } from './measures.ts';
 
 const customers = 10;
@@ -62,11 +63,13 @@ export async function measureOrders(ordersPerSecond: number): Promise<Figures> {
     const warmUp = await orderFor({ ms: warmUpMs, ordersPerSecond }, people);
     await untilDelivered(people, warmUp.sent - warmUp.failures.length);
     for (const person of people) Object.assign(person, { latenciesMs: [], failures: [] });
+    const cpuMsBefore = await cpuMsBelow();
     const { sent, ratePerSecond, failures, p50Ms, p99Ms } = await orderFor(
       { ms: measuredMs, ordersPerSecond },
       people,
     );
     await untilDelivered(people, sent - failures.length);
+    const cpuMs = (await cpuMsBelow()) - cpuMsBefore;
     const latenciesMs = people.flatMap(person => person.latenciesMs);
     report(`of ${sent} orders that were not placed`, failures);
     report(
@@ -80,6 +83,7 @@ export async function measureOrders(ordersPerSecond: number): Promise<Figures> {
       'commit to delivery, p99, ms': percentile(latenciesMs, 0.99),
       'answer to the order, p50, ms': p50Ms,
       'answer to the order, p99, ms': p99Ms,
+      'CPU of all processes but the customers, an order, ms': cpuMs / sent,
     };
   } finally {
     await Promise.all(people.map(({ client }) => client.close()));
