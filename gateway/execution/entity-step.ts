@@ -141,7 +141,8 @@ function sortErrors(
   return { errorsByIndex, failures };
 }
 
-function isIndex(value: unknown, count: number): value is number {
+/** Tells whether a value of a path is the index of one of `count` entities. */
+export function isIndex(value: unknown, count: number): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < count;
 }
 
@@ -209,7 +210,8 @@ function missingKey({ node }: CompiledFetch, run: Run): Failure {
   return run.failures.skip(node.serviceName, { message, extensions: { code: 'SUBGRAPH_ERROR' } });
 }
 
-function wrongEntities(entities: unknown, expected: number): GraphQLFormattedError {
+/** What is wrong with an answer that has no entity for each representation. */
+export function wrongEntities(entities: unknown, expected: number): GraphQLFormattedError {
   const got = Array.isArray(entities)
     ? `${entities.length} entities`
     : `no list of entities (${typeof entities})`;

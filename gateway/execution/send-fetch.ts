@@ -28,7 +28,7 @@ export async function sendFetch(
   const answer: SubgraphAnswer = await run.fetch(node.serviceName, {
     query: node.operation,
     isMutation,
-    representations: representations?.length,
+    representations,
     body: bodyOf(fetch, run, representations),
   });
   const { extensions } = answer;

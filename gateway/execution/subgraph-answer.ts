@@ -5,8 +5,8 @@ export interface SubgraphRequest {
   /** Its document. */
   readonly query: string;
   readonly isMutation: boolean;
-  /** Entities that are asked for; undefined for root fields. */
-  readonly representations?: number | undefined;
+  /** Entities that are asked for, each as JSON, with which the body ends; undefined for root fields. */
+  readonly representations?: readonly string[] | undefined;
   /** The whole request as JSON: https://graphql.github.io/graphql-over-http/draft/#sec-JSON-Encoding */
   readonly body: string;
 }

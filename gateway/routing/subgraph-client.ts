@@ -64,7 +64,8 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
     const { headers } = context;
     if (!share) headers.unshare();
     try {
-      const { answer } = await fetchAnswer({ query, body, isMutation, representations, context });
+      const count = representations?.length;
+      const { answer } = await fetchAnswer({ query, body, isMutation, representations: count, context });
       if (answer.errors?.length) headers.failed();
       return shown(answer);
     } catch (error) {

@@ -1,15 +1,16 @@
 import type { ExecutionResult } from 'graphql';
 import { describe, expect, test, vi } from 'vitest';
 import { anonymous, type OperationCaller } from '../security/operation-caller.ts';
+import type { SubgraphClient } from '../supergraph/graph/graph.ts';
 import { isLive, type LiveClient } from './live-operations.ts';
 import type { LiveOperation } from './live-stream.ts';
 import type { LiveResults } from './results.ts';
-import { priceTypes, startGraph, startLiveOperations } from './testing.ts';
+import { priceTypes, startGraph, startGraphOf, startLiveOperations } from './testing.ts';
 
 const query =
   'subscription ($sku: ID!, $after: String) { priceChanged(sku: $sku, after: $after) { cursor amount } }';
 const ada = { ...anonymous, key: 'ada' } as OperationCaller;
-const client = (given: Partial<LiveClient> = {}): LiveClient => ({
+const clientOf = (given: Partial<LiveClient> = {}): LiveClient => ({
   caller: anonymous,
   address: '',
   headers: {},
@@ -28,7 +29,7 @@ async function start() {
   return {
     ...live,
     subscribe: (given: Partial<LiveClient> = {}, variables: Record<string, unknown> = { sku: 'MUG' }) =>
-      live.operations.subscribe(read(variables), client(given), () => {}),
+      live.operations.subscribe(read(variables), clientOf(given), () => {}),
   };
 }
 
@@ -45,6 +46,28 @@ describe('subscriptions', () => {
     openings[0]?.sink.opened();
     openings[0]?.sink.event(change(5));
     expect(await Promise.all(both.map(changeOf))).toMatchObject([{ amount: 5 }, { amount: 5 }]);
+  });
+
+  test('ask for the entities of events that come together at once', async () => {
+    const client = vi.fn<SubgraphClient>(async ({ representations = [] }) => {
+      const keys = representations.map(text => JSON.parse(text) as { sku: string });
+      return { data: { _entities: keys.map(({ sku }) => ({ name: `the ${sku}` })) } };
+    });
+    const product = 'type Product @key(fields: "sku") { sku: ID!';
+    const types = {
+      sales: `type Query { sold: Int } type Subscription { sold: Product } ${product} }`,
+      catalogue: `type Query { products: Int } ${product} name: String }`,
+    };
+    const { operations, openings } = startLiveOperations({ graph: await startGraphOf(types, client) });
+    const operation = operations.read({ query: 'subscription { sold { name } }' }, anonymous);
+    const results = operations.subscribe(operation as LiveOperation, clientOf(), () => {});
+    openings[0]?.sink.opened();
+    const skus = ['MUG', 'CUP', 'MUG', 'PEN'];
+    for (const sku of skus) openings[0]?.sink.event({ data: { sold: { __typename: 'Product', sku } } });
+    for (const sku of skus)
+      expect((await results.next()).value).toEqual({ data: { sold: { name: `the ${sku}` } } });
+    expect(client).toHaveBeenCalledTimes(1);
+    expect(client.mock.calls[0]?.[0].representations).toHaveLength(3);
   });
 
   test.each([
@@ -73,7 +96,7 @@ describe('subscriptions', () => {
     const live = startLiveOperations({ graph: await startGraph(), bufferEvents: 1 });
     const onEnded = vi.fn<(overflow?: unknown) => void>();
     const operation = live.operations.read({ query, variables: { sku: 'MUG' } }, anonymous) as LiveOperation;
-    const results = live.operations.subscribe(operation, client(), onEnded);
+    const results = live.operations.subscribe(operation, clientOf(), onEnded);
     const sink = live.openings[0]?.sink;
     sink?.opened();
     for (const amount of [1, 2]) sink?.event(change(amount));
@@ -116,10 +139,10 @@ describe('queries and mutations', () => {
     const { operations, limit } = startLiveOperations({ graph: await startGraph(), maxConcurrent: 1 });
     const operation = operations.read(request, anonymous);
     const leave = limit.enter();
-    const { errors } = await operations.execute(operation, client());
+    const { errors } = await operations.execute(operation, clientOf());
     expect(errors?.[0]?.extensions['code']).toBe('OVERLOADED');
     leave?.();
-    expect(await operations.execute(operation, client())).toEqual({ data: {} });
-    expect(await operations.execute(operation, client())).toEqual({ data: {} });
+    expect(await operations.execute(operation, clientOf())).toEqual({ data: {} });
+    expect(await operations.execute(operation, clientOf())).toEqual({ data: {} });
   });
 });

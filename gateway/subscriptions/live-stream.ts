@@ -8,6 +8,7 @@ import { GatewayError } from '../gateway-error.ts';
 import type { PassedHeaders } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import { Deliveries } from './deliveries.ts';
+import { EntityBatches } from './entity-batches.ts';
 import type { LiveMetrics } from './metrics.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
@@ -81,6 +82,7 @@ export class LiveStream implements UpstreamSink {
   readonly #host: StreamHost;
   readonly #listeners = new Set<StreamListener>();
   readonly #deliveries = new Deliveries();
+  readonly #batches = new EntityBatches();
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 2_000 });
   #state: StreamState = { phase: 'open' };
   #operation: LiveOperation;
@@ -247,7 +249,12 @@ export class LiveStream implements UpstreamSink {
     this.#hasBrought = true;
     metrics.eventReceived(plan.subgraph);
     const result = plan
-      .runEvent(event, { variables, caller: this.caller, headers: this.#headers })
+      .runEvent(event, {
+        variables,
+        caller: this.caller,
+        headers: this.#headers,
+        batches: this.#batches,
+      })
       .catch(error => failed(error));
     this.#deliveries.add(result, completed => {
       if (this.#hasEnded) return;

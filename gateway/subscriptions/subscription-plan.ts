@@ -7,6 +7,7 @@ import { type PassedHeaders, passOneWay } from '../header-rules.ts';
 import type { OperationCaller } from '../security/operation-caller.ts';
 import type { Graph } from '../supergraph/graph/graph.ts';
 import { Turn } from '../turn.ts';
+import type { EntityBatches } from './entity-batches.ts';
 
 /** A subscription, planned for one graph: what its subgraph runs, and what completes each event. */
 export interface SubscriptionPlan {
@@ -34,6 +35,8 @@ export interface EventRun {
   readonly caller: OperationCaller;
   /** Headers of the client's request that go to subgraphs. */
   readonly headers: PassedHeaders['request'];
+  /** Fetches of the events that have the same variables, caller and headers. */
+  readonly batches: EntityBatches;
 }
 
 interface PlanOptions {
@@ -76,7 +79,7 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     query: primary.operation,
     operationName: primary.operationName,
     variableNames: primary.variableUsages ?? [],
-    async runEvent(event, { variables, caller, headers }) {
+    async runEvent(event, { variables, caller, headers, batches }) {
       await graph.prepare(caller);
       const asked = graph.requestFor(completion.kind, variables, {
         caller,
@@ -84,7 +87,7 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
         headers: passOneWay(headers),
         turn: new Turn(),
       });
-      const fetch = withEvent(asked.fetch, primary, event);
+      const fetch = withEvent(batches.batched(asked.fetch), primary, event);
       // Its data is there already, and most events need nothing more.
       return completion.run({ ...asked, fetch, waitForTurn: undefined });
     },

@@ -6,7 +6,7 @@ import { boundTime } from '../operation-time.ts';
 import { limitRequests } from '../overload.ts';
 import { countRefused } from '../security/operation-limits.ts';
 import { compose } from '../supergraph/composition/compose.ts';
-import { createGraph, type Graph } from '../supergraph/graph/graph.ts';
+import { createGraph, type Graph, type SubgraphClient } from '../supergraph/graph/graph.ts';
 import { federation } from '../testing/supergraph.ts';
 import { createLiveOperations } from './live-operations.ts';
 import { createLiveMetrics } from './metrics.ts';
@@ -20,8 +20,20 @@ export const priceTypes = `
   type Change { cursor: String! amount: Int! }`;
 
 /** For tests: composes and loads a graph of one subgraph, whose answers are empty, until the test ends. */
-export async function startGraph(types: string = priceTypes): Promise<Graph> {
-  const subgraphs = [{ name: 'prices', hash: '1', sdl: `${federation}${types}` }];
+export function startGraph(types: string = priceTypes): Promise<Graph> {
+  return startGraphOf({ prices: types }, () => Promise.resolve({ data: {} }));
+}
+
+/** For tests: composes and loads a graph, until the test ends. @param types of each subgraph */
+export async function startGraphOf(
+  types: Readonly<Record<string, string>>,
+  client: SubgraphClient,
+): Promise<Graph> {
+  const subgraphs = Object.entries(types).map(([name, each]) => ({
+    name,
+    hash: '1',
+    sdl: `${federation}${each}`,
+  }));
   const outcome = compose(subgraphs);
   if (outcome.kind === 'failed') throw new Error(outcome.faults.map(({ message }) => message).join());
   const graph = await createGraph({
@@ -29,7 +41,7 @@ export async function startGraph(types: string = priceTypes): Promise<Graph> {
     subgraphs,
     maxPlans: 10,
     log: silentLog,
-    clientOf: () => () => Promise.resolve({ data: {} }),
+    clientOf: () => client,
   });
   onTestFinished(() => graph.close());
   return graph;
