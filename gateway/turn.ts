@@ -3,7 +3,7 @@ import TinyQueue from 'tinyqueue';
 /** Time that operations have their turns before the process looks for what has come over the network, in ms. */
 const roundMs = 1;
 /** For each ms that an operation has kept the process busy, operations go first that began so many ms later. */
-const yieldedPerMs = 10;
+const yieldedPerMs = 4;
 
 interface Waiting {
   readonly turn: Turn;

@@ -108,6 +108,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       // It came in time, however long it waits for the process.
       deadline.meet();
       await context.turn.wait();
+      if (context.signal?.aborted) throw context.signal.reason;
       read = await readResponse(endpoint, response, maxResponseBytes);
       const answer = readAnswer(endpoint, read);
       const { headers, text } = read;

@@ -117,6 +117,26 @@ test('fetches of other documents, of other subgraphs, of root fields and of late
   expect(asked).toEqual(expect.arrayContaining([[1], [2], [3], [4], [9]]));
 });
 
+test('a request that can not be made fails its fetches', async () => {
+  const fetch = new EntityBatches().batched(() => {
+    throw new Error('no such subgraph');
+  });
+  const outcomes = await Promise.allSettled([1, 2].map(id => fetch('pens', requestFor([text(id)]))));
+  for (const outcome of outcomes)
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'no such subgraph' } });
+});
+
+test('of many errors, each fetch is told a bounded number', async () => {
+  const errors = Array.from({ length: 50_000 }, (_error, index) => ({
+    message: 'broken',
+    path: index % 2 === 0 ? ['_entities', 0] : undefined,
+  }));
+  const data = { _entities: [null] };
+  const fetch = new EntityBatches().batched(async () => ({ data, errors }) as SubgraphAnswer);
+  const all = Array.from({ length: 200 }, () => fetch('pens', requestFor([text(1)])));
+  for (const answer of await Promise.all(all)) expect(answer.errors).toHaveLength(2_000);
+});
+
 test('a request has a bounded number of entities', async () => {
   subgraph.mockClear();
   const fetch = new EntityBatches().batched(subgraph);

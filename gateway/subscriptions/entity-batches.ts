@@ -5,13 +5,14 @@ import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../exec
 
 /** Most entities that one request asks for on behalf of several fetches. */
 const maxEntities = 1_000;
-/** Most errors of a request as a whole that each of its fetches is told. */
+/** Most errors of entities, and of a request as a whole, that each of its fetches is told. */
 const maxErrors = 1_000;
 
 /** A fetch of entities, and the indices of its entities in the batch. */
 interface BatchedFetch {
   readonly indices: readonly number[];
   resolve(answer: SubgraphAnswer): void;
+  reject(error: unknown): void;
 }
 
 /** Fetches that are sent as one. They ask the same of entities of their own. */
@@ -42,14 +43,14 @@ export class EntityBatches {
     return (subgraph, request) => {
       const { representations, isMutation } = request;
       if (!representations || isMutation) return fetch(subgraph, request);
-      return new Promise(resolve => {
+      return new Promise((resolve, reject) => {
         const { indexByText, fetches } = this.#batchFor(fetch, subgraph, request, representations);
         const indices = representations.map(text => {
           const index = indexByText.get(text) ?? indexByText.size;
           indexByText.set(text, index);
           return index;
         });
-        fetches.push({ indices, resolve });
+        fetches.push({ indices, resolve, reject });
       });
     };
   }
@@ -71,7 +72,9 @@ export class EntityBatches {
     queueMicrotask(() =>
       process.nextTick(() => {
         if (this.#open?.get(key) === batch) this.#open.delete(key);
-        void send(batch);
+        send(batch).catch(error => {
+          for (const { reject } of batch.fetches) reject(error);
+        });
       }),
     );
     return batch;
@@ -115,9 +118,10 @@ function createDivision(
     return entities[index];
   };
   return indices => {
-    const own = indices.flatMap((index, at) =>
-      (errorsByIndex.get(index) ?? []).map(error => ({ ...error, path: pathAt(error, at) })),
-    );
+    const own: GraphQLFormattedError[] = [];
+    for (const [at, index] of errorsByIndex.size > 0 ? indices.entries() : [])
+      for (const error of errorsByIndex.get(index)?.slice(0, maxErrors - own.length) ?? [])
+        own.push({ ...error, path: pathAt(error, at) });
     return { data: { _entities: indices.map(entityAt) }, errors: [...own, ...others], extensions };
   };
 }
