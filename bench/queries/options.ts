@@ -15,6 +15,7 @@ export interface Options {
   readonly rounds: number;
   /** How long a run of a load takes; of growth, all of it. */
   readonly seconds: number | undefined;
+  /** V8 optimizes what a query of many fetches needs for the first ten seconds of it. */
   readonly warmUpSeconds: number;
   readonly connections: number;
   /** Lowest ratio to Apollo Gateway by load: `--floors heavy=50,hop=5`. */
@@ -32,7 +33,7 @@ export function readOptions(): Options {
       loads: { type: 'string', default: Object.keys(loads).join() },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string' },
-      'warm-up-seconds': { type: 'string', default: '3' },
+      'warm-up-seconds': { type: 'string', default: '10' },
       floors: { type: 'string', default: '' },
       write: { type: 'boolean', default: false },
       connections: { type: 'string', default: '50' },
