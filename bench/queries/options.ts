@@ -15,7 +15,7 @@ export interface Options {
   readonly rounds: number;
   /** How long a run of a load takes; of growth, all of it. */
   readonly seconds: number | undefined;
-  /** V8 optimizes what a query of many fetches needs for the first ten seconds of it. */
+  /** What a query of many fetches needs is optimized by V8 for some ten seconds. */
   readonly warmUpSeconds: number;
   readonly connections: number;
   /** Lowest ratio to Apollo Gateway by load: `--floors heavy=50,hop=5`. */
