@@ -20,6 +20,31 @@ export interface EntityError {
   readonly below: readonly (string | number)[];
 }
 
+const noErrors: EntitiesAnswer['errorsByIndex'] = new Map();
+
+/** Tells errors that name one of `count` entities from others, which are of the whole request. */
+export function sortErrors(
+  errors: readonly GraphQLFormattedError[],
+  count: number,
+): { errorsByIndex: EntitiesAnswer['errorsByIndex']; others: GraphQLFormattedError[] } {
+  if (errors.length === 0) return { errorsByIndex: noErrors, others: [] };
+  const errorsByIndex = new Map<number, EntityError[]>();
+  const others: GraphQLFormattedError[] = [];
+  for (const error of errors) {
+    const [field, index, ...below] = Array.isArray(error.path) ? (error.path as (string | number)[]) : [];
+    if (field === '_entities' && isIndex(index, count)) {
+      const known = errorsByIndex.get(index);
+      if (known) known.push({ error, below });
+      else errorsByIndex.set(index, [{ error, below }]);
+    } else others.push(error);
+  }
+  return { errorsByIndex, others };
+}
+
+function isIndex(value: unknown, count: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < count;
+}
+
 /** Entities that are asked for in one request. */
 interface EntityRequest {
   /** Their representations, as JSON. */

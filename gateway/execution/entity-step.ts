@@ -3,9 +3,9 @@ import { type GraphQLFormattedError, isObjectType } from 'graphql';
 import { copyOf, type DataObject, isDataObject } from './data.ts';
 import {
   type EntitiesAnswer,
-  type EntityError,
   type RequestedEntities,
   requestEntities,
+  sortErrors,
 } from './entity-requests.ts';
 import type { Failure } from './failures.ts';
 import { fetchedFieldsOf } from './fetched-fields.ts';
@@ -91,8 +91,6 @@ function request(fetch: EntityFetch, run: Run, wanted: Representations): readonl
   return run.entities.loaderOf(twin).load(wanted, send);
 }
 
-const noErrors: EntitiesAnswer['errorsByIndex'] = new Map();
-
 /** Sends a request for entities, and reads what came. */
 async function sendEntities(
   fetch: EntityFetch,
@@ -113,37 +111,12 @@ async function sendEntities(
     const type = entity['__typename'];
     if (typeof type !== 'string' || !isObjectType(schema.getType(type))) delete entity['__typename'];
   }
-  const { errorsByIndex, failures } = sortErrors(fetch, run, errors, texts.length);
+  const { errorsByIndex, others } = sortErrors(errors, texts.length);
+  const failures = others.map(error => run.failures.fail(node.serviceName, error));
   if (entities) return { entities, errorsByIndex, causes: failures };
   const told =
     errors.length > 0 ? 'told' : run.failures.fail(node.serviceName, wrongEntities(given, texts.length));
   return { entities, errorsByIndex, causes: [told, ...failures] };
-}
-
-/** Tells errors that name an entity from others, which are failures of the whole request. */
-function sortErrors(
-  { node }: EntityFetch,
-  run: Run,
-  errors: readonly GraphQLFormattedError[],
-  count: number,
-): { errorsByIndex: EntitiesAnswer['errorsByIndex']; failures: Failure[] } {
-  if (errors.length === 0) return { errorsByIndex: noErrors, failures: [] };
-  const errorsByIndex = new Map<number, EntityError[]>();
-  const failures: Failure[] = [];
-  for (const error of errors) {
-    const [field, index, ...below] = error.path ?? [];
-    if (field === '_entities' && isIndex(index, count)) {
-      const known = errorsByIndex.get(index);
-      if (known) known.push({ error, below });
-      else errorsByIndex.set(index, [{ error, below }]);
-    } else failures.push(run.failures.fail(node.serviceName, error));
-  }
-  return { errorsByIndex, failures };
-}
-
-/** Tells whether a value of a path is the index of one of `count` entities. */
-export function isIndex(value: unknown, count: number): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < count;
 }
 
 /** Gives each object its entity, or the reason why it has none. */

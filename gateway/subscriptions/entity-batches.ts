@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { copyOf } from '../execution/data.ts';
-import { isIndex, wrongEntities } from '../execution/entity-step.ts';
+import { sortErrors } from '../execution/entity-requests.ts';
+import { wrongEntities } from '../execution/entity-step.ts';
 import type { FetchFromSubgraph, SubgraphAnswer, SubgraphRequest } from '../execution/subgraph-answer.ts';
 
 /** Most entities that one request asks for on behalf of several fetches. */
@@ -104,7 +105,8 @@ function createDivision(
   { data, errors, extensions }: SubgraphAnswer,
   count: number,
 ): (indices: readonly number[]) => SubgraphAnswer {
-  const { errorsByIndex, others } = sortErrors(errors ?? [], count);
+  const sorted = sortErrors(errors ?? [], count);
+  const others = sorted.others.slice(0, maxErrors);
   const entities = data?.['_entities'];
   if (!Array.isArray(entities) || entities.length !== count) {
     if (others.length === 0) others.push(wrongEntities(entities, count));
@@ -119,29 +121,9 @@ function createDivision(
   };
   return indices => {
     const own: GraphQLFormattedError[] = [];
-    for (const [at, index] of errorsByIndex.size > 0 ? indices.entries() : [])
-      for (const error of errorsByIndex.get(index)?.slice(0, maxErrors - own.length) ?? [])
-        own.push({ ...error, path: pathAt(error, at) });
+    for (const [at, index] of sorted.errorsByIndex.size > 0 ? indices.entries() : [])
+      for (const { error, below } of sorted.errorsByIndex.get(index)?.slice(0, maxErrors - own.length) ?? [])
+        own.push({ ...error, path: ['_entities', at, ...below] });
     return { data: { _entities: indices.map(entityAt) }, errors: [...own, ...others], extensions };
   };
-}
-
-/** Tells errors that name an entity from others. */
-function sortErrors(errors: readonly GraphQLFormattedError[], count: number) {
-  const errorsByIndex = new Map<number, GraphQLFormattedError[]>();
-  const others: GraphQLFormattedError[] = [];
-  for (const error of errors) {
-    const [field, index] = Array.isArray(error.path) ? error.path : [];
-    if (field === '_entities' && isIndex(index, count)) {
-      const known = errorsByIndex.get(index);
-      if (known) known.push(error);
-      else errorsByIndex.set(index, [error]);
-    } else if (others.length < maxErrors) others.push(error);
-  }
-  return { errorsByIndex, others };
-}
-
-function pathAt({ path = [] }: GraphQLFormattedError, index: number): (string | number)[] {
-  const [field = '', , ...below] = path;
-  return [field, index, ...below];
 }
