@@ -46,60 +46,82 @@ export function headerRulesOf(
 
 /** Begins to pass headers for one request. */
 export function passHeaders(
-  { toSubgraphs, toClients }: HeaderRules,
+  rules: HeaderRules,
   incoming: Readonly<Record<string, string | string[] | undefined>>,
 ): PassedHeaders {
   const request: Record<string, string> = {};
-  for (const name of toSubgraphs) {
+  for (const name of rules.toSubgraphs) {
     const value = incoming[name];
     if (value !== undefined) request[name] = oneLine(value);
   }
-  const collected = new Map<string, string[]>();
-  const cacheControls: (string | undefined)[] = [];
-  let isShareable = true;
-  let requestKey: string | undefined;
+  return new BothWays(request, rules.toClients);
+}
 
-  function isForOne(headers: IncomingHttpHeaders): boolean {
-    const cacheControl = oneLine(headers['cache-control']);
-    if (cacheControl !== undefined && /\bno-store\b/i.test(cacheControl)) return true;
-    return toClients.some(name => name !== 'cache-control' && headers[name] !== undefined);
+/** Headers that go to subgraphs, and those that come back. Most requests share an execution, and need none of the latter. */
+class BothWays implements PassedHeaders {
+  readonly request: Readonly<Record<string, string>>;
+  readonly sharesFetches = true;
+  readonly #toClients: readonly string[];
+  #requestKey: string | undefined;
+  #isShareable = true;
+  #collected: Map<string, string[]> | undefined;
+  #cacheControls: (string | undefined)[] | undefined;
+
+  constructor(request: Readonly<Record<string, string>>, toClients: readonly string[]) {
+    this.request = request;
+    this.#toClients = toClients;
   }
 
-  return {
-    request,
-    sharesFetches: true,
-    isForOne,
-    get requestKey() {
-      requestKey ??= JSON.stringify(request);
-      return requestKey;
-    },
-    get isShareable() {
-      return isShareable;
-    },
-    unshare() {
-      isShareable = false;
-    },
-    collect(headers) {
-      if (isForOne(headers)) isShareable = false;
-      for (const name of toClients) {
-        const value = headers[name];
-        if (name === 'cache-control') cacheControls.push(oneLine(headers['cache-control']));
-        else if (value !== undefined)
-          collected.set(name, [...(collected.get(name) ?? []), ...(Array.isArray(value) ? value : [value])]);
-      }
-    },
-    failed() {
-      if (toClients.includes('cache-control')) cacheControls.push('no-store');
-    },
-    response() {
-      const response: Record<string, string | string[]> = {};
-      for (const [name, values] of collected)
-        response[name] = name === 'set-cookie' ? values : (values.at(-1) ?? '');
-      const cacheControl = strictestCacheControl(cacheControls);
-      if (cacheControl) response['cache-control'] = cacheControl;
-      return response;
-    },
-  };
+  get requestKey(): string {
+    this.#requestKey ??= JSON.stringify(this.request);
+    return this.#requestKey;
+  }
+
+  get isShareable(): boolean {
+    return this.#isShareable;
+  }
+
+  unshare(): void {
+    this.#isShareable = false;
+  }
+
+  isForOne(headers: IncomingHttpHeaders): boolean {
+    const cacheControl = oneLine(headers['cache-control']);
+    if (cacheControl !== undefined && /\bno-store\b/i.test(cacheControl)) return true;
+    return this.#toClients.some(name => name !== 'cache-control' && headers[name] !== undefined);
+  }
+
+  collect(headers: IncomingHttpHeaders): void {
+    if (this.isForOne(headers)) this.#isShareable = false;
+    for (const name of this.#toClients) {
+      const value = headers[name];
+      if (name === 'cache-control') this.#addCacheControl(oneLine(headers['cache-control']));
+      else if (value !== undefined) this.#add(name, Array.isArray(value) ? value : [value]);
+    }
+  }
+
+  failed(): void {
+    if (this.#toClients.includes('cache-control')) this.#addCacheControl('no-store');
+  }
+
+  response(): Record<string, string | string[]> {
+    const response: Record<string, string | string[]> = {};
+    for (const [name, values] of this.#collected ?? [])
+      response[name] = name === 'set-cookie' ? values : (values.at(-1) ?? '');
+    const cacheControl = strictestCacheControl(this.#cacheControls ?? []);
+    if (cacheControl) response['cache-control'] = cacheControl;
+    return response;
+  }
+
+  #add(name: string, values: readonly string[]): void {
+    this.#collected ??= new Map();
+    this.#collected.set(name, [...(this.#collected.get(name) ?? []), ...values]);
+  }
+
+  #addCacheControl(value: string | undefined): void {
+    this.#cacheControls ??= [];
+    this.#cacheControls.push(value);
+  }
 }
 
 /** A header that came in several lines, as one: RFC 9110, section 5.3. */
