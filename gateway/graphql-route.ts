@@ -15,7 +15,7 @@ import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import { type Admission, admit } from './security/admission.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
-import type { PersistedOperations } from './security/persisted-operations.ts';
+import type { NamedRequest, PersistedOperations } from './security/persisted-operations.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 import { Turn } from './turn.ts';
@@ -190,15 +190,14 @@ function resolvePersisted(
   parseBody: (request: FastifyRequest) => unknown,
 ): void {
   if (request.method === 'GET') {
-    const given = request.query as { query?: string; extensions?: string; documentId?: string };
-    const resolved = persisted.resolve({ ...given, extensions: jsonIn(given.extensions) });
-    if (resolved.query === given.query) return;
-    const others = Object.entries(request.query as Record<string, string>).filter(
-      ([name]) => !['query', 'extensions', 'documentId', 'doc_id'].includes(name),
-    );
-    const search = new URLSearchParams([...others, ['query', resolved.query ?? '']]);
-    request.raw.url = `/graphql?${search.toString()}`;
-    request.query = Object.fromEntries(search);
+    const given = request.query as Readonly<Record<string, unknown>>;
+    const asked: NamedRequest = { ...given, extensions: jsonIn(given['extensions']) };
+    const resolved = persisted.resolve(asked);
+    const extensions = resolved.extensions && JSON.stringify(resolved.extensions);
+    const params = resolved === asked ? given : { ...resolved, extensions };
+    request.query = params;
+    // Apollo Server reads the URL for itself, and otherwise than Fastify does: it is to find there what was checked.
+    request.raw.url = `/graphql?${searchOf(params)}`;
     return;
   }
   const text = request.body;
@@ -209,9 +208,17 @@ function resolvePersisted(
   request.body = resolved === body ? text : JSON.stringify(resolved);
 }
 
-function jsonIn(text: string | undefined): unknown {
+/** Parameters of a URL. One that is there several times stays so: Apollo Server refuses it. */
+function searchOf(params: Readonly<Record<string, unknown>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(params))
+    for (const each of [value].flat()) if (each !== undefined) search.append(name, String(each));
+  return search.toString();
+}
+
+function jsonIn(text: unknown): unknown {
   try {
-    return text === undefined ? undefined : JSON.parse(text);
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { GatewayError } from './gateway-error.ts';
 import type { RefusedCounter } from './security/operation-limits.ts';
 
-/** Calls back when the time of an operation is over. */
+/** Calls back when the time of an operation is over; at once if it is. */
 export type OnOver = (callback: () => void) => void;
 
 /** Bounds the time from a query or mutation to its answer. */
@@ -29,15 +29,21 @@ export function boundTime(timeoutMs: number, refused: RefusedCounter): Operation
   return {
     async bound(run) {
       const callbacks: (() => void)[] = [];
+      let isOver = false;
       let timer: NodeJS.Timeout | undefined;
       const over = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => {
+          isOver = true;
           reject(timedOut());
           for (const callback of callbacks) callback();
         }, timeoutMs);
       });
+      const onOver: OnOver = callback => {
+        if (isOver) callback();
+        else callbacks.push(callback);
+      };
       try {
-        return await Promise.race([run(callback => callbacks.push(callback)), over]);
+        return await Promise.race([run(onOver), over]);
       } finally {
         clearTimeout(timer);
       }

@@ -95,6 +95,7 @@ export async function startGateway(context: Context): Promise<Ports> {
     metrics,
   });
   routing.onMutated(() => runner.forget());
+  served.onGraph(() => runner.forget());
   serveGraphQL(app, {
     ...protection,
     apollo: () => apollo.current,

@@ -115,6 +115,7 @@ describe('Apollo Server answers', () => {
     ],
     ['a hash that is none', { extensions: { persistedQuery: { version: 1, sha256Hash: 5 } } }],
     ['a name that is none', { query, operationName: 1 }],
+    ['a name that is an object', { query, operationName: {} }],
     ['an empty name', { query, operationName: '' }],
   ])('%s', async (_case, body) => {
     const { run, executed } = createRunner();

@@ -151,10 +151,10 @@ function readRequest(body: unknown): ReadRequest | undefined {
   if (!isDataObject(body)) return undefined;
   const { query, operationName, variables, extensions } = body;
   if (!isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions)) return undefined;
-  if (operationName === '' || !['string', 'undefined', 'object'].includes(typeof operationName))
-    return undefined;
+  const name = operationName ?? undefined;
+  if (name === '' || (name !== undefined && typeof name !== 'string')) return undefined;
   const rest = {
-    operationName: typeof operationName === 'string' ? operationName : undefined,
+    operationName: name,
     variables: variables ?? {},
   };
   const persisted = extensions?.['persistedQuery'];

@@ -147,13 +147,20 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
 /** An answer by which a subgraph says that it is unwell. Its errors are for the client all the same. */
 export class UnwellSubgraphError extends GatewayError {
   readonly answer: GraphqlAnswer;
+  /** Headers of the answer. */
+  readonly headers: ExchangeResponse['headers'];
 
-  constructor(subgraph: string, status: number, answer: GraphqlAnswer) {
+  constructor(
+    subgraph: string,
+    { status, headers }: Pick<ExchangeResponse, 'status' | 'headers'>,
+    answer: GraphqlAnswer,
+  ) {
     super('SUBGRAPH_ERROR', `The subgraph '${subgraph}' answered with errors and status ${status}`, {
       cause: new Error(answer.errors?.[0]?.message),
       details: { subgraph },
     });
     this.answer = answer;
+    this.headers = headers;
   }
 }
 
@@ -193,7 +200,7 @@ function readAnswer({ subgraph }: Endpoint, { status, headers, text }: ReadRespo
       },
     );
   }
-  if (isServerFault(status, answer)) throw new UnwellSubgraphError(subgraph, status, answer);
+  if (isServerFault(status, answer)) throw new UnwellSubgraphError(subgraph, { status, headers }, answer);
   return answer;
 }
 

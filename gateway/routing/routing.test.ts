@@ -118,6 +118,29 @@ const good = (response: ServerResponse) => answerWith(response, 200, { data: { c
 /** Takes the request, and lets the connection go without an answer. */
 const reset = (response: ServerResponse) => void response.socket?.destroy();
 
+test.each([
+  [{}, 1],
+  [{ 'cache-control': 'no-store' }, 2],
+])(
+  'what a subgraph says when it is unwell is shared like any other answer: %j',
+  async (headers, expected) => {
+    const held: ServerResponse[] = [];
+    const { asked, instance } = await serve(response => held.push(response));
+    const { ask } = await routeTo([instance]);
+    const passed = [1, 2].map(() => passHeaders(headerRules, {}));
+    const answers = passed.map(each => ask('{ count }', each));
+    await expect.poll(() => held.length).toBe(1);
+    const answer = (response: ServerResponse | undefined) =>
+      response?.writeHead(500, headers).end(JSON.stringify({ errors: [{ message: 'kaput' }] }));
+    answer(held[0]);
+    if (expected > 1) await expect.poll(() => held.length).toBe(expected);
+    answer(held[1]);
+    for (const { errors } of await Promise.all(answers)) expect(errors?.[0]?.message).toBe('kaput');
+    expect(asked).toHaveLength(expected);
+    expect(passed.map(each => each.isShareable)).toEqual(passed.map(() => expected === 1));
+  },
+);
+
 describe('what is no GraphQL result is a failure of the subgraph', () => {
   test.each([
     ['a JSON object of a framework', 500, { status: 500, error: 'Internal Server Error' }],

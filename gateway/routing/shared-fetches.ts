@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { readGraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Abortable } from '../abort.ts';
 import { Deduplication, type Waiter } from '../deduplication.ts';
-import type { FetchedAnswer, SubgraphFetch } from './ask-instance.ts';
+import { type FetchedAnswer, type SubgraphFetch, UnwellSubgraphError } from './ask-instance.ts';
 
 /** Asks a subgraph. @throws PorticoError */
 export type FetchAnswer = (fetch: SubgraphFetch) => Promise<FetchedAnswer>;
@@ -61,7 +61,11 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
         try {
           const shared = deduplication.join(key, waiter);
           if (!shared) return await deduplication.begin(key, waiter, each => fetchForAll(request, each));
-          const joined = await shared;
+          const joined = await shared.catch(error => {
+            // What a subgraph says when it is unwell may be for one request only too.
+            if (error instanceof UnwellSubgraphError && headers.isForOne(error.headers)) return undefined;
+            throw error;
+          });
           if (!joined) return await fetch(request);
           onJoined(name);
           return readAgain(joined, request);

@@ -70,7 +70,10 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
       return shown(answer);
     } catch (error) {
       headers.failed();
-      if (error instanceof UnwellSubgraphError) return shown(error.answer);
+      if (error instanceof UnwellSubgraphError) {
+        if (headers.isForOne(error.headers)) headers.unshare();
+        return shown(error.answer);
+      }
       return { data: null, errors: [failureOf(target.subgraph, error).toGraphQLError().toJSON()] };
     }
   };

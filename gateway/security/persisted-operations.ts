@@ -97,7 +97,8 @@ export async function openPersistedOperations(
         return mode === 'enforce' ? withoutId(request) : request;
       }
       const id = idOf(request);
-      if (id === undefined) return request;
+      // What is no id may be taken for one: Apollo Server makes text of it, and may find what ran before it was to be registered.
+      if (id === undefined) return mode === 'enforce' ? withoutId(request) : request;
       const body = bodyById.get(id);
       if (body !== undefined) return { ...withoutId(request), query: body };
       // Where others may run, a client registers the text by sending it with its hash.

@@ -71,6 +71,16 @@ describe('fetches of entities that are begun at the same time', () => {
     }
   });
 
+  test('are each told of the errors of their entities when there are no entities', async () => {
+    const errors = [{ message: 'broken', path: ['_entities', 1, 'name'] }];
+    const fetch = new EntityBatches().batched(() => Promise.resolve({ data: null, errors }));
+    const answers = await Promise.all([1, 2].map(id => fetch('pens', requestFor([text(id)]))));
+    expect(answers.map(answer => answer.errors)).toEqual([
+      [expect.objectContaining({ message: expect.stringContaining('no list of entities') as string })],
+      [{ message: 'broken', path: ['_entities', 0, 'name'] }],
+    ]);
+  });
+
   test('get an answer whatever the subgraph says', async () => {
     const path = fc.array(fc.oneof(fc.constantFrom('_entities', 'name'), fc.integer(), fc.double()));
     const answer = fc.record(

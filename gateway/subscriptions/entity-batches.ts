@@ -107,11 +107,19 @@ function createDivision(
 ): (indices: readonly number[]) => SubgraphAnswer {
   const sorted = sortErrors(errors ?? [], count);
   const others = sorted.others.slice(0, maxErrors);
+  const errorsOf = (indices: readonly number[]): GraphQLFormattedError[] => {
+    const own: GraphQLFormattedError[] = [];
+    for (const [at, index] of sorted.errorsByIndex.size > 0 ? indices.entries() : [])
+      for (const { error, below } of sorted.errorsByIndex.get(index)?.slice(0, maxErrors - own.length) ?? [])
+        own.push({ ...error, path: ['_entities', at, ...below] });
+    return [...own, ...others];
+  };
   const entities = data?.['_entities'];
-  if (!Array.isArray(entities) || entities.length !== count) {
-    if (others.length === 0) others.push(wrongEntities(entities, count));
-    return () => ({ data: null, errors: others, extensions });
-  }
+  if (!Array.isArray(entities) || entities.length !== count)
+    return indices => {
+      const told = errorsOf(indices);
+      return { data: null, errors: told.length > 0 ? told : [wrongEntities(entities, count)], extensions };
+    };
   const taken = new Set<number>();
   const entityAt = (index: number): unknown => {
     // Each event has a tree of its own, which later fetches change.
@@ -119,11 +127,9 @@ function createDivision(
     taken.add(index);
     return entities[index];
   };
-  return indices => {
-    const own: GraphQLFormattedError[] = [];
-    for (const [at, index] of sorted.errorsByIndex.size > 0 ? indices.entries() : [])
-      for (const { error, below } of sorted.errorsByIndex.get(index)?.slice(0, maxErrors - own.length) ?? [])
-        own.push({ ...error, path: ['_entities', at, ...below] });
-    return { data: { _entities: indices.map(entityAt) }, errors: [...own, ...others], extensions };
-  };
+  return indices => ({
+    data: { _entities: indices.map(entityAt) },
+    errors: errorsOf(indices),
+    extensions,
+  });
 }

@@ -168,6 +168,36 @@ describe('a circuit breaker', () => {
     expect(breaker.stats.failures).toBe(0);
   });
 
+  test('closes by a call that tries when its answer has come in time, however long it is read', async () => {
+    const { breaker } = create();
+    await run(breaker, fail, fail, fail, fail);
+    await vi.advanceTimersByTimeAsync(settings.openMs);
+    const call = breaker.run(async deadline => {
+      deadline.meet();
+      await new Promise(resolve => setTimeout(resolve, settings.timeoutMs * 2));
+      return 'read';
+    });
+    const outcome = expect(call).resolves.toBe('read');
+    await vi.advanceTimersByTimeAsync(settings.timeoutMs * 2);
+    await outcome;
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  test('opens again by a call that tries and takes too long, whatever counts as a failure besides', async () => {
+    const { breaker, metrics } = create({ isFailure: (error: Error) => error.message === 'broken' });
+    await run(breaker, fail, fail, fail, fail);
+    await vi.advanceTimersByTimeAsync(settings.openMs);
+    const outcome = expect(breaker.run(() => new Promise(() => {}))).rejects.toMatchObject({
+      code: 'SERVICE_TIMEOUT',
+    });
+    await vi.advanceTimersByTimeAsync(settings.timeoutMs);
+    await outcome;
+    expect(breaker.state).toBe('OPEN');
+    expect(await metrics.metrics()).toContain(
+      'circuitbreaker_calls_total{name="inventory",kind="timeout"} 1',
+    );
+  });
+
   test('does not count an error that is only a refusal', async () => {
     const { breaker } = create({ isFailure: (error: Error) => error.message !== 'out of stock' });
     const refuse = () => Promise.reject(new Error('out of stock'));

@@ -46,6 +46,13 @@ export class BreakerOpenError extends PorticoError {
   }
 }
 
+/** A call took longer than it may. */
+class CallTimeoutError extends PorticoError {
+  constructor(name: string, timeoutMs: number) {
+    super('SERVICE_TIMEOUT', `${name} did not answer within ${timeoutMs} ms`, { details: { service: name } });
+  }
+}
+
 /** Guards calls to one thing that may fail. */
 export interface Breaker {
   readonly name: string;
@@ -108,13 +115,13 @@ export class OpossumBreaker implements Breaker {
     this.#isFailure = isFailure;
     this.#count = count;
     this.#window = new CallWindow(this.settings.windowMs);
-    this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>((call, deadline) => call(deadline), {
+    this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>(this.#runInTime.bind(this), {
       name,
-      timeout: this.settings.timeoutMs,
+      timeout: false,
       // Never opens by itself, but when the one call fails that tries.
       volumeThreshold: Number.MAX_SAFE_INTEGER,
       resetTimeout: this.settings.openMs,
-      errorFilter: error => !isFailure(error),
+      errorFilter: error => !(error instanceof CallTimeoutError) && !isFailure(error),
       enableSnapshots: false,
     });
     this.#followCircuit();
@@ -169,7 +176,7 @@ export class OpossumBreaker implements Breaker {
       this.#judge({ failed: false, slow: latencyMs >= slowCallMs });
     });
     this.#circuit.on('failure', (error, latencyMs) => {
-      this.#count.call(isTimeout(error) ? 'timeout' : 'failed');
+      this.#count.call(error instanceof CallTimeoutError ? 'timeout' : 'failed');
       this.#judge({ failed: true, slow: latencyMs >= slowCallMs });
     });
   }
@@ -201,7 +208,7 @@ export class OpossumBreaker implements Breaker {
     const { timeoutMs } = this.settings;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        const reason = timedOut(this.name, timeoutMs);
+        const reason = new CallTimeoutError(this.name, timeoutMs);
         if (deadline.pass(reason)) reject(reason);
       }, timeoutMs);
       call(deadline)
@@ -212,15 +219,11 @@ export class OpossumBreaker implements Breaker {
 
   /** Makes a call if it is the one that tries whether the circuit can be closed. */
   async #runOpen<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline();
     try {
-      return (await this.#circuit.fire(call, deadline)) as T;
+      return (await this.#circuit.fire(call, new Deadline())) as T;
     } catch (error) {
       if (isRefusal(error)) this.#refuse();
-      if (!isTimeout(error)) throw error;
-      const timeout = timedOut(this.name, this.settings.timeoutMs, error);
-      deadline.pass(timeout);
-      throw timeout;
+      throw error;
     }
   }
 
@@ -245,25 +248,10 @@ export class OpossumBreaker implements Breaker {
   }
 }
 
-function timedOut(name: string, timeoutMs: number, cause?: unknown): PorticoError {
-  return new PorticoError('SERVICE_TIMEOUT', `${name} did not answer within ${timeoutMs} ms`, {
-    cause,
-    details: { service: name },
-  });
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && CircuitBreaker.isOurError(error)
-    ? (error as NodeJS.ErrnoException).code
-    : undefined;
-}
-
-function isTimeout(error: unknown): boolean {
-  return codeOf(error) === 'ETIMEDOUT';
-}
-
+/** Tells whether opossum has refused a call. */
 function isRefusal(error: unknown): boolean {
-  return codeOf(error) === 'EOPENBREAKER';
+  if (!(error instanceof Error) || !CircuitBreaker.isOurError(error)) return false;
+  return (error as NodeJS.ErrnoException).code === 'EOPENBREAKER';
 }
 
 function percentOf(part: number, whole: number): number {

@@ -311,6 +311,33 @@ describe('queries that are under way at the same time', () => {
     expect((await staying).status).toBe(200);
     expect(served.pens.takeRequests()).toEqual([]);
   });
+
+  test('share no execution that began on another graph', async () => {
+    const joined = () =>
+      metricOf(front.gateway, 'gateway_subgraph_fetches_deduplicated_total', { subgraph: 'pens' });
+    await ask('{ held }');
+    served.pens.takeRequests();
+    closeGate();
+    const onFirst = ask('{ held }');
+    await expect.poll(() => served.pens.takeRequests().length).toBe(1);
+    const ink = await front.serve({
+      name: 'ink',
+      typeDefs: `${federation} type Query { ink: Int }`,
+      resolvers: {},
+    });
+    await ink.register();
+    await expect
+      .poll(async () => (await ask('{ ink }')).body, { timeout: 5_000 })
+      .toBe('{"data":{"ink":null}}\n');
+    const before = [await deduplicated(), await joined()] as const;
+    const onSecond = ask('{ held }');
+    await expect.poll(() => metricOf(front.gateway, 'gateway_requests_under_way')).toBe(2);
+    gate.open();
+    for (const answer of await Promise.all([onFirst, onSecond]))
+      expect(answer.body).toContain('"held":"held"');
+    // The subgraph has not changed, so that they have the fetch in common.
+    expect([await deduplicated(), await joined()]).toEqual([before[0], before[1] + 1]);
+  });
 });
 
 describe('queries of subgraphs that are excluded from deduplication', () => {

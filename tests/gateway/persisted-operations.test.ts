@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get as httpGet } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
@@ -89,6 +90,27 @@ describe('a gateway that runs only registered operations', () => {
     expect(await post(hash)).toMatchObject(refusedAs('PERSISTED_QUERY_NOT_IN_LIST'));
     expect(await post({ query: other, ...hash })).toMatchObject(refusedAs('QUERY_NOT_IN_SAFELIST'));
     expect(await post({ query: other, ...byHash })).toMatchObject(refusedAs('QUERY_NOT_IN_SAFELIST'));
+  });
+
+  test('refuses one that a URL names where only some readers look', async () => {
+    const { hostname, port } = new URL(front.graphUrl);
+    const [other, name] = ['{ age }', registered].map(encodeURIComponent);
+    const statusOf = (path: string) =>
+      new Promise((resolve, reject) => {
+        const headers = { 'content-type': 'application/json' };
+        httpGet({ hostname, port, path, headers }, answer => resolve(answer.resume().statusCode)).on(
+          'error',
+          reject,
+        );
+      });
+    expect(await statusOf(`/graphql?query=${name}`)).toBe(200);
+    for (const path of [
+      `/graphql?query=${other}#&query=${name}`,
+      `/graphql?query=${name}#&query=${other}`,
+      `/graphql?query=${name}&query=${other}`,
+      `/graphql?query=${other}&query=${name}`,
+    ])
+      expect(await statusOf(path)).toBe(400);
   });
 
   test('refuses over a WebSocket too', async () => {
