@@ -41,7 +41,7 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
   return {
     forget: () => deduplication.forget(),
     share({ name, hash }, fetch) {
-      const version = `${name}@${hash}`;
+      const version = JSON.stringify([name, hash]);
       const documentOf = (query: string) => `${version} ${query}`;
       async function fetchForAll(request: SubgraphFetch, signal: Abortable) {
         const { context } = request;
@@ -56,7 +56,8 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
         const { caller, headers, report, signal } = context;
         if (isMutation || report || signal?.aborted || !headers.sharesFetches) return fetch(request);
         if (unshared.size > 0 && unshared.has(documentOf(query))) return fetch(request);
-        const key = `${version} ${caller.key}\n${headers.requestKey}\n${body}`;
+        // Each part is JSON, which has no line break.
+        const key = `${version}\n${caller.key}\n${headers.requestKey}\n${body}`;
         const waiter = new SignalWaiter(signal);
         try {
           const shared = deduplication.join(key, waiter);
