@@ -108,13 +108,17 @@ export class OpossumBreaker implements Breaker {
     this.#isFailure = isFailure;
     this.#count = count;
     this.#window = new CallWindow(this.settings.windowMs);
-    this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>((call, deadline) => call(deadline), {
+    const runInTime = (call: Call, deadline: Deadline) => this.#runInTime(call, deadline);
+    this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>(runInTime, {
       name,
-      timeout: this.settings.timeoutMs,
+      // A time of opossum's own would not know of an answer that has come and is not read yet.
+      timeout: false,
       // Never opens by itself, but when the one call fails that tries.
       volumeThreshold: Number.MAX_SAFE_INTEGER,
       resetTimeout: this.settings.openMs,
-      errorFilter: error => !isFailure(error),
+      // Its types leave out the arguments of the call, which come behind the error.
+      errorFilter: ((error: unknown, _call: Call, deadline: Deadline) =>
+        error !== deadline.reason && !isFailure(error)) as (error: unknown) => boolean,
       enableSnapshots: false,
     });
     this.#followCircuit();
@@ -168,8 +172,8 @@ export class OpossumBreaker implements Breaker {
       this.#count.call('successful');
       this.#judge({ failed: false, slow: latencyMs >= slowCallMs });
     });
-    this.#circuit.on('failure', (error, latencyMs) => {
-      this.#count.call(isTimeout(error) ? 'timeout' : 'failed');
+    this.#circuit.on('failure', (error, latencyMs, [, deadline]) => {
+      this.#count.call(error === deadline.reason ? 'timeout' : 'failed');
       this.#judge({ failed: true, slow: latencyMs >= slowCallMs });
     });
   }
@@ -212,15 +216,11 @@ export class OpossumBreaker implements Breaker {
 
   /** Makes a call if it is the one that tries whether the circuit can be closed. */
   async #runOpen<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline();
     try {
-      return (await this.#circuit.fire(call, deadline)) as T;
+      return (await this.#circuit.fire(call, new Deadline())) as T;
     } catch (error) {
       if (isRefusal(error)) this.#refuse();
-      if (!isTimeout(error)) throw error;
-      const timeout = timedOut(this.name, this.settings.timeoutMs, error);
-      deadline.pass(timeout);
-      throw timeout;
+      throw error;
     }
   }
 
@@ -245,25 +245,18 @@ export class OpossumBreaker implements Breaker {
   }
 }
 
-function timedOut(name: string, timeoutMs: number, cause?: unknown): PorticoError {
+function timedOut(name: string, timeoutMs: number): PorticoError {
   return new PorticoError('SERVICE_TIMEOUT', `${name} did not answer within ${timeoutMs} ms`, {
-    cause,
     details: { service: name },
   });
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && CircuitBreaker.isOurError(error)
-    ? (error as NodeJS.ErrnoException).code
-    : undefined;
-}
-
-function isTimeout(error: unknown): boolean {
-  return codeOf(error) === 'ETIMEDOUT';
-}
-
 function isRefusal(error: unknown): boolean {
-  return codeOf(error) === 'EOPENBREAKER';
+  return (
+    error instanceof Error &&
+    CircuitBreaker.isOurError(error) &&
+    (error as NodeJS.ErrnoException).code === 'EOPENBREAKER'
+  );
 }
 
 function percentOf(part: number, whole: number): number {
