@@ -1,21 +1,23 @@
-import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { GraphQLFormattedError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { messageOf, PorticoError } from '../platform/errors.ts';
 import { CostReport, costHeader } from './cost/cost-report.ts';
+import { onGoneOrOver } from './departure.ts';
 import { graphNotReady } from './errors.ts';
 import type { FormatError } from './format.ts';
 import { type HeaderRules, passHeaders } from './header-rules.ts';
 import { answerInParts, incrementalFormatOf } from './incremental/multipart.ts';
+import { readBodiesAsText } from './listener/json-bodies.ts';
 import type { Apollo, OperationContext } from './operation-context.ts';
 import type { OnOver, OperationTime } from './operation-time.ts';
+import { createApolloHandler } from './operations/apollo-handler.ts';
 import type { OperationRunner, WrittenAnswer } from './operations/operation-runner.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import { type Admission, admit } from './security/admission.ts';
 import type { OperationCaller } from './security/operation-caller.ts';
-import type { NamedRequest, PersistedOperations } from './security/persisted-operations.ts';
+import type { PersistedOperations } from './security/persisted-operations.ts';
+import { resolvePersisted } from './security/persisted-requests.ts';
 import type { LiveOperations } from './subscriptions/live-operations.ts';
 import { type HttpStreams, streamFormatOf } from './subscriptions/transports/http-streams.ts';
 import { Turn } from './turn.ts';
@@ -74,6 +76,8 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     time,
     mayShowPlan,
   } = options;
+  const parseBody = readBodiesAsText(app);
+  const askApollo = createApolloHandler(app);
   const callers = new WeakMap<FastifyRequest, OperationCaller>();
   const callerOf = (request: FastifyRequest) => callers.get(request) as OperationCaller;
   /** Type of the answer to what a client accepts, as Apollo Server has chosen it. */
@@ -100,8 +104,6 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     return answer?.body;
   }
 
-  const askApollo = createApolloAsker(app);
-
   async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const server = apollo();
     if (!server) return refuse(reply, graphNotReady());
@@ -117,8 +119,6 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     return answer;
   }
 
-  const parseBody = createBodyParser(app);
-  readBodiesAsText(app);
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -183,68 +183,12 @@ function contextOf(
   };
 }
 
-/** Gives a request the text of its operation, and leaves it as if it had come with that. @throws as `resolve` does */
-function resolvePersisted(
-  persisted: PersistedOperations,
-  request: FastifyRequest,
-  parseBody: (request: FastifyRequest) => unknown,
-): void {
-  if (request.method === 'GET') {
-    const given = request.query as Readonly<Record<string, unknown>>;
-    const asked: NamedRequest = { ...given, extensions: jsonIn(given['extensions']) };
-    const resolved = persisted.resolve(asked);
-    const extensions = resolved.extensions && JSON.stringify(resolved.extensions);
-    const params = resolved === asked ? given : { ...resolved, extensions };
-    request.query = params;
-    // Apollo Server reads the URL for itself, and otherwise than Fastify does: it is to find there what was checked.
-    request.raw.url = `/graphql?${searchOf(params)}`;
-    return;
-  }
-  const text = request.body;
-  const body = parseBody(request);
-  // A batch, or what is no request, is Apollo Server's to refuse.
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  const resolved = persisted.resolve(body);
-  request.body = resolved === body ? text : JSON.stringify(resolved);
-}
-
-/** Parameters of a URL. One that is there several times stays so: Apollo Server refuses it. */
-function searchOf(params: Readonly<Record<string, unknown>>): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(params))
-    for (const each of [value].flat()) if (each !== undefined) search.append(name, String(each));
-  return search.toString();
-}
-
-function jsonIn(text: unknown): unknown {
-  try {
-    return typeof text === 'string' ? JSON.parse(text) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Takes a request in until its connection closes. @returns false when there are too many */
 function enterUntilClosed(limit: RequestLimit, { raw }: FastifyReply): boolean {
   const leave = limit.enter();
   if (raw.destroyed) leave?.();
   else if (leave) raw.once('close', leave);
   return leave !== undefined;
-}
-
-/** Creates the function that hands requests over to Apollo Server. */
-function createApolloAsker(app: FastifyInstance) {
-  let handler: ReturnType<typeof fastifyApolloHandler> | undefined;
-  const contexts = new WeakMap<FastifyRequest, OperationContext>();
-  return async (server: Apollo, request: FastifyRequest, reply: FastifyReply, context: OperationContext) => {
-    contexts.set(request, context);
-    handler ??= fastifyApolloHandler(server, {
-      context: incoming => Promise.resolve(contexts.get(incoming as FastifyRequest) as OperationContext),
-    });
-    const answer: unknown = await handler.call(app as never, request as never, reply as never);
-    if (isRefusedOperation(reply, answer)) void reply.code(200);
-    return answer;
-  };
 }
 
 /** Answers a request that could not be read. @throws error when that is not the client's fault */
@@ -257,71 +201,9 @@ function refuseUnreadable(error: unknown, reply: FastifyReply): void {
     .send({ errors: [{ message: messageOf(error), extensions: { code: 'BAD_USER_INPUT' } }] });
 }
 
-/**
- * Leaves JSON as text until it is needed: an operation that is under way already is found by it. Bodies of other types are
- * refused: a page of another site can send those without being asked whether it may.
- */
-function readBodiesAsText(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
-    done(null, text);
-  });
-}
-
-/** Parses bodies as Fastify does. */
-function createBodyParser(app: FastifyInstance): (request: FastifyRequest) => unknown {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  return request => {
-    if (typeof request.body !== 'string') return request.body;
-    void parseJson(request, request.body, (error, body: unknown) => {
-      if (error) throw error;
-      request.body = body;
-    });
-    return request.body;
-  };
-}
-
-/** Codes of an operation that was understood as a request, and can't be run. */
-const refusalCodes: ReadonlySet<unknown> = new Set([
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'BAD_USER_INPUT',
-]);
-
-/**
- * Tells of an answer of Apollo Server with status 400 if clients of `application/json` have to get it with 200:
- * https://graphql.github.io/graphql-over-http/draft/#sec-application-json
- */
-function isRefusedOperation(reply: FastifyReply, answer: unknown): boolean {
-  const type = reply.getHeader('content-type');
-  if (reply.statusCode !== 400 || typeof answer !== 'string') return false;
-  if (typeof type !== 'string' || !type.startsWith('application/json')) return false;
-  const { errors } = JSON.parse(answer) as { errors?: readonly GraphQLFormattedError[] };
-  return errors?.every(({ extensions }) => refusalCodes.has(extensions?.['code'])) ?? false;
-}
-
 /** Gives a reply the status and the headers of an answer. */
 function withHead(reply: FastifyReply, { status, headers }: WrittenAnswer, type: string): FastifyReply {
   return reply.code(status).headers({ 'cache-control': 'no-store', 'content-type': type, ...headers });
-}
-
-/** Calls back, once, when the client leaves before it has its answer, or the time is over. */
-function onGoneOrOver(reply: FastifyReply, onOver: OnOver, callback: () => void): void {
-  let isCalled = false;
-  const once = () => {
-    if (!isCalled) callback();
-    isCalled = true;
-  };
-  onGone(reply, once);
-  onOver(once);
-}
-
-/** Calls back when the client leaves before it has its answer. */
-function onGone({ raw }: FastifyReply, callback: () => void): void {
-  if (raw.destroyed) callback();
-  raw.once('close', () => {
-    if (!raw.writableFinished) callback();
-  });
 }
 
 /** Answers a request as a whole with one error, in GraphQL's shape. */

@@ -1,4 +1,5 @@
 import TinyQueue from 'tinyqueue';
+import { afterMicrotasks } from './after-microtasks.ts';
 
 /** Time that operations have their turns before the process looks for what has come over the network, in ms. */
 const roundMs = 1;
@@ -58,19 +59,18 @@ class TurnQueue {
     this.#current = next?.turn;
     this.#currentBeganAtMs = nowMs;
     next?.goOn();
-    // Ticks come after all microtasks, also those that microtasks make.
-    queueMicrotask(this.#tick);
+    this.#endAfterMicrotasks();
   }
 
-  readonly #tick = () => process.nextTick(this.#end);
+  readonly #endAfterMicrotasks = afterMicrotasks(() => this.#end());
 
-  readonly #end = () => {
+  #end(): void {
     const nowMs = performance.now();
     this.#current?.keptBusy(nowMs - this.#currentBeganAtMs);
     if (this.#waiting.length === 0) this.#isUnderWay = false;
     else if (nowMs < this.#roundEndsAtMs) this.#next(nowMs);
     else setImmediate(this.#beginRound);
-  };
+  }
 }
 
 /** The queue of the whole process, which has one thread for all operations. */

@@ -1,8 +1,8 @@
 import { markdownTable, median, percentile } from '../figures.ts';
 import type { Findings } from './docs.ts';
-import { loads } from './federation.ts';
+import { loads, shapes } from './federation.ts';
 import type { Loader, Target } from './loader.ts';
-import { neverSeen, shapes } from './never-seen.ts';
+import { neverSeen } from './never-seen.ts';
 import type { Options } from './options.ts';
 import type { Stand } from './stand.ts';
 

@@ -162,3 +162,6 @@ export const loads: Readonly<Record<string, Load>> = {
     distinctHeaders: false,
   },
 };
+
+/** Loads that have documents of different shapes; the others send the same documents. */
+export const shapes = ['heavy', 'variables', 'hop', 'one'];

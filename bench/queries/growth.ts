@@ -3,13 +3,12 @@ import { markdownTable, slopeOf } from '../figures.ts';
 import { startPortico } from '../parts.ts';
 import { usageOf } from '../process.ts';
 import type { Findings } from './docs.ts';
-import { subgraphs } from './federation.ts';
+import { shapes, subgraphs } from './federation.ts';
 import type { Options } from './options.ts';
 import { gatewayCore, type Stand, startStand } from './stand.ts';
 import { swapTo } from './swap.ts';
 import { targetOf } from './targets.ts';
 
-const mix = ['heavy', 'variables', 'hop', 'one'];
 const connections = 20;
 const defaultSeconds = 600;
 const samples = 10;
@@ -66,7 +65,7 @@ async function sampleAll(stand: Stand, seconds: number): Promise<Sample[]> {
   let swaps = 0;
   for (let sample = 1; sample <= samples; sample++) {
     const running = stand.loader.run(target, {
-      loads: mix,
+      loads: shapes,
       connections,
       seconds: seconds / samples,
       isDistinct: true,

@@ -13,9 +13,6 @@ export function markIn(body: string): string | undefined {
   return body.includes(unmarked) ? /_k\d+/.exec(body)?.[0] : undefined;
 }
 
-/** Loads whose shapes the documents have. */
-export const shapes = ['heavy', 'variables', 'hop', 'one'];
-
 /** Bodies of requests with documents that differ from all others by their number. */
 export function neverSeen(shape: string, first: number, count: number): string[] {
   const requests = loads[shape]?.requests ?? [];

@@ -4,7 +4,7 @@ import { markdownTable, median } from '../figures.ts';
 import { answers, launchPortico, startPortico, until, untilGraph, withAddresses } from '../parts.ts';
 import type { BenchProcess } from '../process.ts';
 import type { Findings } from './docs.ts';
-import { subgraphs } from './federation.ts';
+import { shapes, subgraphs } from './federation.ts';
 import type { Target } from './loader.ts';
 import type { Options } from './options.ts';
 import { gatewayCore, type Stand, startStand } from './stand.ts';
@@ -98,7 +98,7 @@ async function measureSwaps(stand: Stand): Promise<Swaps> {
   const portico = await startPortico(stand.started, { ...stand, core: gatewayCore });
   const target = targetOf(portico);
   // Operations that clients send are planned again before a graph is served.
-  await stand.loader.run(target, { loads: ['heavy', 'variables', 'hop', 'one'], connections: 8, seconds: 5 });
+  await stand.loader.run(target, { loads: shapes, connections: 8, seconds: 5 });
   const watch = async () => {
     const { result } = await stand.loader.run(target, {
       loads: ['one-distinct'],

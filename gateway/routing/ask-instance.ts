@@ -70,11 +70,11 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
 
   async function ask(
     endpoint: Endpoint,
-    { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
-    { query, body, representations, context }: SubgraphFetch,
+    target: FetchTarget,
+    fetch: SubgraphFetch,
     deadline: Deadline,
   ): Promise<FetchedAnswer> {
-    endpoint.outstanding += 1;
+    const { query, body, representations, context } = fetch;
     const end = context.report?.begin({
       subgraph: endpoint.subgraph,
       instance: endpoint.id,
@@ -84,32 +84,13 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
     });
     let read: ReadResponse | undefined;
     try {
-      const token = await context.caller.token(endpoint.subgraph);
-      const given: Record<string, string> = {
-        ...context.headers.request,
-        'content-type': 'application/json',
-        accept: 'application/json',
-      };
-      if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
-      if (token !== undefined) given[callerHeader] = token;
-      const options = { dispatcher: agent, deadline, signal: context.signal };
       const { address } = endpoint;
-      const { answer: response, url } = await followRedirects(
-        address.url,
-        at => {
-          const { origin, path } = at === address.url ? address : addressOf(at);
-          return exchange({ origin, path, headers: given, body }, options).catch(error => {
-            throw tooLarge(endpoint, maxResponseBytes, error);
-          });
-        },
-        // What redirects has not run the operation.
-        ({ status, headers }) => ({ status, location: headers.location }),
-      );
+      const { answer: response, url } = await send(endpoint, target, fetch, deadline);
       // It came in time, however long it waits for the process.
       deadline.meet();
       await context.turn.wait();
       if (context.signal?.aborted) throw context.signal.reason;
-      read = await readResponse(endpoint, response, maxResponseBytes);
+      read = await readResponse(endpoint, response, target.maxResponseBytes);
       const answer = readAnswer(endpoint, read);
       const { headers, text } = read;
       context.headers.collect(headers);
@@ -120,7 +101,6 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       if (deadline.reason || !context.signal?.aborted) failed(endpoint, error);
       throw error;
     } finally {
-      endpoint.outstanding -= 1;
       end?.(read);
     }
   }
@@ -142,6 +122,41 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
   }
 
   return ask;
+}
+
+/** Sends a fetch to an instance, on which it is outstanding until the answer has come. */
+async function send(
+  endpoint: Endpoint,
+  { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
+  { body, context }: SubgraphFetch,
+  deadline: Deadline,
+): Promise<{ readonly url: string; readonly answer: ExchangeResponse }> {
+  endpoint.outstanding += 1;
+  try {
+    const token = await context.caller.token(endpoint.subgraph);
+    const given: Record<string, string> = {
+      ...context.headers.request,
+      'content-type': 'application/json',
+      accept: 'application/json',
+    };
+    if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
+    if (token !== undefined) given[callerHeader] = token;
+    const options = { dispatcher: agent, deadline, signal: context.signal };
+    const { address } = endpoint;
+    return await followRedirects(
+      address.url,
+      at => {
+        const { origin, path } = at === address.url ? address : addressOf(at);
+        return exchange({ origin, path, headers: given, body }, options).catch(error => {
+          throw tooLarge(endpoint, maxResponseBytes, error);
+        });
+      },
+      // What redirects has not run the operation.
+      ({ status, headers }) => ({ status, location: headers.location }),
+    );
+  } finally {
+    endpoint.outstanding -= 1;
+  }
 }
 
 /** An answer by which a subgraph says that it is unwell. Its errors are for the client all the same. */

@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import { afterMicrotasks } from '../after-microtasks.ts';
 import { copyOf } from '../execution/data.ts';
 import { sortErrors } from '../execution/entity-requests.ts';
 import { wrongEntities } from '../execution/entity-step.ts';
@@ -69,15 +70,14 @@ export class EntityBatches {
     if (open && open.indexByText.size + representations.length <= maxEntities) return open;
     const batch: Batch = { fetch, subgraph, first: request, bodyHead, indexByText: new Map(), fetches: [] };
     this.#open.set(key, batch);
-    // Ticks come after all microtasks, which bring the events that have come as far as their fetches.
-    queueMicrotask(() =>
-      process.nextTick(() => {
-        if (this.#open?.get(key) === batch) this.#open.delete(key);
-        send(batch).catch(error => {
-          for (const { reject } of batch.fetches) reject(error);
-        });
-      }),
-    );
+    // Microtasks bring the events that have come as far as their fetches.
+    const sendLater = afterMicrotasks(() => {
+      if (this.#open?.get(key) === batch) this.#open.delete(key);
+      send(batch).catch(error => {
+        for (const { reject } of batch.fetches) reject(error);
+      });
+    });
+    sendLater();
     return batch;
   }
 }

@@ -1,7 +1,4 @@
-import type { ExecutionResult } from 'graphql';
-import { GraphQLError } from 'graphql';
-import { Backoff } from '../../platform/backoff.ts';
-import { PorticoError } from '../../platform/errors.ts';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Logger } from '../../platform/log.ts';
 import { asGraphQLError } from '../errors.ts';
 import { GatewayError } from '../gateway-error.ts';
@@ -13,6 +10,7 @@ import type { LiveMetrics } from './metrics.ts';
 import type { Operation, PlannedSubscription } from './operation.ts';
 import type { StreamListener } from './results.ts';
 import { afterVariable } from './resumption.ts';
+import { lostError, SubgraphSearch } from './subgraph-search.ts';
 import type { SubgraphEvent } from './subscription-plan.ts';
 import type { Upstream, UpstreamSink } from './upstream/sink.ts';
 
@@ -61,10 +59,6 @@ type StreamState =
 
 /** Most events of a stream that are completed at once, or wait for one before them. */
 const maxPending = 256;
-/** Longest time that a subgraph is looked for that a subscription has never reached, in ms. */
-const openTimeoutMs = 2_000;
-/** Time that a subscription must have been open for its loss to be a new one, in ms. */
-const steadyMs = 10_000;
 
 /**
  * One subscription of a subgraph, for all the clients that asked for the same on behalf of the same caller. Its events
@@ -83,15 +77,13 @@ export class LiveStream implements UpstreamSink {
   readonly #listeners = new Set<StreamListener>();
   readonly #deliveries = new Deliveries();
   readonly #batches = new EntityBatches();
-  readonly #backoff = new Backoff({ firstMs: 50, maxMs: 2_000 });
+  readonly #search: SubgraphSearch;
   #state: StreamState = { phase: 'open' };
   #operation: LiveOperation;
   /** Cursor of the last event that came. */
   #received: string | undefined;
   /** True if any event has come. */
   #hasBrought = false;
-  /** Time of the first loss since the subgraph was last heard. */
-  #lostAtMs: number | undefined;
 
   constructor({ key, operation, caller, headers, after }: LiveStreamOptions, host: StreamHost) {
     this.key = key;
@@ -99,6 +91,7 @@ export class LiveStream implements UpstreamSink {
     this.caller = caller;
     this.#headers = headers;
     this.#host = host;
+    this.#search = new SubgraphSearch(host.resumeTimeoutMs);
     this.position = after;
     this.#received = after;
     this.isCurrent = after === undefined;
@@ -166,7 +159,7 @@ export class LiveStream implements UpstreamSink {
   }
 
   start(cursor: string): void {
-    this.#found();
+    this.#search.found();
     // Only what the subgraph says first counts; later, the events tell where the stream stands.
     if (this.#received !== undefined) return;
     this.#received = cursor;
@@ -176,7 +169,7 @@ export class LiveStream implements UpstreamSink {
   }
 
   event(event: SubgraphEvent): void {
-    this.#found();
+    this.#search.found();
     if (this.#deliveries.pending >= maxPending) this.#pause();
     else this.#complete(event);
   }
@@ -192,27 +185,23 @@ export class LiveStream implements UpstreamSink {
 
   lost({ begun, cause }: { readonly begun: boolean; readonly cause: unknown }): void {
     if (this.#hasEnded) return;
-    const { metrics, resumeTimeoutMs, log } = this.#host;
+    const { metrics, log } = this.#host;
     const { subgraph } = this.#operation.subscription.plan;
-    const now = performance.now();
     const openedAtMs = this.#state.phase === 'open' ? this.#state.openedAtMs : undefined;
-    const openMs = openedAtMs === undefined ? 0 : now - openedAtMs;
-    if (openMs > steadyMs) this.#found();
-    const isFirstLoss = this.#lostAtMs === undefined;
-    this.#lostAtMs ??= now;
-    const patienceMs = this.#received === undefined ? openTimeoutMs : resumeTimeoutMs;
-    // A client that asked for what comes from now on, and has got nothing yet, has missed nothing.
-    const hasJustBegun = !this.#hasBrought && openMs < openTimeoutMs;
-    const mayGoOn = this.#received !== undefined || !begun || hasJustBegun;
-    if (!mayGoOn || now - this.#lostAtMs > patienceMs) {
+    const next = this.#search.lost({
+      begun,
+      openMs: openedAtMs === undefined ? 0 : performance.now() - openedAtMs,
+      hasCursor: this.#received !== undefined,
+      hasBrought: this.#hasBrought,
+    });
+    if (!next) {
       metrics.abandoned(subgraph);
       log.debug({ subgraph, err: cause }, 'A subscription has ended because its subgraph was lost');
       this.#endAfterDeliveries(() => lostError(subgraph, cause, this.position));
       return;
     }
-    if (isFirstLoss && begun) metrics.resumed(subgraph);
-    // Each stream at its own time, since all lost the subgraph at the same.
-    const retry = setTimeout(() => this.begin(), this.#backoff.next() * Math.random());
+    if (next.isNew && begun) metrics.resumed(subgraph);
+    const retry = setTimeout(() => this.begin(), next.retryInMs);
     this.#enter({ phase: 'lost', retry });
   }
 
@@ -232,11 +221,6 @@ export class LiveStream implements UpstreamSink {
 
   #endAfterDeliveries(reason?: () => GraphQLError): void {
     void this.#deliveries.done.then(() => this.end(reason?.()));
-  }
-
-  #found(): void {
-    this.#lostAtMs = undefined;
-    this.#backoff.reset();
   }
 
   #complete(event: SubgraphEvent): void {
@@ -283,16 +267,6 @@ export class LiveStream implements UpstreamSink {
       if (this.#state === paused) this.begin();
     });
   }
-}
-
-function lostError(subgraph: string, cause: unknown, cursor: string | undefined): GraphQLError {
-  if (cause instanceof GraphQLError) return cause;
-  const what =
-    cause instanceof PorticoError ? cause.message : `The connection to the subgraph '${subgraph}' was lost`;
-  const where = cursor === undefined ? '; what came since is not known' : ' after the cursor';
-  const message = `${what}. Subscribe again${where}.`;
-  const details = { subgraph, ...(cursor === undefined ? {} : { cursor }) };
-  return new GatewayError('SUBGRAPH_UNAVAILABLE', message, { cause, details }).toGraphQLError();
 }
 
 /** Result of an event that could not be completed. */

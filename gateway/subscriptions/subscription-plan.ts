@@ -81,15 +81,10 @@ export function planSubscription(options: PlanOptions): SubscriptionPlan {
     variableNames: primary.variableUsages ?? [],
     async runEvent(event, { variables, caller, headers, batches }) {
       await graph.prepare(caller);
-      const asked = graph.requestFor(completion.kind, variables, {
-        caller,
-        address: '',
-        headers: passOneWay(headers),
-        turn: new Turn(),
-      });
-      const fetch = withEvent(batches.batched(asked.fetch), primary, event);
-      // Its data is there already, and most events need nothing more.
-      return completion.run({ ...asked, fetch, waitForTurn: undefined });
+      const context = { caller, address: '', headers: passOneWay(headers), turn: new Turn() };
+      const fetch = withEvent(batches.batched(graph.fetchFor(context)), primary, event);
+      // It waits for no turn: its data is there already, and most events need nothing more.
+      return completion.run({ variables, grants: graph.grantsOf(caller), fetch });
     },
   };
 }

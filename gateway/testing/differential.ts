@@ -16,7 +16,7 @@ import {
   startFederation,
   type World,
 } from './federation.ts';
-import type { FeatureFederation, Maybe } from './federations.ts';
+import type { FeatureFederation, Maybe } from './federations/feature-federation.ts';
 import { operationsOf } from './operations.ts';
 
 /**

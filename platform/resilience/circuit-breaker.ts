@@ -117,6 +117,7 @@ export class OpossumBreaker implements Breaker {
     this.#window = new CallWindow(this.settings.windowMs);
     this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>(this.#runInTime.bind(this), {
       name,
+      // A time of opossum's own would not know of an answer that has come and is not read yet.
       timeout: false,
       // Never opens by itself, but when the one call fails that tries.
       volumeThreshold: Number.MAX_SAFE_INTEGER,

@@ -54,6 +54,8 @@ export interface Graph {
   readonly cost: CostModel | undefined;
   /** Guard of fields that not every caller may have; undefined when there are none. */
   readonly guard: FieldGuard | undefined;
+  /** Asks its subgraphs, on behalf of a client. */
+  fetchFor(context: OperationContext): FetchFromSubgraph;
   /** Input of a run on behalf of a client. A mutation runs to its end, whoever has left. */
   requestFor(
     kind: OperationTypeNode,
@@ -115,7 +117,7 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const { supergraphSdl, subgraphs, clientOf, maxPlans, log, authorization = byTokenAlone } = options;
   const guarded = takeRequirements(supergraphSdl);
   const copies = copyFields(guarded.supergraphSdl);
-  const clients = new Map(subgraphs.map(each => [each.name, clientOf(each)]));
+  const fetchFor = createFetchFor(new Map(subgraphs.map(each => [each.name, clientOf(each)])));
   const { gateway, apiSchema, queryPlanner, supergraphSchema, schema } = await loadGateway(
     copies?.supergraphSdl ?? guarded.supergraphSdl,
     log,
@@ -160,14 +162,6 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
   const compiledIncremental = createCompiler<IncrementalOperation>(compileIncremental);
 
   const grantsOf = guarded.requirements ? authorization.grantsFor(guarded.requirements) : () => undefined;
-
-  function fetchFor(context: OperationContext): FetchFromSubgraph {
-    return (subgraph, request) => {
-      const client = clients.get(subgraph);
-      if (!client) throw new Error(`The query plan names the subgraph '${subgraph}', which the graph lacks`);
-      return client(request, context);
-    };
-  }
 
   function requestFor(
     kind: OperationTypeNode,
@@ -214,8 +208,18 @@ export async function createGraph(options: GraphOptions): Promise<Graph> {
       }
       return Promise.resolve();
     },
+    fetchFor,
     requestFor,
     close: () => gateway.stop(),
+  };
+}
+
+/** Makes the function that asks the subgraphs of a graph by their names. */
+function createFetchFor(clients: ReadonlyMap<string, SubgraphClient>): Graph['fetchFor'] {
+  return context => (subgraph, request) => {
+    const client = clients.get(subgraph);
+    if (!client) throw new Error(`The query plan names the subgraph '${subgraph}', which the graph lacks`);
+    return client(request, context);
   };
 }
 
