@@ -379,7 +379,7 @@ describe('a subgraph that takes too long', () => {
   });
 });
 
-test('a fetch ends when the client leaves, which is no failure of the subgraph', async () => {
+test('a fetch ends when the client leaves, which says nothing of the subgraph', async () => {
   let ended = 0;
   const { instance, asked } = await serve(response => void response.once('close', () => (ended += 1)));
   const { ask, breaker, metric } = await routeTo([instance]);
@@ -392,6 +392,8 @@ test('a fetch ends when the client leaves, which is no failure of the subgraph',
     await expect.poll(() => ended).toBe(count);
   }
   expect(await breaker()).toBe('CLOSED');
+  expect(await metric('circuitbreaker_calls_total', { name: 'stock', kind: 'ignored' })).toBe(6);
+  expect(await metric('circuitbreaker_calls_total', { name: 'stock', kind: 'successful' })).toBe(0);
   expect(await metric('gateway_subgraph_ejections_total', { subgraph: 'stock' })).toBe(0);
 });
 

@@ -18,7 +18,7 @@ import { createInstances, type Instances } from './instances.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 import { type ShowAnswer, showAnswers } from './shown-answer.ts';
 import { createSubgraphClient } from './subgraph-client.ts';
-import { createSubgraphFetcher } from './subgraph-fetcher.ts';
+import { AbandonedError, createSubgraphFetcher } from './subgraph-fetcher.ts';
 
 /** Routing of requests to subgraphs. */
 export interface Routing {
@@ -89,6 +89,7 @@ export function createRouting(
       breakers.get(name) ??
       breakers.create(name, {
         isFailure: isSubgraphFailure,
+        isIgnored: saysNothing,
         settings: {
           timeoutMs: timeoutOf(name),
           failureRatePercent: config.SUBGRAPH_BREAKER_FAILURE_RATE_PERCENT,
@@ -135,6 +136,13 @@ function isSubgraphFailure(error: unknown): boolean {
   if (!(error instanceof PorticoError)) return true;
   if (error.code === 'SUBGRAPH_UNAVAILABLE') return error.cause !== undefined;
   return error.code === 'SUBGRAPH_ERROR' || error.code === 'SUBGRAPH_TIMEOUT';
+}
+
+/** Tells whether a fetch ended before anybody knew how the subgraph is. */
+function saysNothing(error: unknown): boolean {
+  return (
+    error instanceof AbandonedError || (error instanceof PorticoError && error.code === 'SUBGRAPH_OVERLOADED')
+  );
 }
 
 function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {

@@ -72,7 +72,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         return await ask(endpoint, target, fetch, deadline);
       } catch (error) {
         if (deadline.reason) throw error;
-        if (fetch.context.signal?.aborted) throw abandoned(subgraph);
+        if (fetch.context.signal?.aborted) throw new AbandonedError(subgraph);
         if (error instanceof PorticoError) throw error;
         tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
@@ -92,7 +92,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
       concurrentBySubgraph.set(subgraph, concurrent + 1);
       try {
-        if (fetch.context.signal?.aborted) throw abandoned(subgraph);
+        if (fetch.context.signal?.aborted) throw new AbandonedError(subgraph);
         return await fetchWithRetries(target, fetch, deadline);
       } finally {
         concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
@@ -114,9 +114,11 @@ function unreachable(subgraph: string, cause: unknown): PorticoError {
   });
 }
 
-/** An error that nobody reads, and that is no fault of the subgraph: it has no cause. */
-function abandoned(subgraph: string): PorticoError {
-  return new GatewayError('SUBGRAPH_UNAVAILABLE', 'The client has left', { details: { subgraph } });
+/** The client has left, so that nobody reads this error. It says nothing of the subgraph. */
+export class AbandonedError extends GatewayError {
+  constructor(subgraph: string) {
+    super('SUBGRAPH_UNAVAILABLE', 'The client has left', { details: { subgraph } });
+  }
 }
 
 function overloaded(subgraph: string, maxConcurrent: number): PorticoError {

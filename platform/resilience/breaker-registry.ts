@@ -29,7 +29,7 @@ export class BreakerRegistry {
     });
     this.#calls = new Counter({
       name: 'circuitbreaker_calls_total',
-      help: 'Calls through the breaker by outcome: successful, failed, timeout, not_permitted.',
+      help: 'Calls through the breaker by outcome: successful, failed, timeout, ignored, not_permitted.',
       labelNames: ['name', 'kind'],
       registers: [metrics],
     });

@@ -210,6 +210,23 @@ describe('a circuit breaker', () => {
     expect(breaker.stats.failures).toBe(0);
   });
 
+  test('learns nothing from errors that are ignored, also not that it can close', async () => {
+    const left = () => Promise.reject(new Error('left'));
+    const { breaker, metrics } = create({ isIgnored: (error: Error) => error.message === 'left' });
+    await run(breaker, left, left, left, left, left);
+    expect(breaker.stats.calls).toBe(0);
+    await run(breaker, fail, fail, fail, fail);
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, left);
+    expect(breaker.state).toBe('OPEN');
+    vi.advanceTimersByTime(settings.openMs);
+    await run(breaker, succeed);
+    expect(breaker.state).toBe('CLOSED');
+    expect(await metrics.metrics()).toContain(
+      'circuitbreaker_calls_total{name="inventory",kind="ignored"} 6',
+    );
+  });
+
   test('stays as an operator forces it', async () => {
     const { breaker } = create();
     breaker.force('FORCE_OPEN');

@@ -80,10 +80,12 @@ export interface BreakerOptions {
   readonly settings?: Partial<BreakerSettings>;
   /** Tells whether an error says that the other side is unwell. A refusal that it means does not. @default every error */
   readonly isFailure?: (error: unknown) => boolean;
+  /** Tells whether an error says nothing of the other side, for example that the caller has left. @default none does */
+  readonly isIgnored?: (error: unknown) => boolean;
 }
 
 /** Outcome of a call, as the metrics name it. */
-export type CallKind = 'successful' | 'failed' | 'timeout' | 'not_permitted';
+export type CallKind = 'successful' | 'failed' | 'timeout' | 'ignored' | 'not_permitted';
 
 /** Counters of one breaker. */
 export interface CallCounters {
@@ -101,6 +103,7 @@ export class OpossumBreaker implements Breaker {
   readonly name: string;
   readonly settings: BreakerSettings;
   readonly #isFailure: (error: unknown) => boolean;
+  readonly #isIgnored: (error: unknown) => boolean;
   readonly #count: CallCounters;
   readonly #window: CallWindow;
   readonly #circuit: CircuitBreaker<[Call, Deadline], unknown>;
@@ -109,10 +112,11 @@ export class OpossumBreaker implements Breaker {
   /** True if the next call that ends decides what a half-open breaker becomes. */
   #isTrying = false;
 
-  constructor(name: string, { settings, isFailure = () => true }: BreakerOptions, count: CallCounters) {
+  constructor(name: string, options: BreakerOptions, count: CallCounters) {
     this.name = name;
-    this.settings = { ...defaultBreakerSettings, ...settings };
-    this.#isFailure = isFailure;
+    this.settings = { ...defaultBreakerSettings, ...options.settings };
+    this.#isFailure = options.isFailure ?? (() => true);
+    this.#isIgnored = options.isIgnored ?? (() => false);
     this.#count = count;
     this.#window = new CallWindow(this.settings.windowMs);
     this.#circuit = new CircuitBreaker<[Call, Deadline], unknown>(this.#runInTime.bind(this), {
@@ -122,7 +126,8 @@ export class OpossumBreaker implements Breaker {
       // Never opens by itself, but when the one call fails that tries.
       volumeThreshold: Number.MAX_SAFE_INTEGER,
       resetTimeout: this.settings.openMs,
-      errorFilter: error => !(error instanceof CallTimeoutError) && !isFailure(error),
+      // What is ignored does not close it.
+      errorFilter: error => this.#kindOf(error) === 'successful',
       enableSnapshots: false,
     });
     this.#followCircuit();
@@ -177,8 +182,10 @@ export class OpossumBreaker implements Breaker {
       this.#judge({ failed: false, slow: latencyMs >= slowCallMs });
     });
     this.#circuit.on('failure', (error, latencyMs) => {
-      this.#count.call(error instanceof CallTimeoutError ? 'timeout' : 'failed');
-      this.#judge({ failed: true, slow: latencyMs >= slowCallMs });
+      const kind = this.#kindOf(error);
+      this.#count.call(kind);
+      if (kind === 'ignored') this.#isTrying = false;
+      else this.#judge({ failed: true, slow: latencyMs >= slowCallMs });
     });
   }
 
@@ -191,16 +198,21 @@ export class OpossumBreaker implements Breaker {
       this.#ended('successful', startedAtMs);
       return result;
     } catch (error) {
-      const isTimedOut = error === deadline.reason;
-      this.#ended(isTimedOut ? 'timeout' : this.#isFailure(error) ? 'failed' : 'successful', startedAtMs);
+      this.#ended(this.#kindOf(error), startedAtMs);
       throw error;
     }
+  }
+
+  #kindOf(error: unknown): CallKind {
+    if (error instanceof CallTimeoutError) return 'timeout';
+    if (this.#isIgnored(error)) return 'ignored';
+    return this.#isFailure(error) ? 'failed' : 'successful';
   }
 
   #ended(kind: CallKind, startedAtMs: number): void {
     this.#count.call(kind);
     // A call that was begun before the circuit opened says nothing about what came after.
-    if (!this.#circuit.closed) return;
+    if (!this.#circuit.closed || kind === 'ignored') return;
     const slow = Date.now() - startedAtMs >= this.settings.slowCallMs;
     this.#judge({ failed: kind !== 'successful', slow });
   }
