@@ -151,12 +151,8 @@ function readRequest(body: unknown): ReadRequest | undefined {
   if (!isDataObject(body)) return undefined;
   const { query, operationName, variables, extensions } = body;
   if (!isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions)) return undefined;
-  const name = operationName ?? undefined;
-  if (name === '' || (name !== undefined && typeof name !== 'string')) return undefined;
-  const rest = {
-    operationName: name,
-    variables: variables ?? {},
-  };
+  if (!isNameOrAbsent(operationName)) return undefined;
+  const rest = { operationName: operationName ?? undefined, variables: variables ?? {} };
   const persisted = extensions?.['persistedQuery'];
   if (persisted === undefined)
     return typeof query === 'string' ? { ...rest, query, hash: undefined } : undefined;
@@ -164,6 +160,10 @@ function readRequest(body: unknown): ReadRequest | undefined {
   if (query !== undefined || !isDataObject(persisted) || persisted['version'] !== 1) return undefined;
   const hash = persisted['sha256Hash'];
   return typeof hash === 'string' ? { ...rest, query: undefined, hash } : undefined;
+}
+
+function isNameOrAbsent(value: unknown): value is string | null | undefined {
+  return value === undefined || value === null || (typeof value === 'string' && value !== '');
 }
 
 function isObjectOrAbsent(value: unknown): value is Record<string, unknown> | null | undefined {

@@ -35,7 +35,7 @@ function resolveQuery(persisted: PersistedOperations, request: FastifyRequest): 
 function searchOf(params: Readonly<Record<string, unknown>>): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(params))
-    for (const each of [value].flat()) if (each !== undefined) search.append(name, String(each));
+    for (const each of [value].flat()) if (typeof each === 'string') search.append(name, each);
   return search.toString();
 }
 
