@@ -1,23 +1,27 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { rootDir } from '../../../dev/settings.ts';
-import { freePort } from '../../../platform/free-port.ts';
 import { serviceNames } from '../../../services.ts';
 import { startCustomers } from '../../chaos/customers.ts';
 import { loadWhile } from '../../helpers/load.ts';
 import { createQuerier } from '../../helpers/querier.ts';
+import { type Builder, missingForPlatforms, startBuilder } from './builder.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { type Engine, missingForContainers, startEngine } from './engine.ts';
+import { type Registry, startRegistry } from './registry.ts';
+import { attestationsOf, imagesOf, pushRelease, type Release } from './release.ts';
 import { makeStandIns } from './stand-ins.ts';
 
 const missing = missingForContainers();
 if (missing) console.warn(`SKIPPED: nothing ran in containers, as ${missing}.`);
+const missingPlatforms = missing ?? missingForPlatforms();
+if (missingPlatforms && !missing)
+  console.warn(`SKIPPED: no images were built for several platforms, as ${missingPlatforms}.`);
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 1_200_000 });
 
@@ -228,29 +232,20 @@ describe.skipIf(missing !== undefined)('in containers', () => {
     expect(await docker(['inspect', '--format', '{{.Config.User}}', image])).toBe('65532:65532\n');
   });
 
-  test('an image goes to a registry, and comes back from it', async () => {
-    const { docker } = engine;
-    const port = await freePort();
-    const config = join(folder, 'registry.yml');
-    const storage = join(folder, 'engine', 'registry');
-    await writeFile(
-      config,
-      JSON.stringify({
-        version: '0.1',
-        storage: { filesystem: { rootdirectory: storage } },
-        http: { addr: `127.0.0.1:${port}` },
-      }),
-    );
-    const registry = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-    const exited = once(registry, 'exit');
-    try {
-      const name = `127.0.0.1:${port}/team/portico:next`;
+  describe('a registry', () => {
+    let registry: Registry;
+
+    beforeAll(async () => {
+      registry = await startRegistry(join(folder, 'engine'));
+    });
+    afterAll(() => registry?.close());
+
+    test('takes an image, and gives it back', async () => {
+      const { docker } = engine;
+      const name = `${registry.address}/team/portico:local`;
       const idOf = async (image: string) => (await docker(['inspect', '--format', '{{.Id}}', image])).trim();
       const id = await idOf('portico');
       await docker(['tag', 'portico', name]);
-      const answers = () =>
-        fetch(`http://127.0.0.1:${port}/v2/`).then(({ status }) => expect(status).toBe(200));
-      await vi.waitFor(answers, { timeout: 60_000, interval: 250 });
       await docker(['push', '--quiet', name]);
       await docker(['rmi', name]);
       await docker(['pull', '--quiet', name]);
@@ -260,9 +255,82 @@ describe.skipIf(missing !== undefined)('in containers', () => {
       ) as Record<string, string>;
       expect(labels['org.opencontainers.image.title']).toBe('Portico');
       expect(labels['org.opencontainers.image.revision']).toMatch(/^[0-9a-f]{40}/);
-    } finally {
-      registry.kill();
-      await exited;
-    }
+    });
+
+    describe('that gets the images of a release', () => {
+      const testPlatforms = test.skipIf(missingPlatforms !== undefined);
+      let builder: Builder;
+      let release: Release;
+
+      beforeAll(async () => {
+        if (missingPlatforms) return;
+        builder = await startBuilder(engine, registry, join(folder, 'builder'));
+        release = await pushRelease(builder, registry, join(folder, 'release'));
+      });
+      afterAll(() => builder?.close());
+
+      testPlatforms.each(['portico', 'portico-shop'])(
+        'has %s for both platforms on both bases',
+        async name => {
+          for (const suffix of ['', '-distroless']) {
+            const image = `team/${name}`;
+            const { digest, content } = await registry.manifest(image, `next${suffix}`);
+            for (const tag of [release.version, release.revision])
+              expect((await registry.manifest(image, `${tag}${suffix}`)).digest).toBe(digest);
+            const platforms = content.manifests?.flatMap(({ platform }) => platform?.architecture ?? []);
+            expect(platforms).toEqual(['amd64', 'arm64', 'unknown', 'unknown']);
+            for (const { config, layers } of await imagesOf(registry, image, `next${suffix}`)) {
+              expect(config.created).toBe(release.createdAt);
+              expect(config.config.Labels['org.opencontainers.image.revision']).toBe(release.revision);
+              expect(layers.length).toBeGreaterThan(3);
+            }
+          }
+        },
+      );
+
+      testPlatforms('has lists of what is in them, and of how they were built', async () => {
+        for (const [name, has, hasNot] of [
+          ['portico', '@apollo/gateway', '@prisma/client'],
+          ['portico-shop', '@prisma/client', '@apollo/gateway'],
+        ] as const) {
+          const attestations = await attestationsOf(registry, `team/${name}`, 'next');
+          expect(attestations).toHaveLength(2);
+          for (const { sbom, provenance } of attestations) {
+            const packages = sbom.packages.map(each => each.name);
+            expect(packages).toContain(has);
+            expect(packages).toContain('graphql');
+            expect(packages).not.toContain(hasNot);
+            expect(JSON.stringify(provenance)).toContain('Dockerfile');
+          }
+        }
+      });
+
+      testPlatforms('gives one that runs', async () => {
+        const image = `${registry.address}/team/portico:next`;
+        await engine.docker(['pull', '--quiet', image]);
+        const run = ['run', '--rm', '--read-only', '--network', 'none', '--volume', 'pulled:/data'];
+        const token = await engine.docker([
+          ...run,
+          '--env',
+          'PORTICO_DATA_DIR=/data',
+          image,
+          'dist/cli/token.js',
+          'alice',
+        ]);
+        expect(token).toMatch(/^eyJ/);
+      });
+
+      testPlatforms('gets the same images again from the same sources', async () => {
+        const digests = async () => {
+          const all = ['portico', 'portico-shop'].map(name => imagesOf(registry, `team/${name}`, 'next'));
+          return (await Promise.all(all)).flat().map(({ digest }) => digest);
+        };
+        const before = await digests();
+        expect(new Set(before).size).toBe(4);
+        await builder.forget();
+        await pushRelease(builder, registry, join(folder, 'again'));
+        expect(await digests()).toEqual(before);
+      });
+    });
   });
 });

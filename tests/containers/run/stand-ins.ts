@@ -18,7 +18,8 @@ const packages = [
   'prometheus',
   'prometheus-alertmanager',
 ];
-const debian = 'portico-stand-in/debian';
+/** Image that the stand-ins are based on. */
+export const standInBase = 'portico-stand-in/debian';
 
 /**
  * Makes stand-ins for the images that the Dockerfile and the Compose files take from elsewhere, under the very names that
@@ -30,7 +31,7 @@ const debian = 'portico-stand-in/debian';
 export async function makeStandIns({ docker }: Engine, folder: string, cacheDir: string): Promise<void> {
   const { baseImage, distrolessImage } = await readImage('front');
   const { services } = await readCompose();
-  await docker(['import', await makeDebian(cacheDir), debian]);
+  await docker(['import', await makeDebian(cacheDir), standInBase]);
   const context = join(folder, 'stand-ins');
   await cp(join(import.meta.dirname, 'stand-ins'), context, { recursive: true });
   await fetchNode(baseImage, context);
