@@ -46,6 +46,8 @@ interface Exchange {
   readonly onOver: OnOver;
 }
 
+/** Largest answer that is sent as text, which Node writes as one with its headers: of bytes, there would be two writes. */
+const maxTextBytes = 4_096;
 /** Values of `accept` for which the answer's type is remembered, and their greatest length. */
 const maxAccepts = 100;
 const maxAcceptLength = 300;
@@ -84,7 +86,10 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
   const typeByAccept = new LRUCache<string, string>({ max: maxAccepts });
   const enter = (reply: FastifyReply) => enterUntilClosed(limit, reply);
 
-  async function runKnown(request: FastifyRequest, reply: FastifyReply): Promise<Buffer | undefined> {
+  async function runKnown(
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Buffer | string | undefined> {
     const { headers, body: text } = request;
     const type = typeByAccept.get(headers.accept ?? '');
     if (typeof text !== 'string' || type === undefined) return undefined;
@@ -100,8 +105,10 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
         onGone: callback => onGoneOrOver(reply, onOver, callback),
       }),
     );
-    if (answer) void withHead(reply, answer, type);
-    return answer?.body;
+    if (!answer) return undefined;
+    void withHead(reply, answer, type);
+    const { body } = answer;
+    return body.length > maxTextBytes ? body : body.toString();
   }
 
   async function runByApollo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

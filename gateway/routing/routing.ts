@@ -149,7 +149,7 @@ function createObserver({ metrics }: Pick<ProcessContext, 'metrics'>) {
   const registers = [metrics];
   const duration = new Histogram({
     name: 'gateway_subgraph_fetch_duration_seconds',
-    help: 'Duration of fetches from subgraphs, by outcome: ok, error (GraphQL errors), or an error code.',
+    help: 'Time until subgraphs answered fetches, by outcome: ok, error (GraphQL errors), or an error code.',
     labelNames: ['subgraph', 'outcome'],
     buckets: latencyBucketsSeconds,
     registers,

@@ -2,6 +2,7 @@ import { PorticoError } from '../../platform/errors.ts';
 import type { GraphqlAnswer } from '../../platform/graphql/answer.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Breaker } from '../../platform/resilience/circuit-breaker.ts';
+import type { Deadline } from '../../platform/resilience/deadline.ts';
 import type { SubgraphAnswer } from '../execution/subgraph-answer.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { SubgraphClient } from '../supergraph/graph/graph.ts';
@@ -37,10 +38,18 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
   const { target, fetcher, breaker, show, log, observe, share, onMutated } = options;
 
   async function fetchOnce(fetch: SubgraphFetch): Promise<FetchedAnswer> {
-    const startedAt = performance.now();
-    const end = (outcome: string) => observe(outcome, (performance.now() - startedAt) / 1000);
+    const startedAtMs = performance.now();
+    let deadline: Deadline | undefined;
+    const end = (outcome: string) => {
+      // How long an answer that has come waits to be read says nothing of the subgraph.
+      const endedAtMs = deadline?.metAtMs ?? performance.now();
+      observe(outcome, (endedAtMs - startedAtMs) / 1000);
+    };
     try {
-      const fetched = await breaker.run(deadline => fetcher.fetch(target, fetch, deadline));
+      const fetched = await breaker.run(given => {
+        deadline = given;
+        return fetcher.fetch(target, fetch, given);
+      });
       end(fetched.answer.errors?.length ? 'error' : 'ok');
       return fetched;
     } catch (error) {

@@ -1,7 +1,7 @@
 /** The time that a call has. It costs nothing as long as it has not passed: a signal is made only when it is asked for. */
 export class Deadline {
   #reason: Error | undefined;
-  #isMet = false;
+  #metAtMs: number | undefined;
   #controller: AbortController | undefined;
   #onPassed: ((reason: Error) => void) | undefined;
 
@@ -22,14 +22,19 @@ export class Deadline {
     this.#onPassed = callback;
   }
 
-  /** What was waited for has come: no time passes any more. */
-  meet(): void {
-    this.#isMet = true;
+  /** Time at which what was waited for came, in ms of `performance.now()`; undefined before that. */
+  get metAtMs(): number | undefined {
+    return this.#metAtMs;
   }
 
-  /** Its time has passed, unless what was waited for has come. @returns false when it has */
+  /** What was waited for has come: no time passes any more. */
+  meet(): void {
+    this.#metAtMs ??= performance.now();
+  }
+
+  /** Its time has passed, unless what was waited for has come. @returns true if it has passed */
   pass(reason: Error): boolean {
-    if (this.#isMet) return false;
+    if (this.#metAtMs !== undefined) return false;
     this.#reason = reason;
     this.#controller?.abort(reason);
     this.#onPassed?.(reason);
