@@ -55,6 +55,18 @@ describe('an operation that is read', () => {
   });
 });
 
+test('a subscription of a caller who has got more fields has another id', async () => {
+  const graph = await startGraph();
+  const { reader } = await start();
+  const readWith = (key: string) => {
+    const grants = { key, isGranted: () => true };
+    const its: typeof graph = Object.create(graph, { grantsOf: { value: () => grants } });
+    return reader.read(its, { query: 'subscription { ticked }' }, anonymous).subscription?.id;
+  };
+  expect(readWith('01')).not.toBe(readWith('11'));
+  expect(readWith('01')).toBe(readWith('01'));
+});
+
 describe('an operation is refused', () => {
   test.each([
     ['that is no GraphQL', '{', 'GRAPHQL_PARSE_FAILED'],

@@ -48,7 +48,7 @@ export interface Operation {
 
 /** A subscription's document, planned for one graph. */
 export interface PlannedSubscription {
-  /** The same for the same text, in whichever graph. */
+  /** The same for the same text and the same fields that its caller may have, in whichever graph. */
   readonly id: string;
   readonly plan: SubscriptionPlan;
   readonly resumption: Resumption | undefined;
@@ -113,7 +113,7 @@ export function createOperationReader({
     const remembered = rememberedByGraph.get(graph) ?? { documents: new Map(), characters: 0 };
     rememberedByGraph.set(graph, remembered);
     const { documents } = remembered;
-    const key = `${grants?.key ?? ''}\n${textOf(request)}`;
+    const key = keyOf(request, grants);
     const known = documents.get(key);
     const read = known ?? parseAndPlan(graph, request, rules, grants);
     // Apollo Server has its own memory of other queries and mutations.
@@ -177,7 +177,7 @@ function parseAndPlan(
   const resumption = resumptionOf(graph.schema, document, definition);
   const planned = withoutDenied(graph, resumption?.document ?? document, grants);
   const plan = planSubscription({ graph, document, operation: definition, planned });
-  const id = createHash('sha256').update(textOf(request)).digest('base64');
+  const id = createHash('sha256').update(keyOf(request, grants)).digest('base64');
   const isShareable = resumption !== undefined || !beginsAfter(document, definition);
   const subscription = { id, plan, resumption, isShareable };
   const estimateCost = graph.cost?.estimateOf(document, definition);
@@ -213,8 +213,9 @@ function selectsField(document: DocumentNode): boolean {
 }
 
 /** Text that tells one operation from another, whatever its variables. */
-function textOf({ operationName, query }: OperationRequest): string {
-  return `${operationName ?? ''}\n${query}`;
+/** Requests with the same key are planned alike. */
+function keyOf({ operationName, query }: OperationRequest, grants: Grants | undefined): string {
+  return `${grants?.key ?? ''}\n${operationName ?? ''}\n${query}`;
 }
 
 function parseDocument(query: string): DocumentNode {
