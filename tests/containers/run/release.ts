@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, symlink } from 'node:fs/promises';
+import { appendFile, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { rootDir } from '../../../dev/settings.ts';
@@ -20,6 +20,7 @@ export interface Release {
 export async function pushRelease(builder: Builder, registry: Registry, folder: string): Promise<Release> {
   await run('git', ['clone', '--quiet', rootDir, folder]);
   await symlink(join(rootDir, 'node_modules'), join(folder, 'node_modules'));
+  await appendFile(join(folder, '.git', 'info', 'exclude'), 'node_modules\n');
   const push = ['--push', '--registry', `${registry.address}/team`, '--tag', 'next'];
   await run(process.execPath, ['--import', 'tsx', 'dev/images.ts', ...push], {
     cwd: folder,
