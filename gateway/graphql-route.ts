@@ -12,6 +12,7 @@ import type { Apollo, OperationContext } from './operation-context.ts';
 import type { OnOver, OperationTime } from './operation-time.ts';
 import { createApolloHandler } from './operations/apollo-handler.ts';
 import type { OperationRunner, WrittenAnswer } from './operations/operation-runner.ts';
+import { readRequestText } from './operations/request-text.ts';
 import { overloaded, type RequestLimit } from './overload.ts';
 import { PlanReport, planHeader } from './plan-report.ts';
 import { type Admission, admit } from './security/admission.ts';
@@ -90,15 +91,15 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<Buffer | string | undefined> {
-    const { headers, body: text } = request;
+    const { headers } = request;
+    const asked = readRequestText(request, parseBody);
     const type = typeByAccept.get(headers.accept ?? '');
-    if (typeof text !== 'string' || type === undefined) return undefined;
+    if (!asked || type === undefined) return undefined;
     // What an operator or a client wants to see of one run is not answered to anybody else.
     if (mayShowPlan(headers[planHeader]) || headers[costHeader] !== undefined) return undefined;
     const answer = await time.bound(onOver =>
       runner.run({
-        text,
-        parse: () => parseBody(request),
+        ...asked,
         headers,
         caller: callerOf(request),
         address: rateLimit.addressOf(request.raw),

@@ -14,9 +14,11 @@ import type { KnownOperation, KnownOperations } from './known-operations.ts';
 
 /** A request whose operation may be known. */
 export interface RunnerRequest extends Waiter {
-  /** The body, as it came. */
+  /** By GET, queries are run only. */
+  readonly method: 'GET' | 'POST';
+  /** The body as it came; by GET, the URL. */
   readonly text: string;
-  /** The body as a value. @throws Error when it is no JSON */
+  /** The body as a value, or what the URL has in its place. @throws Error when it is no JSON */
   parse(): unknown;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly caller: OperationCaller;
@@ -116,10 +118,9 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       const read = readRequest(request.parse());
       const operation = read && findKnown(read);
       if (!operation) return undefined;
-      const isShared =
-        deduplicates &&
-        operation.executable.kind === OperationTypeNode.QUERY &&
-        performance.now() >= operation.unsharedUntilMs;
+      const isQuery = operation.executable.kind === OperationTypeNode.QUERY;
+      if (request.method === 'GET' && !isQuery) return undefined;
+      const isShared = deduplicates && isQuery && performance.now() >= operation.unsharedUntilMs;
       if (!isShared) return runAlone(operation, read.variables, request, headers);
       return deduplication.begin(key, request, async signal => {
         const context = { caller, address, headers, turn: new Turn(), signal };
@@ -133,8 +134,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
 }
 
 /** Requests with the same key are for the same answer. */
-function keyOf({ text, caller }: RunnerRequest, headers: PassedHeaders): string {
-  return `${caller.key}\n${headers.requestKey}\n${text}`;
+function keyOf({ method, text, caller }: RunnerRequest, headers: PassedHeaders): string {
+  return `${caller.key}\n${headers.requestKey}\n${method} ${text}`;
 }
 
 interface ReadRequest {

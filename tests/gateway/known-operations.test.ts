@@ -69,16 +69,20 @@ function useShop(env: Record<string, string> = {}) {
     );
   });
 
-  async function post(body: string, { headers, signal }: Asked = {}) {
-    const response = await fetch(front.graphUrl, {
+  async function send(url: string, request: RequestInit) {
+    const response = await fetch(url, request);
+    const { date: _, connection: _c, 'keep-alive': _k, ...answered } = Object.fromEntries(response.headers);
+    return { status: response.status, headers: answered, body: await response.text() };
+  }
+  const post = (body: string, { headers, signal }: Asked = {}) =>
+    send(front.graphUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body,
       ...(signal ? { signal } : {}),
     });
-    const { date: _, connection: _c, 'keep-alive': _k, ...answered } = Object.fromEntries(response.headers);
-    return { status: response.status, headers: answered, body: await response.text() };
-  }
+  const get = (search: string, headers: Asked['headers'] = { 'apollo-require-preflight': 'yes' }) =>
+    send(`${front.graphUrl}?${search}`, { headers });
   const ask = (query: string, asked?: Asked) => post(JSON.stringify({ query }), asked);
   /** Asks many times while the answer is held back, and lets it go when the subgraph has got so many requests. */
   async function askWhileHeld(
@@ -107,13 +111,13 @@ function useShop(env: Record<string, string> = {}) {
     return { bodies, asked: asked + served[subgraph].takeRequests().length };
   }
   const deduplicated = () => metricOf(front.gateway, 'gateway_queries_deduplicated_total');
-  return { front, served, post, ask, askWhileHeld, deduplicated };
+  return { front, served, post, get, ask, askWhileHeld, deduplicated };
 }
 
 afterEach(() => gate.open());
 
 describe('an operation that is known', () => {
-  const { post } = useShop();
+  const { post, get } = useShop();
 
   test.each([
     ['a query', { query: '{ pens { id n: name size price } pen(id: "2") { __typename price } }' }],
@@ -168,6 +172,45 @@ describe('an operation that is known', () => {
     expect(wrong.body).toContain('provided sha does not match query');
   });
 
+  const inks = '{ pens { id name size price } }';
+  const pen = 'query Pen($id: ID!) { pen(id: $id) { name } }';
+  const hash = createHash('sha256').update(inks).digest('hex');
+  test.each([
+    ['a query', { query: inks }, 200],
+    ['a query with variables', { query: pen, variables: '{"id":"1"}', operationName: 'Pen' }, 200],
+    ['a hash', { extensions: JSON.stringify({ persistedQuery: { version: 1, sha256Hash: hash } }) }, 200],
+    ['variables that are wrong', { query: pen, variables: '{}' }, 200],
+    ['variables that are no JSON', { query: inks, variables: '{' }, 400],
+    ['a name that is not there', { query: pen, operationName: 'Ink', variables: '{"id":"1"}' }, 400],
+    ['a mutation', { query: 'mutation { sharpen }' }, 405],
+    ['no query', { variables: '{}' }, 400],
+  ])('is answered by GET as it was the first time: %s', async (_case, parameters, status) => {
+    // Apollo Server remembers the text of a hash that it has got with it.
+    await post(
+      JSON.stringify({ query: inks, extensions: { persistedQuery: { version: 1, sha256Hash: hash } } }),
+    );
+    await post(JSON.stringify({ query: 'mutation { sharpen }' }));
+    const search = new URLSearchParams(parameters as Record<string, string>).toString();
+    const headers = {
+      'apollo-require-preflight': 'yes',
+      accept: `text/html, application/json;q=0.${status}`,
+    };
+    const first = await get(search, headers);
+    expect(first.status).toBe(status);
+    expect(await get(search, headers)).toEqual(first);
+    expect(await get(search, headers)).toEqual(first);
+  });
+
+  test('is not run by GET for a page of another site', async () => {
+    const search = new URLSearchParams({ query: '{ held pens { id } }' }).toString();
+    for (let times = 0; times < 2; times++) expect((await get(search)).status).toBe(200);
+    for (const type of [undefined, 'text/plain', 'multipart/form-data'])
+      expect((await get(search, type === undefined ? {} : { 'content-type': type })).body).toContain('CSRF');
+    expect((await get(search, { 'content-type': 'application/json' })).status).toBe(200);
+    // Which of two is meant, nobody can tell.
+    expect((await get(`${search}&${search}`)).status).toBe(400);
+  });
+
   test('is not run for a page of another site, which can send text without being asked whether it may', async () => {
     const body = JSON.stringify({ query: '{ held pens { size } }' });
     for (let times = 0; times < 2; times++) expect((await post(body)).status).toBe(200);
@@ -196,7 +239,7 @@ describe('an operation that is known', () => {
 });
 
 describe('queries that are under way at the same time', () => {
-  const { front, served, ask, askWhileHeld, deduplicated } = useShop();
+  const { front, served, get, ask, askWhileHeld, deduplicated } = useShop();
 
   test('are executed once when they are equal', async () => {
     const before = await deduplicated();
@@ -208,6 +251,21 @@ describe('queries that are under way at the same time', () => {
     expect(new Set(bodies)).toEqual(new Set(['{"data":{"held":"held"}}\n']));
     expect(asked).toBe(1);
     expect((await deduplicated()) - before).toBe(19);
+  });
+
+  test('are executed once by GET too', async () => {
+    const search = new URLSearchParams({ query: '{ h: held }' }).toString();
+    for (let times = 0; times < 2; times++) await get(search);
+    const before = await deduplicated();
+    served.pens.takeRequests();
+    closeGate();
+    const answers = Array.from({ length: 5 }, () => get(search));
+    await expect.poll(() => metricOf(front.gateway, 'gateway_requests_under_way')).toBe(5);
+    gate.open();
+    const bodies = (await Promise.all(answers)).map(({ body }) => body);
+    expect(new Set(bodies)).toEqual(new Set(['{"data":{"h":"held"}}\n']));
+    expect(served.pens.takeRequests()).toHaveLength(1);
+    expect((await deduplicated()) - before).toBe(4);
   });
 
   test('share nothing with another caller, nor with other headers that go to subgraphs', async () => {
