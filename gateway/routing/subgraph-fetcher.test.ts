@@ -147,6 +147,23 @@ describe('a fetch is refused', () => {
     }
   });
 
+  test('not for answers that have come and wait to be read', async () => {
+    const { fetch } = start({ ports: [await serveInstance(answers)], target: { maxConcurrent: 1 } });
+    let read = () => {};
+    const wait = vi.spyOn(Turn.prototype, 'wait').mockImplementationOnce(
+      () =>
+        new Promise(resolve => {
+          read = resolve;
+        }),
+    );
+    onTestFinished(() => wait.mockRestore());
+    const waiting = fetch();
+    await vi.waitFor(() => expect(wait).toHaveBeenCalledOnce());
+    expect(await fetch()).toMatchObject({ data: { count: 1 } });
+    read();
+    expect(await waiting).toMatchObject({ data: { count: 1 } });
+  });
+
   test('when its client has left before it was sent', async () => {
     const asked = vi.fn<RequestListener>(answers);
     const { fetch } = start({ ports: [await serveInstance(asked)] });

@@ -85,17 +85,28 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       }
   }
 
+  /** Takes a fetch in. @returns what ends it, the first time that it is called @throws SUBGRAPH_OVERLOADED */
+  function enter({ subgraph, maxConcurrent }: FetchTarget): () => void {
+    const concurrent = concurrentBySubgraph.get(subgraph) ?? 0;
+    if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
+    concurrentBySubgraph.set(subgraph, concurrent + 1);
+    let isUnderWay = true;
+    return () => {
+      if (isUnderWay) concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
+      isUnderWay = false;
+    };
+  }
+
   return {
     async fetch(target, fetch, deadline) {
-      const { subgraph, maxConcurrent } = target;
-      const concurrent = concurrentBySubgraph.get(subgraph) ?? 0;
-      if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
-      concurrentBySubgraph.set(subgraph, concurrent + 1);
+      const leave = enter(target);
+      // An answer that waits to be read keeps no subgraph busy.
+      deadline.onMet = leave;
       try {
-        if (fetch.context.signal?.aborted) throw new AbandonedError(subgraph);
+        if (fetch.context.signal?.aborted) throw new AbandonedError(target.subgraph);
         return await fetchWithRetries(target, fetch, deadline);
       } finally {
-        concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
+        leave();
       }
     },
   };

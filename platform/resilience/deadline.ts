@@ -4,6 +4,7 @@ export class Deadline {
   #metAtMs: number | undefined;
   #controller: AbortController | undefined;
   #onPassed: ((reason: Error) => void) | undefined;
+  #onMet: (() => void) | undefined;
 
   /** The error of the call when its time has passed. */
   get reason(): Error | undefined {
@@ -22,6 +23,11 @@ export class Deadline {
     this.#onPassed = callback;
   }
 
+  /** Calls back when what is waited for has come, in the place of what was called back before. */
+  set onMet(callback: () => void) {
+    this.#onMet = callback;
+  }
+
   /** Time at which what was waited for came, in ms of `performance.now()`; undefined before that. */
   get metAtMs(): number | undefined {
     return this.#metAtMs;
@@ -29,7 +35,9 @@ export class Deadline {
 
   /** What was waited for has come: no time passes any more. */
   meet(): void {
-    this.#metAtMs ??= performance.now();
+    if (this.#metAtMs !== undefined) return;
+    this.#metAtMs = performance.now();
+    this.#onMet?.();
   }
 
   /** Its time has passed, unless what was waited for has come. @returns true if it has passed */
