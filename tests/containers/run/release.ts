@@ -8,33 +8,35 @@ import type { Descriptor, Registry } from './registry.ts';
 
 const run = promisify(execFile);
 
-/** Facts of a release that has been pushed. */
+/** A clone of the last commit. */
 export interface Release {
+  readonly folder: string;
   readonly version: string;
   readonly revision: string;
-  /** Time of its commit. */
+  /** Time of the commit. */
   readonly createdAt: string;
 }
 
-/** Builds all images of the last commit from a clone in a folder that there is not, and pushes them with the tag `next`. */
-export async function pushRelease(builder: Builder, registry: Registry, folder: string): Promise<Release> {
+/** Clones the repository into a folder that there is not. */
+export async function cloneRelease(folder: string): Promise<Release> {
   await run('git', ['clone', '--quiet', rootDir, folder]);
   await symlink(join(rootDir, 'node_modules'), join(folder, 'node_modules'));
   await appendFile(join(folder, '.git', 'info', 'exclude'), 'node_modules\n');
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
+  const { stdout } = await run('git', ['log', '-1', '--format=%H %ct'], { cwd: folder });
+  const [revision = '', seconds = ''] = stdout.trim().split(' ');
+  const createdAt = new Date(Number(seconds) * 1_000).toISOString().replace('.000', '');
+  return { folder, version, revision, createdAt };
+}
+
+/** Builds all images of a release, and pushes them with the tag `next`. */
+export async function pushRelease({ folder }: Release, builder: Builder, registry: Registry): Promise<void> {
   const push = ['--push', '--registry', `${registry.address}/team`, '--tag', 'next'];
   await run(process.execPath, ['--import', 'tsx', 'dev/images.ts', ...push], {
     cwd: folder,
     env: { ...process.env, ...builder.env },
     maxBuffer: 64 * 1024 * 1024,
   });
-  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
-  const { stdout } = await run('git', ['log', '-1', '--format=%H %ct'], { cwd: folder });
-  const [revision = '', seconds = ''] = stdout.trim().split(' ');
-  return {
-    version,
-    revision,
-    createdAt: new Date(Number(seconds) * 1_000).toISOString().replace('.000', ''),
-  };
 }
 
 /** An image for one platform. */

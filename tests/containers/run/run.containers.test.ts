@@ -14,7 +14,7 @@ import { type Builder, missingForPlatforms, startBuilder } from './builder.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { type Engine, missingForContainers, startEngine } from './engine.ts';
 import { type Registry, startRegistry } from './registry.ts';
-import { attestationsOf, imagesOf, pushRelease, type Release } from './release.ts';
+import { attestationsOf, cloneRelease, imagesOf, pushRelease, type Release } from './release.ts';
 import { makeStandIns } from './stand-ins.ts';
 
 const missing = missingForContainers();
@@ -265,7 +265,8 @@ describe.skipIf(missing !== undefined)('in containers', () => {
       beforeAll(async () => {
         if (missingPlatforms) return;
         builder = await startBuilder(engine, registry, join(folder, 'builder'));
-        release = await pushRelease(builder, registry, join(folder, 'release'));
+        release = await cloneRelease(join(folder, 'release'));
+        await pushRelease(release, builder, registry);
       });
       afterAll(() => builder?.close());
 
@@ -328,7 +329,7 @@ describe.skipIf(missing !== undefined)('in containers', () => {
         const before = await digests();
         expect(new Set(before).size).toBe(4);
         await builder.forget();
-        await pushRelease(builder, registry, join(folder, 'again'));
+        await pushRelease(release, builder, registry);
         expect(await digests()).toEqual(before);
       });
     });
