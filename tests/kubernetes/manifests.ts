@@ -40,6 +40,7 @@ export interface Container {
 export interface PodSpec {
   readonly automountServiceAccountToken: boolean;
   readonly enableServiceLinks: boolean;
+  readonly shareProcessNamespace?: boolean;
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly topologySpreadConstraints?: readonly {
@@ -69,6 +70,7 @@ export interface Manifest {
   readonly spec: {
     readonly replicas?: number;
     readonly serviceName?: string;
+    readonly minReadySeconds?: number;
     readonly clusterIP?: string;
     readonly selector?: Selector & Labels;
     readonly podSelector?: Selector;
