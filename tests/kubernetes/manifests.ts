@@ -46,6 +46,7 @@ export interface PodSpec {
   readonly topologySpreadConstraints?: readonly {
     readonly topologyKey: string;
     readonly labelSelector: Selector;
+    readonly matchLabelKeys: readonly string[];
   }[];
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];

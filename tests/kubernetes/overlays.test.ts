@@ -226,6 +226,9 @@ describe.each(overlays)('the overlay %s', async overlay => {
         constraints.map(({ topologyKey }) => topologyKey),
         name,
       ).toEqual(['topology.kubernetes.io/zone', 'kubernetes.io/hostname']);
+      // The label by which Kubernetes tells the pods of a release from those that they replace.
+      const ofRelease = name === 'discovery' ? 'controller-revision-hash' : 'pod-template-hash';
+      for (const { matchLabelKeys } of constraints) expect(matchLabelKeys, name).toEqual([ofRelease]);
       const budget = find(manifests, 'PodDisruptionBudget', `portico-${name}`).spec;
       expect(budget.maxUnavailable, name).toBe(1);
       for (const { matchLabels } of [

@@ -42,6 +42,8 @@ spec:
       labelSelector:
         matchLabels:
           {{- $labels | nindent 10 }}
+      # Those of a release are spread among themselves: the ones that they replace are about to go.
+      matchLabelKeys: [{{ eq $.component "discovery" | ternary "controller-revision-hash" "pod-template-hash" }}]
     {{- end }}
   {{- with .process.nodeSelector }}
   nodeSelector:
