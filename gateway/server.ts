@@ -110,7 +110,10 @@ export async function startGateway(context: Context): Promise<Ports> {
   const { port: managementPort } = await context.listenForManagement();
   const server = await listener.listen();
   scope.use('WebSockets', serveWebSockets({ ...protection, ...live, server: app.server }));
-  scope.use('live connections', live.connections);
+  // Both take their time at the end, and neither waits for the other.
+  scope.defer('connections', async () => {
+    await Promise.all([live.connections.close(), listener.farewell.close()]);
+  });
   registerProcess(context, {
     port: server.port,
     isSecure: listener.isSecure,

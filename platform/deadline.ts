@@ -1,5 +1,6 @@
 /**
- * Runs a call that may take so long and no longer, and that ends when its caller gives up. Nothing of it stays
+ * Runs a call that may take so long and no longer, and that ends when its caller gives up. It ends at once, also where
+ * the call itself listens to its signal only later, as one of undici does that is still connecting. Nothing of it stays
  * behind on the caller's signal, which may live as long as the process (`AbortSignal.any` keeps an entry there for
  * each call, nodejs/node#54614).
  *
@@ -11,11 +12,14 @@ export async function withDeadline<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const attempt = new AbortController();
+  const over = new Promise<never>((_resolve, reject) => {
+    attempt.signal.addEventListener('abort', () => reject(attempt.signal.reason as Error), { once: true });
+  });
   const giveUp = () => attempt.abort(signal?.reason);
   const timer = setTimeout(() => attempt.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   signal?.addEventListener('abort', giveUp, { once: true });
   try {
-    return await call(attempt.signal);
+    return await Promise.race([call(attempt.signal), over]);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);

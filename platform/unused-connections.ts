@@ -3,15 +3,19 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
+/** Time that a connection gets for its first request when the server closes, in ms. */
+const firstRequestMs = 200;
+
 /**
  * Closes, when the server does, connections on which nothing was ever asked. Clients open some in advance, and
- * `closeIdleConnections` does not count them as idle until the time for a request's headers is over. Over TLS, those whose
- * handshake is not done are closed, too.
+ * `closeIdleConnections` does not count them as idle until the time for a request's headers is over. One whose request is on
+ * its way is answered. Over TLS, those whose handshake is not done are closed, too.
  */
 export function closeUnusedConnections(app: FastifyInstance): void {
   const server: Server = app.server;
   const socketsByPeer = new Map<string, Socket>();
   const isTls = server instanceof TlsServer;
+  let isClosing = false;
 
   function watch(socket: Socket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
@@ -20,12 +24,22 @@ export function closeUnusedConnections(app: FastifyInstance): void {
     socket.once('close', () => {
       if (socketsByPeer.get(peer) === socket) socketsByPeer.delete(peer);
     });
+    // The server listens a moment longer than until it begins to close.
+    if (isClosing) setTimeout(closeUnused, firstRequestMs);
+  }
+
+  function closeUnused(): void {
+    // What came while the process was busy is read before.
+    setImmediate(() => {
+      for (const socket of socketsByPeer.values())
+        if (socket.bytesRead === 0 || (isTls && !('encrypted' in socket))) socket.destroy();
+    });
   }
 
   server.on('connection', watch);
   if (isTls) server.on('secureConnection', watch);
   app.addHook('preClose', async () => {
-    for (const socket of socketsByPeer.values())
-      if (socket.bytesRead === 0 || (isTls && !('encrypted' in socket))) socket.destroy();
+    isClosing = true;
+    setTimeout(closeUnused, firstRequestMs);
   });
 }

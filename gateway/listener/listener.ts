@@ -1,17 +1,21 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge } from 'prom-client';
 import { createHttpServer, type Listening, listen } from '../../platform/http.ts';
+import type { Closable } from '../../platform/lifecycle.ts';
 import type { ProcessContext } from '../../platform/process.ts';
 import { readTlsMaterial, type TlsMaterial } from '../../platform/tls/material.ts';
 import { reloadTls } from '../../platform/tls/reload.ts';
 import type { GatewayConfig } from '../config.ts';
 import { allowOrigins } from './cors.ts';
+import { createFarewell } from './farewell.ts';
 
 /** The server that clients reach. */
 export interface Listener {
   readonly app: FastifyInstance;
   /** True if it is served over TLS. */
   readonly isSecure: boolean;
+  /** Sends clients away that keep connections open. Close it before the server, when the process takes nothing new. */
+  readonly farewell: Closable;
   /** Starts listening. */
   listen(): Promise<Listening>;
 }
@@ -43,8 +47,10 @@ export async function createListener(context: ProcessContext<GatewayConfig>): Pr
     );
   }
   await allowOrigins(app, config);
+  const farewell = createFarewell(app);
   return {
     app,
+    farewell,
     isSecure: tls !== undefined,
     listen: async () =>
       scope.use('HTTP server', await listen(app, { host: config.HOST, port: config.GATEWAY_PORT })),

@@ -102,6 +102,7 @@ export async function startSubgraph<C extends SubgraphOperationContext>(
     port: server.port,
     managementPort,
     graceMs: config.DEREGISTRATION_GRACE_MS,
+    isFoundByEntry: true,
     metadata: {
       [metadataKeys.subgraph]: name,
       [metadataKeys.graphqlPath]: '/graphql',

@@ -18,6 +18,15 @@ describe('A call with a deadline', () => {
     await expect(withDeadline({ timeoutMs: 5 }, untilAborted)).rejects.toThrow('no answer within 5 ms');
   });
 
+  test('ends in time when it does not listen to its signal', async () => {
+    const deaf = () => new Promise<never>(() => {});
+    await expect(withDeadline({ timeoutMs: 5 }, deaf)).rejects.toThrow('no answer within 5 ms');
+    const caller = new AbortController();
+    const call = withDeadline({ timeoutMs: 1_000, signal: caller.signal }, deaf);
+    caller.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+  });
+
   test('ends when its caller gives up, and does not begin when the caller has done so before', async () => {
     const caller = new AbortController();
     const call = withDeadline({ timeoutMs: 1_000, signal: caller.signal }, untilAborted);

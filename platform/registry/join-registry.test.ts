@@ -17,11 +17,11 @@ interface Registered {
 async function startRegistry() {
   const requests: string[] = [];
   const registered: Registered[] = [];
-  const state = { tells: false };
+  const state = { tells: false, takes: true };
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url?.split('?')[0]}`);
     if (request.method === 'POST') void json(request).then(body => registered.push(body as Registered));
-    if (request.method !== 'GET') response.writeHead(204).end();
+    if (request.method !== 'GET') response.writeHead(state.takes ? 204 : 503).end();
     else if (!state.tells) response.writeHead(503).end();
     else if (request.url?.endsWith('/changes')) response.writeHead(404).end();
     else response.end(JSON.stringify({ applications: { application: [] } }));
@@ -37,14 +37,18 @@ async function startRegistry() {
 
 async function startProcess(
   url: string,
-  { calls, env = {} }: { calls: boolean; env?: Readonly<Record<string, string>> },
+  {
+    calls,
+    isFoundByEntry = false,
+    env = {},
+  }: { calls: boolean; isFoundByEntry?: boolean; env?: Readonly<Record<string, string>> },
 ) {
   const config = loadConfig(settings, { EUREKA_URL: url, LOG_LEVEL: 'silent', ...env });
   const context = createProcessContext('orders', config);
   onTestFinished(() => context.scope.close());
   context.health.acceptTraffic();
   if (calls) joinRegistry(context);
-  registerProcess(context, { port: 4001, managementPort: 8081, graceMs: 0, metadata: {} });
+  registerProcess(context, { port: 4001, managementPort: 8081, graceMs: 0, isFoundByEntry, metadata: {} });
   return context;
 }
 
@@ -71,6 +75,26 @@ test('a process that calls nobody registers at once', async () => {
   const { health } = await startProcess(url, { calls: false });
   await vi.waitFor(() => expect(requests).toContain(registration));
   expect((await health.check('readiness')).status).toBe('UP');
+});
+
+test('a process that is found by its entry is not ready before a registry has that, and stays ready afterwards', async () => {
+  const { url, requests, state } = await startRegistry();
+  state.takes = false;
+  const env = { LEASE_RENEWAL_INTERVAL_SECONDS: '1' };
+  const { health } = await startProcess(url, { calls: false, isFoundByEntry: true, env });
+  await vi.waitFor(() => expect(requests).toContain(registration));
+  expect(await health.check('readiness')).toMatchObject({
+    status: 'OUT_OF_SERVICE',
+    components: { registration: { details: { missing: expect.stringContaining('EUREKA_URL') } } },
+  });
+
+  state.takes = true;
+  const ready = async () => expect((await health.check('readiness')).status).toBe('UP');
+  await vi.waitFor(ready, { timeout: 5_000 });
+  state.takes = false;
+  const renewals = () => requests.filter(each => each.startsWith('PUT')).length;
+  await vi.waitFor(() => expect(renewals()).toBeGreaterThan(0), { timeout: 4_000 });
+  await ready();
 });
 
 test('a process registers its zone where it is told of one, and otherwise none', async () => {

@@ -18,6 +18,8 @@ interface Served {
   readonly metadata: Readonly<Record<string, string>>;
   /** Time that the process goes on serving after it has left the registry, so that followers hear of it, in ms. */
   readonly graceMs: number;
+  /** True if nobody finds the process but by its entry: it is not ready before a registry has that. @default false */
+  readonly isFoundByEntry?: boolean;
 }
 
 /**
@@ -47,6 +49,13 @@ export function registerProcess(context: ProcessContext<RegistryConfig>, served:
       },
     },
   });
+  // Who replaces instances takes an older one away when this one is ready.
+  if (served.isFoundByEntry)
+    health.awaitOnce(
+      'registration',
+      registered.acknowledged,
+      'No registry of EUREKA_URL has taken this instance in yet, and nobody finds it. Check that one of them runs; the log says how registering fails.',
+    );
   scope.defer('registration', async () => {
     await registered.close();
     await new Promise(resolve => setTimeout(resolve, served.graceMs));

@@ -40,11 +40,13 @@ export interface Container {
 export interface PodSpec {
   readonly automountServiceAccountToken: boolean;
   readonly enableServiceLinks: boolean;
+  readonly shareProcessNamespace?: boolean;
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly topologySpreadConstraints?: readonly {
     readonly topologyKey: string;
     readonly labelSelector: Selector;
+    readonly matchLabelKeys: readonly string[];
   }[];
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
@@ -69,6 +71,7 @@ export interface Manifest {
   readonly spec: {
     readonly replicas?: number;
     readonly serviceName?: string;
+    readonly minReadySeconds?: number;
     readonly clusterIP?: string;
     readonly selector?: Selector & Labels;
     readonly podSelector?: Selector;

@@ -142,22 +142,50 @@ describe.each(overlays)('the overlay %s', async overlay => {
     }
   });
 
-  test('names every registry to all, and to each other where there are several', () => {
-    const { serviceName = '', replicas = 0 } = workloadOf(manifests, 'discovery').spec;
+  test('names every registry to all by an address that stays, and to each other by their pods', () => {
+    const {
+      template,
+      serviceName = '',
+      replicas = 0,
+      minReadySeconds = 0,
+    } = workloadOf(manifests, 'discovery').spec;
+    expect(replicas).toBe(overlay === 'trial' ? 1 : 2);
+    // Longer than a name server keeps the address of a pod.
+    expect(minReadySeconds).toBeGreaterThan(30);
+    const port = portOf(containerOf(manifests, 'discovery'), 'http');
+    const hosts = Array.from({ length: replicas }, (_, index) => `portico-discovery-${index}`);
+    const urlsOf = (suffix: string) => hosts.map(host => `http://${host}${suffix}:${port}/eureka`).join(',');
+
     const { spec: peers } = find(manifests, 'Service', serviceName);
     expect(peers).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
-    expect(selects(peers.selector, workloadOf(manifests, 'discovery').spec.template.metadata.labels)).toBe(
-      true,
-    );
-    const urls = Array.from(
-      { length: replicas },
-      (_, index) =>
-        `http://portico-discovery-${index}.${serviceName}:${portOf(containerOf(manifests, 'discovery'), 'http')}/eureka`,
-    ).join(',');
-    expect(replicas).toBe(overlay === 'trial' ? 1 : 2);
+    expect(selects(peers.selector, template.metadata.labels)).toBe(true);
+    for (const host of hosts) {
+      const { spec } = find(manifests, 'Service', host);
+      expect(spec).toMatchObject({ publishNotReadyAddresses: true, ports: [{ port, targetPort: 'http' }] });
+      expect(spec.clusterIP).toBeUndefined();
+      // Kubernetes gives each pod of a StatefulSet this label.
+      const labels = { ...template.metadata.labels, 'statefulset.kubernetes.io/pod-name': host };
+      expect(selects(spec.selector, labels)).toBe(true);
+      expect(selects(spec.selector, template.metadata.labels)).toBe(false);
+    }
     for (const name of processes.filter(each => each !== 'discovery'))
-      expect(environmentOf(manifests, name)['EUREKA_URL']).toBe(urls);
-    expect(environmentOf(manifests, 'discovery')['DISCOVERY_PEERS']).toBe(replicas > 1 ? urls : undefined);
+      expect(environmentOf(manifests, name)['EUREKA_URL']).toBe(urlsOf(''));
+    expect(environmentOf(manifests, 'discovery')['DISCOVERY_PEERS']).toBe(
+      replicas > 1 ? urlsOf(`.${serviceName}`) : undefined,
+    );
+  });
+
+  test('takes an instance away when those who call it have had time to hear of the next', () => {
+    for (const name of processes) {
+      const { minReadySeconds } = workloadOf(manifests, name).spec;
+      if (name === 'gateway') expect(minReadySeconds).toBeUndefined();
+      else expect(minReadySeconds, name).toBeGreaterThanOrEqual(10);
+    }
+  });
+
+  test('lets a process be ended while it starts', () => {
+    for (const name of processes)
+      expect(workloadOf(manifests, name).spec.template.spec.shareProcessNamespace, name).toBe(true);
   });
 
   test('lets every process be reached by the address of its pod', () => {
@@ -198,6 +226,9 @@ describe.each(overlays)('the overlay %s', async overlay => {
         constraints.map(({ topologyKey }) => topologyKey),
         name,
       ).toEqual(['topology.kubernetes.io/zone', 'kubernetes.io/hostname']);
+      // The label by which Kubernetes tells the pods of a release from those that they replace.
+      const ofRelease = name === 'discovery' ? 'controller-revision-hash' : 'pod-template-hash';
+      for (const { matchLabelKeys } of constraints) expect(matchLabelKeys, name).toEqual([ofRelease]);
       const budget = find(manifests, 'PodDisruptionBudget', `portico-${name}`).spec;
       expect(budget.maxUnavailable, name).toBe(1);
       for (const { matchLabels } of [

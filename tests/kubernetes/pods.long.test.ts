@@ -17,8 +17,16 @@ const manifests = await readOverlay('production');
 const subgraphs = ['products', 'inventory', 'orders', 'notifications'];
 /** Addresses of pods: all of this machine's 127.0.0.0/8, so that pods may listen on the same ports. */
 const addressOf = (pod: number) => `127.11.0.${pod}`;
+const registries = [0, 1].map(index => ({
+  host: `portico-discovery-${index}`,
+  podIp: addressOf(index + 1),
+}));
+/** Names by which peers know a registry, and all others. */
 const registryHosts = Object.fromEntries(
-  [0, 1].map(index => [`portico-discovery-${index}.portico-discovery-peers`, addressOf(index + 1)]),
+  registries.flatMap(({ host, podIp }) => [
+    [host, podIp],
+    [`${host}.portico-discovery-peers`, podIp],
+  ]),
 );
 
 describe.skipIf(fault !== undefined)('the pods of the production overlay', () => {
@@ -105,16 +113,16 @@ describe.skipIf(fault !== undefined)('the pods of the production overlay', () =>
   });
 
   test('get ready, and serve the graph', { timeout: 120_000 }, async () => {
-    const registries = Object.values(registryHosts).map((_, index) => start('discovery', index + 1));
+    for (const index of registries.keys()) start('discovery', index + 1);
     const started = ['gateway', ...subgraphs].map(component => [component, start(component)] as const);
-    await Promise.all(registries.map(podIp => untilReady('discovery', podIp)));
+    await Promise.all(registries.map(({ podIp }) => untilReady('discovery', podIp)));
     await Promise.all(started.map(([component, podIp]) => untilReady(component, podIp)));
     const [[, gateway] = ['', '']] = started;
     await vi.waitFor(async () => expect(await ask(gateway)).toEqual(answer), { timeout: 20_000 });
   });
 
   test('need one registry of two', async () => {
-    const [first = ''] = Object.values(registryHosts);
+    const [first = ''] = registries.map(({ podIp }) => podIp);
     expect(await running.get(first)?.caged.stop('SIGKILL')).toBe('SIGKILL');
     running.delete(first);
     const gateway = start('gateway');

@@ -11,7 +11,7 @@ Takes (dict "root" $ "component" "orders" "process" values).
 {{- end -}}
 {{- if eq .component "discovery" -}}
 {{- if gt (int $values.discovery.replicas) 1 -}}
-{{- $_ := set $env "DISCOVERY_PEERS" (dict "value" (include "portico.registries" .root)) -}}
+{{- $_ := set $env "DISCOVERY_PEERS" (dict "value" (include "portico.peers" .root)) -}}
 {{- end -}}
 {{- else -}}
 {{- $_ := set $env "EUREKA_URL" (dict "value" ($values.discovery.url | default (include "portico.registries" .root))) -}}

@@ -40,8 +40,18 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- mergeOverwrite $process (deepCopy $own) | toYaml -}}
 {{- end }}
 
-{{/* Addresses of the chart's registries, by names that stay. */}}
+{{/* Addresses of the chart's registries: of a Service for each, whose address stays when its pod is replaced. */}}
 {{- define "portico.registries" -}}
+{{- $name := include "portico.name" (list . "discovery") -}}
+{{- $urls := list -}}
+{{- range $index := until (int .Values.discovery.replicas) -}}
+{{- $urls = append $urls (printf "http://%s-%d:8761/eureka" $name $index) -}}
+{{- end -}}
+{{- join "," $urls -}}
+{{- end }}
+
+{{/* Addresses of the chart's registries for one another: of the pods, by which they know who passes something on. */}}
+{{- define "portico.peers" -}}
 {{- $name := include "portico.name" (list . "discovery") -}}
 {{- $urls := list -}}
 {{- range $index := until (int .Values.discovery.replicas) -}}

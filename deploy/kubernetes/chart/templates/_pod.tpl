@@ -23,6 +23,8 @@ spec:
   # The processes ask nothing of the cluster.
   automountServiceAccountToken: false
   enableServiceLinks: false
+  # The first process of a pod gets no SIGTERM before it listens to it, and would be killed late while it starts.
+  shareProcessNamespace: true
   terminationGracePeriodSeconds: {{ include "portico.terminationSeconds" (list .component .process) }}
   securityContext:
     {{- include "portico.podSecurity" .process | nindent 4 }}
@@ -40,6 +42,8 @@ spec:
       labelSelector:
         matchLabels:
           {{- $labels | nindent 10 }}
+      # Those of a release are spread among themselves: the ones that they replace are about to go.
+      matchLabelKeys: [{{ eq $.component "discovery" | ternary "controller-revision-hash" "pod-template-hash" }}]
     {{- end }}
   {{- with .process.nodeSelector }}
   nodeSelector:

@@ -15,6 +15,10 @@ spec:
   {{- if not .process.autoscaling.enabled }}
   replicas: {{ int .process.replicas }}
   {{- end }}
+  {{- if ne .component "gateway" }}
+  # Who calls it hears of it from the registry, and asks again after 5 s at the latest where that was away.
+  minReadySeconds: 10
+  {{- end }}
   strategy:
     rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }
   selector:
