@@ -70,20 +70,16 @@ async function pushStandIns({ docker }: Engine, { address }: Registry, folder: s
   await mkdir(context);
   await writeFile(join(context, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
   const { baseImage, distrolessImage } = await readImage('front');
-  for (const image of [`library/${baseImage}`, distrolessImage.replace(/^gcr\.io\//, '')]) {
-    const own = image.startsWith('library/') ? baseImage : distrolessImage;
-    const name = `${address}/${image}`;
-    await docker(['tag', own, `${name}-amd64`]);
-    await docker([
-      'build',
-      '--quiet',
-      '--platform',
-      'linux/arm64',
-      '--provenance=false',
-      '--tag',
-      `${name}-arm64`,
-      context,
-    ]);
+  // A registry that stands for another has its images under their paths there.
+  const pathByImage = {
+    [baseImage]: `library/${baseImage}`,
+    [distrolessImage]: distrolessImage.slice(distrolessImage.indexOf('/') + 1),
+  };
+  const forArm = ['build', '--quiet', '--platform', 'linux/arm64', '--provenance=false'];
+  for (const [image, path] of Object.entries(pathByImage)) {
+    const name = `${address}/${path}`;
+    await docker(['tag', image, `${name}-amd64`]);
+    await docker([...forArm, '--tag', `${name}-arm64`, context]);
     for (const platform of ['amd64', 'arm64']) await docker(['push', '--quiet', `${name}-${platform}`]);
     await docker(['buildx', 'imagetools', 'create', '--tag', name, `${name}-amd64`, `${name}-arm64`]);
   }
