@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
+import { closeConnectionsAtClose } from './closing-connections.ts';
 import type { ProcessConfig } from './config.ts';
 import { messageOf, PorticoError } from './errors.ts';
 import { isHost, namesOneHost } from './host-header.ts';
@@ -12,7 +13,6 @@ import { httpServerDuration } from './metrics.ts';
 import type { TlsMaterial } from './tls/material.ts';
 import { createSecureServer } from './tls/secure-server.ts';
 import { readTraceContext, runInTrace } from './trace-context.ts';
-import { closeUnusedConnections } from './unused-connections.ts';
 
 /** Options of a server. */
 export interface HttpServerOptions {
@@ -75,7 +75,7 @@ export function createHttpServer({
   });
   // After the body is read: what its stream calls back is not part of what began before.
   app.addHook('preHandler', (request, _reply, done) => runInTrace(readTraceContext(request.headers), done));
-  closeUnusedConnections(app);
+  closeConnectionsAtClose(app);
   if (metrics) measureRequests(app, metrics);
   return app;
 }

@@ -7,11 +7,12 @@ import type { FastifyInstance } from 'fastify';
 const firstRequestMs = 200;
 
 /**
- * Closes, when the server does, connections on which nothing was ever asked. Clients open some in advance, and
+ * Closes the connections of a server that closes, which would wait for their clients otherwise: those whose last request is
+ * answered only then, and those on which nothing was ever asked. Clients open some in advance, and
  * `closeIdleConnections` does not count them as idle until the time for a request's headers is over. One whose request is on
  * its way is answered. Over TLS, those whose handshake is not done are closed, too.
  */
-export function closeUnusedConnections(app: FastifyInstance): void {
+export function closeConnectionsAtClose(app: FastifyInstance): void {
   const server: Server = app.server;
   const socketsByPeer = new Map<string, Socket>();
   const isTls = server instanceof TlsServer;
@@ -41,5 +42,12 @@ export function closeUnusedConnections(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     isClosing = true;
     setTimeout(closeUnused, firstRequestMs);
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (isClosing && request.raw.httpVersionMajor === 1) reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async () => {
+    // Its answer may have begun before, without saying that the connection ends.
+    if (isClosing) setImmediate(() => server.closeIdleConnections());
   });
 }
