@@ -43,11 +43,13 @@ export function closeConnectionsAtClose(app: FastifyInstance): void {
     isClosing = true;
     setTimeout(closeUnused, firstRequestMs);
   });
-  app.addHook('onSend', async (request, reply) => {
-    if (isClosing && request.raw.httpVersionMajor === 1) reply.header('connection', 'close');
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isClosing && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
+    done(null, payload);
   });
-  app.addHook('onResponse', async () => {
+  app.addHook('onResponse', (_request, _reply, done) => {
     // Its answer may have begun before, without saying that the connection ends.
     if (isClosing) setImmediate(() => server.closeIdleConnections());
+    done();
   });
 }

@@ -17,8 +17,9 @@ export function createFarewell(app: FastifyInstance): Closable {
   let isLeaving = false;
   const countConnections = promisify(app.server.getConnections.bind(app.server));
 
-  app.addHook('onSend', async (request, reply) => {
-    if (isLeaving && request.raw.httpVersionMajor === 1) reply.header('connection', 'close');
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isLeaving && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
+    done(null, payload);
   });
 
   return {
