@@ -57,12 +57,12 @@ describe('a process that starts while no registry answers', () => {
     return { ...((await response.json()) as Health), code: response.status };
   }
 
-  /** Waits until the process is not ready for one reason alone. */
-  async function untilOnlyInstancesAreMissing(child: Child): Promise<void> {
+  /** Waits until the process is not ready, and for want of these alone. */
+  async function untilMissing(child: Child, ...names: readonly string[]): Promise<void> {
     await eventually(async () => {
       const { code, components } = await healthOf(child);
       const missing = Object.entries(components).filter(([, { status }]) => status !== 'UP');
-      expect(missing).toMatchObject([['instances', { status: 'OUT_OF_SERVICE' }]]);
+      expect(missing).toMatchObject(names.map(name => [name, { status: 'OUT_OF_SERVICE' }]));
       expect(code).toBe(503);
     });
     expect((await healthOf(child, 'liveness')).code).toBe(200);
@@ -86,9 +86,9 @@ describe('a process that starts while no registry answers', () => {
     expect(await healthOf(child)).toMatchObject({ code: 200, components: { instances: { status: 'UP' } } });
   }
 
-  test('orders is alive, and ready only when it knows whom to ask', async () => {
+  test('orders is alive, and ready only when it knows whom to ask, and the registry knows of it', async () => {
     const { child, link } = await startApart('orders');
-    await untilOnlyInstancesAreMissing(child);
+    await untilMissing(child, 'instances', 'registration');
     link.mend();
     await untilReady(child);
     const tokens = createCallerTokens(shop.system.keys.callerSecret);
@@ -106,7 +106,7 @@ describe('a process that starts while no registry answers', () => {
 
   test('the gateway as well, though it remembers its graph', async () => {
     const { child, link } = await startApart('gateway');
-    await untilOnlyInstancesAreMissing(child);
+    await untilMissing(child, 'instances');
     link.mend();
     await untilReady(child);
     const client = createGraphClient(`http://127.0.0.1:${child.ready.ports?.['http']}/graphql`);
