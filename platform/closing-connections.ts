@@ -6,6 +6,14 @@ import type { FastifyInstance } from 'fastify';
 /** Time that a connection gets for its first request when the server closes, in ms. */
 const firstRequestMs = 200;
 
+/** Lets answers over HTTP/1.1 say that their connections end (RFC 9112, section 9.6), as long as a condition holds. */
+export function endConnectionsWhen(app: FastifyInstance, isEnding: () => boolean): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isEnding() && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
 /**
  * Closes the connections of a server that closes, which would wait for their clients otherwise: those whose last request is
  * answered only then, and those on which nothing was ever asked. Clients open some in advance, and
@@ -43,10 +51,7 @@ export function closeConnectionsAtClose(app: FastifyInstance): void {
     isClosing = true;
     setTimeout(closeUnused, firstRequestMs);
   });
-  app.addHook('onSend', (request, reply, payload, done) => {
-    if (isClosing && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
-    done(null, payload);
-  });
+  endConnectionsWhen(app, () => isClosing);
   app.addHook('onResponse', (_request, _reply, done) => {
     // Its answer may have begun before, without saying that the connection ends.
     if (isClosing) setImmediate(() => server.closeIdleConnections());

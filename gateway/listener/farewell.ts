@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { FastifyInstance } from 'fastify';
+import { endConnectionsWhen } from '../../platform/closing-connections.ts';
 import { type Closable, closeOnce } from '../../platform/lifecycle.ts';
 
 /** Longest time that connections get to be told by an answer that they end, in ms. */
@@ -16,12 +17,7 @@ const lookMs = 20;
 export function createFarewell(app: FastifyInstance): Closable {
   let isLeaving = false;
   const countConnections = promisify(app.server.getConnections.bind(app.server));
-
-  app.addHook('onSend', (request, reply, payload, done) => {
-    if (isLeaving && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
-    done(null, payload);
-  });
-
+  endConnectionsWhen(app, () => isLeaving);
   return {
     close: closeOnce(async () => {
       isLeaving = true;
