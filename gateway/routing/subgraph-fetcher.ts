@@ -85,15 +85,13 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       }
   }
 
-  /** Takes a fetch in. @returns what ends it, the first time that it is called @throws SUBGRAPH_OVERLOADED */
+  /** Takes a fetch in. @returns what takes it out again @throws PorticoError SUBGRAPH_OVERLOADED */
   function enter({ subgraph, maxConcurrent }: FetchTarget): () => void {
     const concurrent = concurrentBySubgraph.get(subgraph) ?? 0;
     if (concurrent >= maxConcurrent) throw overloaded(subgraph, maxConcurrent);
     concurrentBySubgraph.set(subgraph, concurrent + 1);
-    let isUnderWay = true;
     return () => {
-      if (isUnderWay) concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
-      isUnderWay = false;
+      concurrentBySubgraph.set(subgraph, (concurrentBySubgraph.get(subgraph) ?? 1) - 1);
     };
   }
 
@@ -106,7 +104,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         if (fetch.context.signal?.aborted) throw new AbandonedError(target.subgraph);
         return await fetchWithRetries(target, fetch, deadline);
       } finally {
-        leave();
+        if (deadline.metAtMs === undefined) leave();
       }
     },
   };
