@@ -26,6 +26,19 @@ describe('a circuit breaker', () => {
     for (const call of calls) await breaker.run(call).catch(() => {});
   }
 
+  /** Makes a call that never ends, and is to be ended by the breaker. */
+  async function runTooLong(breaker: Breaker): Promise<void> {
+    let signal: AbortSignal | undefined;
+    const call = breaker.run(deadline => {
+      signal = deadline.signal;
+      return new Promise(() => {});
+    });
+    const outcome = expect(call).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(settings.timeoutMs);
+    await outcome;
+    expect(signal?.aborted).toBe(true);
+  }
+
   test('lets calls through and gives what they give', async () => {
     const { breaker } = create();
     expect(await breaker.run(succeed)).toBe('fine');
@@ -145,16 +158,7 @@ describe('a circuit breaker', () => {
   });
 
   test('ends a call that takes too long and aborts its signal', async () => {
-    const { breaker } = create();
-    let signal: AbortSignal | undefined;
-    const call = breaker.run(deadline => {
-      signal = deadline.signal;
-      return new Promise(() => {});
-    });
-    const outcome = expect(call).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
-    await vi.advanceTimersByTimeAsync(settings.timeoutMs);
-    await outcome;
-    expect(signal?.aborted).toBe(true);
+    await runTooLong(create().breaker);
   });
 
   /** A call whose answer comes at once, and is read long after the time of the call. */
@@ -186,15 +190,7 @@ describe('a circuit breaker', () => {
     const { breaker, metrics } = create({ isFailure: (error: Error) => error.message === 'broken' });
     await run(breaker, fail, fail, fail, fail);
     vi.advanceTimersByTime(settings.openMs);
-    let signal: AbortSignal | undefined;
-    const call = breaker.run(deadline => {
-      signal = deadline.signal;
-      return new Promise(() => {});
-    });
-    const outcome = expect(call).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
-    await vi.advanceTimersByTimeAsync(settings.timeoutMs);
-    await outcome;
-    expect(signal?.aborted).toBe(true);
+    await runTooLong(breaker);
     expect(breaker.state).toBe('OPEN');
     expect(await metrics.metrics()).toContain(
       'circuitbreaker_calls_total{name="inventory",kind="timeout"} 1',
