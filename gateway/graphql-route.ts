@@ -47,7 +47,7 @@ interface Exchange {
   readonly onOver: OnOver;
 }
 
-/** Largest answer that is sent as text, which Node writes as one with its headers: of bytes, there would be two writes. */
+/** Largest answer that is sent as text, in bytes: Node puts text and the headers together, and takes bytes beside them. */
 const maxTextBytes = 4_096;
 /** Values of `accept` for which the answer's type is remembered, and their greatest length. */
 const maxAccepts = 100;

@@ -212,7 +212,6 @@ function selectsField(document: DocumentNode): boolean {
   );
 }
 
-/** Text that tells one operation from another, whatever its variables. */
 /** Requests with the same key are planned alike. */
 function keyOf({ operationName, query }: OperationRequest, grants: Grants | undefined): string {
   return `${grants?.key ?? ''}\n${operationName ?? ''}\n${query}`;

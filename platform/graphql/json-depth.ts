@@ -4,6 +4,7 @@ const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Most bytes of UTF-8 for one character of a text, which is a code unit of UTF-16. */
 const maxBytesPerCharacter = 3;
+/** Longest text that is copied to the buffer, in characters. */
 const maxCopied = 100_000;
 /** Buffer for all texts but the largest, one at a time. */
 const copied = Buffer.allocUnsafeSlow(maxBytesPerCharacter * maxCopied);
