@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import { createFile, replaceFile } from '../platform/whole-file.ts';
 
 /** Keys of a system on one machine, made at its first start. */
 export interface DevKeys {
@@ -25,7 +26,7 @@ export async function openDevKeys(dataDir: string): Promise<DevKeys> {
   const privateJwk = JSON.parse(await readOrCreate(join(folder, 'private.jwk'), createPrivateJwk)) as JWK;
   const { d: _private, ...publicJwk } = privateJwk;
   const jwksFile = join(folder, 'jwks.json');
-  await writeFile(jwksFile, JSON.stringify({ keys: [publicJwk] }));
+  await replaceFile(jwksFile, JSON.stringify({ keys: [publicJwk] }));
   const callerSecret = await readOrCreate(join(folder, 'caller.secret'), async () =>
     randomBytes(32).toString('base64url'),
   );
@@ -53,7 +54,7 @@ async function createPrivateJwk(): Promise<string> {
 async function readOrCreate(file: string, create: () => Promise<string>): Promise<string> {
   const known = await readFile(file, 'utf8').catch(() => undefined);
   if (known !== undefined) return known;
-  await writeFile(file, await create(), { flag: 'wx', mode: 0o600 }).catch(error => {
+  await createFile(file, await create(), 0o600).catch(error => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   });
   return readFile(file, 'utf8');

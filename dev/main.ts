@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createWriteStream, existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import pinoPretty from 'pino-pretty';
 import { type ServiceName, serviceNames } from '../services.ts';
 import { build } from './build.ts';
 import type { Child } from './child.ts';
+import { logToFiles, removeLogs } from './logs.ts';
 import { loadSystemSettings } from './settings.ts';
 import { stopRequests } from './stop.ts';
 import { type Step, type System, startSystem } from './system.ts';
@@ -36,8 +37,8 @@ function readScale(items: readonly string[]): Partial<Record<ServiceName, number
 const severe = /^\{"level":"(?:warn|error|fatal)"/;
 
 function openLogs(dataDir: string, verbose: boolean) {
-  const folder = join(dataDir, 'logs');
-  mkdirSync(folder, { recursive: true });
+  removeLogs(dataDir);
+  const writeToFile = logToFiles(dataDir);
   const screen = pinoPretty({
     colorize: process.stdout.isTTY,
     ignore: 'pid,hostname,service',
@@ -46,11 +47,8 @@ function openLogs(dataDir: string, verbose: boolean) {
     destination: 1,
     sync: true,
   });
-  const fileByName = new Map<string, ReturnType<typeof createWriteStream>>();
   return (name: string, line: string): void => {
-    const file = fileByName.get(name) ?? createWriteStream(join(folder, `${name}.log`));
-    fileByName.set(name, file);
-    file.write(`${line}\n`);
+    writeToFile(name, line);
     const isLog = line.startsWith('{"level":');
     if (isLog && (verbose || severe.test(line))) screen.write(`${line}\n`);
     else if (!isLog && verbose) process.stdout.write(`${name}: ${line}\n`);
@@ -147,6 +145,9 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  console.error(styleText('red', (error as Error).message));
+  const { message } = error as Error;
+  console.error(styleText('red', message));
+  if (message.includes('ENOSPC'))
+    console.error('Free some of the disk that holds the data, or have them elsewhere: set PORTICO_DATA_DIR');
   process.exit(1);
 }

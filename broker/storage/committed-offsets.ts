@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { readIfPresent, replaceFile, writeFully } from './files.ts';
+import { readIfThere, replaceFile } from '../../platform/whole-file.ts';
+import { writeFully } from './files.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
 /** Place up to which a group has read a partition. */
@@ -31,7 +32,7 @@ export class CommittedOffsets {
   /** Reads the file, drops and reports what is not a whole line at its end, and compacts it. */
   static async open(path: string, log: (line: string) => void): Promise<CommittedOffsets> {
     const offsets = new CommittedOffsets(path);
-    const [torn = '', ...lines] = (await readIfPresent(path)).split('\n').reverse();
+    const [torn = '', ...lines] = (await readIfThere(path)).split('\n').reverse();
     if (torn) log(`cut ${torn.length} characters that are no whole line off ${path}`);
     for (const line of lines.reverse()) offsets.#keep(JSON.parse(line));
     await offsets.#compact();

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfThere, replaceFile } from '../../platform/whole-file.ts';
 import { ErrorCode } from '../errors.ts';
 import type { BrokerSettings } from '../options.ts';
-import { readIfPresent, replaceFile } from './files.ts';
 import { PartitionLog } from './partition-log.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
@@ -41,7 +41,7 @@ export class Topics {
   static async open(settings: BrokerSettings): Promise<Topics> {
     const topics = new Topics(settings);
     await mkdir(topics.#folder(), { recursive: true });
-    const stored = await readIfPresent(topics.#file);
+    const stored = await readIfThere(topics.#file);
     const known: NewTopic[] = stored ? JSON.parse(stored) : [];
     for (const topic of known) topics.#byName.set(topic.name, await topics.#open(topic));
     for (const name of await readdir(topics.#folder()))

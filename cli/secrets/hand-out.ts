@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { replaceFile } from '../../platform/whole-file.ts';
 
 /** File that a consumer gets, and the text that it is made of: `{SECRET}` stands for a secret. */
 interface Gift {
@@ -52,7 +53,7 @@ export async function handOut({
     const given = env[name] || (await readSecret(keptDir, name).catch(undefinedIfMissing));
     if (given === undefined) made.push(name);
     const secret = given ?? randomBytes(secretBytes).toString('hex');
-    await writeWhole(join(keptDir, name), secret, 0o600);
+    await replaceFile(join(keptDir, name), secret, 0o600);
     secrets.set(name, secret);
   }
   for (const { file, text } of parsed) {
@@ -62,7 +63,8 @@ export async function handOut({
       return isWhole ? secret : encodeURIComponent(secret);
     });
     // Whoever has the folder may read it: consumers run as different users.
-    await writeWhole(join(folder, file), filled, 0o444);
+    await mkdir(join(folder, dirname(file)), { recursive: true });
+    await replaceFile(join(folder, file), filled, 0o444);
   }
   return { made };
 }
@@ -90,11 +92,4 @@ function parseGift(gift: string): Gift {
       `'${gift}' is no gift; write it as orders/CALLER_SECRET or orders/DATABASE_URL=text with {SECRET}`,
     );
   return { file: `${consumer}/${name}`, text };
-}
-
-/** Nobody ever reads half a file. */
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, text, { mode });
-  await rename(`${file}.new`, file);
 }

@@ -12,6 +12,8 @@ if (!isRoot) console.warn('SKIPPED: only root can start the system as another us
 /** A user that no /etc/passwd names, as containers may be given. */
 const strangerId = 1_987_654;
 const nobodyId = 65_534;
+const postgresIsFull =
+  'is full; PostgreSQL needs some 50 MB. Free some, or have the data elsewhere: set PORTICO_DATA_DIR';
 
 describe('npm start', () => {
   /** A checkout in a folder that is hard to name, which only its owner may write. */
@@ -114,8 +116,13 @@ describe('npm start', () => {
     expect(output).toContain("which can't be written: EACCES. Run 'npm run build' as a user who may");
   });
 
-  // In the second, half of a PostgreSQL page is free at the end.
-  test.for(['20m', '20484k'])('says that the disk of %s is full', async (size, { skip }) => {
+  // In the last, half of a PostgreSQL page is free at the end.
+  test.for([
+    { size: '4k', lacks: 'the keys', says: ['ENOSPC', 'elsewhere: set PORTICO_DATA_DIR'] },
+    { size: '16k', lacks: 'the logs', says: ['Lines of the logs are lost: ENOSPC', postgresIsFull] },
+    { size: '20m', lacks: 'PostgreSQL', says: [postgresIsFull] },
+    { size: '20484k', lacks: 'PostgreSQL', says: [postgresIsFull] },
+  ])('says that a disk of $size is full, which has no room for $lacks', async ({ size, says }, { skip }) => {
     const full = join(base, `full-${size}`);
     await mkdir(full);
     try {
@@ -126,9 +133,8 @@ describe('npm start', () => {
     onTestFinished(() => void execFileSync('umount', ['--lazy', full]));
     const { code, output } = await start({ dataDir: full });
     expect(code).toBe(1);
-    expect(output).toContain(
-      'is full; PostgreSQL needs some 50 MB. Free some, or have the data elsewhere: set PORTICO_DATA_DIR',
-    );
+    for (const text of says) expect(output).toContain(text);
+    expect(output).not.toContain('node:events');
   });
 
   test.each(['22', '24', '26'])('starts on Node %s', async version => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
+import { readIfThere, replaceFile } from '../../../platform/whole-file.ts';
 import type { Subgraph } from '../composition/compose.ts';
-import { readIfThere, replaceFile } from './files.ts';
 
 const launchSchema = z.object({
   /** Counts from 1. */

@@ -4,8 +4,8 @@ import * as z from 'zod';
 import { messageOf } from '../../../platform/errors.ts';
 import { hashOfSdl } from '../../../platform/graphql/sdl.ts';
 import type { Logger } from '../../../platform/log.ts';
+import { readIfThere, replaceFile } from '../../../platform/whole-file.ts';
 import type { Subgraph } from '../composition/compose.ts';
-import { readIfThere, replaceFile } from '../launches/files.ts';
 
 const recordSchema = z.object({
   /** Versions that operators have approved. Hashes of versions are registered by anybody, so the SDL's own is kept too. */
