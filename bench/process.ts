@@ -52,8 +52,11 @@ export function startBenchProcess(
   return startProcess(process.execPath, args, options);
 }
 
-/** V8's young generation has its full size from the start: it grows once, whoever subscribes, and is never given back. */
-const memoryArgs = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+/**
+ * V8's young generation has its full size from the start: it grows once, whoever subscribes, and is never given back. Garbage
+ * can be collected on request.
+ */
+const memoryArgs = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--expose-gc'];
 
 /** Starts a server whose use of memory and time can be asked for. */
 export function startMeasuredServer({ program, args = [], ...options }: ServerOptions): BenchProcess {

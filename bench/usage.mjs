@@ -1,16 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 
 /*
- * Loaded into each server under measurement before its own code (`node --import`): answers `{ type: 'measure' }` with
+ * Loaded into each server under measurement before its own code (`node --expose-gc --import`): answers `{ type: 'measure' }` with
  * what the process holds, after its garbage was collected if that is asked for, what it has held at most since it was
  * last asked, and what it has used. Plain JavaScript, so that no server holds the memory of a compiler.
  */
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
 /** A collection leaves some garbage to the next, and pages go back to the system a while later. */
 const collections = 5;
 const pauseMs = 500;
@@ -31,7 +27,7 @@ process.on('message', async message => {
   const heldAtMostBytes = peakBytes;
   if (message.settled)
     for (let count = 0; count < collections; count++) {
-      collect();
+      gc();
       await delay(pauseMs);
     }
   peakBytes = 0;

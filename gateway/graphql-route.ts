@@ -99,7 +99,7 @@ function serveRoute(app: FastifyInstance, options: GraphQLRouteOptions): void {
     if (mayShowPlan(headers[planHeader]) || headers[costHeader] !== undefined) return undefined;
     const answer = await time.bound(onOver =>
       runner.run({
-        ...asked,
+        asked,
         headers,
         caller: callerOf(request),
         address: rateLimit.addressOf(request.raw),

@@ -195,9 +195,20 @@ async function runFetches(
   const extensions: Run['extensions'] = new Map();
   const root: DataObject = {};
   const { step } = variant;
-  const outcome = { root, failures, extensions, entities: new RunEntities() };
-  if (step) await runPlan(step, { ...outcome, postponed: [], variables, coerced, fetch, deferral });
-  return { ...outcome, variant };
+  const entities = new RunEntities();
+  if (step)
+    await runPlan(step, {
+      root,
+      failures,
+      extensions,
+      entities,
+      postponed: [],
+      variables,
+      coerced,
+      fetch,
+      deferral,
+    });
+  return { root, variant, failures, extensions, entities };
 }
 
 /** Writes an answer with which nothing is wrong. */

@@ -40,9 +40,7 @@ function createRunner(
     operation,
     run: (body: unknown) =>
       runner.run({
-        method: 'POST',
-        text: JSON.stringify(body),
-        parse: () => body,
+        asked: { method: 'POST', text: JSON.stringify(body), parse: () => body },
         headers: {},
         caller: anonymous,
         address: '',

@@ -11,15 +11,11 @@ import type { OperationCaller } from '../security/operation-caller.ts';
 import type { HotOperations } from '../supergraph/graph/hot-operations.ts';
 import { Turn } from '../turn.ts';
 import type { KnownOperation, KnownOperations } from './known-operations.ts';
+import type { RequestText } from './request-text.ts';
 
 /** A request whose operation may be known. */
 export interface RunnerRequest extends Waiter {
-  /** By GET, queries are run only. */
-  readonly method: 'GET' | 'POST';
-  /** The body as it came; by GET, the URL. */
-  readonly text: string;
-  /** The body as a value, or what the URL has in its place. @throws Error when it is no JSON */
-  parse(): unknown;
+  readonly asked: RequestText;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly caller: OperationCaller;
   /** Address of the client. */
@@ -115,11 +111,11 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
         deduplicated.inc();
         return shared;
       }
-      const read = readRequest(request.parse());
+      const read = readRequest(request.asked.parse());
       const operation = read && findKnown(read);
       if (!operation) return undefined;
       const isQuery = operation.executable.kind === OperationTypeNode.QUERY;
-      if (request.method === 'GET' && !isQuery) return undefined;
+      if (request.asked.method === 'GET' && !isQuery) return undefined;
       const isShared = deduplicates && isQuery && performance.now() >= operation.unsharedUntilMs;
       if (!isShared) return runAlone(operation, read.variables, request, headers);
       return deduplication.begin(key, request, async signal => {
@@ -134,7 +130,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
 }
 
 /** Requests with the same key are for the same answer. */
-function keyOf({ method, text, caller }: RunnerRequest, headers: PassedHeaders): string {
+function keyOf({ asked, caller }: RunnerRequest, headers: PassedHeaders): string {
+  const { method, text } = asked;
   return `${caller.key}\n${headers.requestKey}\n${method} ${text}`;
 }
 
@@ -153,14 +150,18 @@ function readRequest(body: unknown): ReadRequest | undefined {
   const { query, operationName, variables, extensions } = body;
   if (!isObjectOrAbsent(variables) || !isObjectOrAbsent(extensions)) return undefined;
   if (!isNameOrAbsent(operationName)) return undefined;
-  const rest = { operationName: operationName ?? undefined, variables: variables ?? {} };
+  const read = (query: string | undefined, hash: string | undefined): ReadRequest => ({
+    query,
+    hash,
+    operationName: operationName ?? undefined,
+    variables: variables ?? {},
+  });
   const persisted = extensions?.['persistedQuery'];
-  if (persisted === undefined)
-    return typeof query === 'string' ? { ...rest, query, hash: undefined } : undefined;
+  if (persisted === undefined) return typeof query === 'string' ? read(query, undefined) : undefined;
   // A text that comes with its hash is new, and its hash has to be checked.
   if (query !== undefined || !isDataObject(persisted) || persisted['version'] !== 1) return undefined;
   const hash = persisted['sha256Hash'];
-  return typeof hash === 'string' ? { ...rest, query: undefined, hash } : undefined;
+  return typeof hash === 'string' ? read(undefined, hash) : undefined;
 }
 
 function isNameOrAbsent(value: unknown): value is string | null | undefined {

@@ -1,16 +1,22 @@
 import type { FastifyRequest } from 'fastify';
 import type { ParseBody } from '../listener/json-bodies.ts';
-import type { RunnerRequest } from './operation-runner.ts';
+
+/** How a request asks for its operation. */
+export interface RequestText {
+  /** By GET, queries are run only. */
+  readonly method: 'GET' | 'POST';
+  /** The body as it came; by GET, the URL. */
+  readonly text: string;
+  /** The body as a value, or what the URL has in its place. @throws Error when it is no JSON */
+  parse(): unknown;
+}
 
 /**
  * Reads how a request asks for its operation: by its body, or by its URL.
  *
  * @returns undefined for a request that Apollo Server has to look at
  */
-export function readRequestText(
-  request: FastifyRequest,
-  parseBody: ParseBody,
-): Pick<RunnerRequest, 'method' | 'text' | 'parse'> | undefined {
+export function readRequestText(request: FastifyRequest, parseBody: ParseBody): RequestText | undefined {
   const { method, body, raw } = request;
   if (method === 'POST' && typeof body === 'string')
     return { method, text: body, parse: () => parseBody(request) };

@@ -39,6 +39,7 @@ async function askOf(listener: RequestListener) {
       turn,
       headers: passHeaders({ toSubgraphs: [], toClients: [] }, {}),
     },
+    signal: undefined,
   };
   return { endpoint, turn, ask: () => ask(endpoint, target, fetch, new Deadline()) };
 }

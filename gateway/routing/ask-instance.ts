@@ -7,6 +7,7 @@ import { followRedirects } from '../../platform/redirect.ts';
 import type { ServiceInstance } from '../../platform/registry/instance.ts';
 import { RefusedAddressError } from '../../platform/registry/instance-connections.ts';
 import type { Deadline } from '../../platform/resilience/deadline.ts';
+import type { Abortable } from '../abort.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { OperationContext } from '../operation-context.ts';
 import { addressOf, type Endpoint } from './endpoint.ts';
@@ -40,6 +41,8 @@ export interface SubgraphFetch {
   /** Entities that are asked for. */
   readonly representations: number | undefined;
   readonly context: OperationContext;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: Abortable | undefined;
 }
 
 /** Answer to a fetch, as it came. */
@@ -74,7 +77,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
     fetch: SubgraphFetch,
     deadline: Deadline,
   ): Promise<FetchedAnswer> {
-    const { query, body, representations, context } = fetch;
+    const { query, body, representations, context, signal } = fetch;
     const end = context.report?.begin({
       subgraph: endpoint.subgraph,
       instance: endpoint.id,
@@ -89,7 +92,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       // It came in time, however long it waits for the process.
       deadline.meet();
       await context.turn.wait();
-      if (context.signal?.aborted) throw context.signal.reason;
+      if (signal?.aborted) throw signal.reason;
       read = await readResponse(endpoint, response, target.maxResponseBytes);
       const answer = readAnswer(endpoint, read);
       const { headers, text } = read;
@@ -98,7 +101,7 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
       endpoint.succeeded();
       return { answer, text, headers };
     } catch (error) {
-      if (deadline.reason || !context.signal?.aborted) failed(endpoint, error);
+      if (deadline.reason || !signal?.aborted) failed(endpoint, error);
       throw error;
     } finally {
       end?.(read);
@@ -128,20 +131,20 @@ export function createAskInstance({ log, onEjected }: AskOptions): AskInstance {
 async function send(
   endpoint: Endpoint,
   { agent, acceptEncoding, maxResponseBytes }: FetchTarget,
-  { body, context }: SubgraphFetch,
+  { body, context, signal }: SubgraphFetch,
   deadline: Deadline,
 ): Promise<{ readonly url: string; readonly answer: ExchangeResponse }> {
   endpoint.outstanding += 1;
   try {
     const token = await context.caller.token(endpoint.subgraph);
-    const given: Record<string, string> = {
-      ...context.headers.request,
-      'content-type': 'application/json',
-      accept: 'application/json',
-    };
+    const passed = context.headers.request;
+    const given: Record<string, string> = {};
+    for (const name in passed) given[name] = passed[name] as string;
+    given['content-type'] = 'application/json';
+    given['accept'] = 'application/json';
     if (acceptEncoding !== undefined) given['accept-encoding'] = acceptEncoding;
     if (token !== undefined) given[callerHeader] = token;
-    const options = { dispatcher: agent, deadline, signal: context.signal };
+    const options = { dispatcher: agent, deadline, signal };
     const { address } = endpoint;
     return await followRedirects(
       address.url,

@@ -34,7 +34,8 @@ interface ExchangeOptions {
 export function exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
   return new Promise((resolve, reject) => {
     const reader = new AnswerReader(options, resolve, reject);
-    if (reader.begin()) options.dispatcher.dispatch({ ...request, method: 'POST' }, reader);
+    const { origin, path, headers, body } = request;
+    if (reader.begin()) options.dispatcher.dispatch({ origin, path, method: 'POST', headers, body }, reader);
   });
 }
 

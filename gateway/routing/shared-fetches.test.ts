@@ -38,8 +38,9 @@ function start() {
   });
   const ask = ({ query = '{ count }', caller = anonymous, isMutation = false, ...asking }: Asking = {}) => {
     const { headers = passHeaders(rules, {}), signal } = asking;
-    const context = { caller, address: '', turn: new Turn(), headers, signal };
-    return share({ query, body: JSON.stringify({ query }), isMutation, representations: undefined, context });
+    const context = { caller, address: '', turn: new Turn(), headers };
+    const body = JSON.stringify({ query });
+    return share({ query, body, isMutation, representations: undefined, context, signal });
   };
   return { under, joined, shared, ask };
 }
@@ -115,7 +116,7 @@ describe('fetches that are under way at the same time', () => {
     const { under, ask } = start();
     const signal = AbortSignal.abort();
     void ask({ signal });
-    expect(under[0]?.fetch.context.signal).toBe(signal);
+    expect(under[0]?.fetch.signal).toBe(signal);
     void ask();
     expect(under).toHaveLength(2);
   });
@@ -132,7 +133,7 @@ describe('fetches that are under way at the same time', () => {
     const [one, other] = [new AbortController(), new AbortController()];
     void ask({ signal: one.signal });
     void ask({ signal: other.signal });
-    const { signal } = under[0]?.fetch.context ?? {};
+    const { signal } = under[0]?.fetch ?? {};
     one.abort();
     expect(signal?.aborted).toBe(false);
     other.abort();

@@ -44,16 +44,16 @@ export function createSharedFetches(onJoined: OnJoined): SharedFetches {
       const version = JSON.stringify([name, hash]);
       const documentOf = (query: string) => `${version} ${query}`;
       async function fetchForAll(request: SubgraphFetch, signal: Abortable) {
-        const { context } = request;
-        const answer = await fetch({ ...request, context: { ...context, signal } });
+        const { query, body, isMutation, representations, context } = request;
+        const answer = await fetch({ query, body, isMutation, representations, context, signal });
         const isShareable = !context.headers.isForOne(answer.headers);
-        if (!isShareable) unshared.set(documentOf(request.query), true);
+        if (!isShareable) unshared.set(documentOf(query), true);
         return { answer, isShareable };
       }
 
       return async request => {
-        const { query, body, isMutation, context } = request;
-        const { caller, headers, report, signal } = context;
+        const { query, body, isMutation, context, signal } = request;
+        const { caller, headers, report } = context;
         if (isMutation || report || signal?.aborted || !headers.sharesFetches) return fetch(request);
         if (unshared.size > 0 && unshared.has(documentOf(query))) return fetch(request);
         // Each part is JSON, which has no line break.

@@ -70,11 +70,11 @@ export function createSubgraphClient(options: ClientOptions): SubgraphClient {
   }
 
   return async ({ query, body, isMutation, representations }, context) => {
-    const { headers } = context;
+    const { headers, signal } = context;
     if (!share) headers.unshare();
     try {
-      const count = representations?.length;
-      const { answer } = await fetchAnswer({ query, body, isMutation, representations: count, context });
+      const fetch = { query, body, isMutation, representations: representations?.length, context, signal };
+      const { answer } = await fetchAnswer(fetch);
       if (answer.errors?.length) headers.failed();
       return shown(answer);
     } catch (error) {

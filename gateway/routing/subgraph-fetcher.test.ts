@@ -59,19 +59,14 @@ function start({ ports, target = {}, retries = 10 }: TestFetcher) {
     fetch(query = '{ count }', signal?: AbortSignal) {
       const isMutation = query.startsWith('mutation');
       const headers = passHeaders({ toSubgraphs: [], toClients: [] }, {});
-      const context = {
-        caller: anonymous,
-        address: '',
-        turn: new Turn(),
-        headers,
-        ...(signal && { signal }),
-      };
+      const context = { caller: anonymous, address: '', turn: new Turn(), headers };
       const fetch = {
         query,
         body: JSON.stringify({ query }),
         isMutation,
         representations: undefined,
         context,
+        signal,
       };
       return fetcher.fetch(full, fetch, new Deadline()).then(({ answer }) => answer);
     },

@@ -72,7 +72,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
         return await ask(endpoint, target, fetch, deadline);
       } catch (error) {
         if (deadline.reason) throw error;
-        if (fetch.context.signal?.aborted) throw new AbandonedError(subgraph);
+        if (fetch.signal?.aborted) throw new AbandonedError(subgraph);
         if (error instanceof PorticoError) throw error;
         tried.add(endpoint);
         const mayRetry = isConnectError(error) || (!fetch.isMutation && isConnectionLoss(error));
@@ -101,7 +101,7 @@ export function createSubgraphFetcher(options: FetcherOptions): SubgraphFetcher 
       // An answer that waits to be read keeps no subgraph busy.
       deadline.onMet = leave;
       try {
-        if (fetch.context.signal?.aborted) throw new AbandonedError(target.subgraph);
+        if (fetch.signal?.aborted) throw new AbandonedError(target.subgraph);
         return await fetchWithRetries(target, fetch, deadline);
       } finally {
         if (deadline.metAtMs === undefined) leave();

@@ -94,8 +94,9 @@ async function send({ fetch, subgraph, first, bodyHead, indexByText, fetches }: 
     only?.resolve(await fetch(subgraph, first));
     return;
   }
-  const body = bodyHead + bodyTailOf(representations);
-  const answer = await fetch(subgraph, { ...first, body, representations });
+  const { query, isMutation } = first;
+  const whole = { query, isMutation, representations, body: bodyHead + bodyTailOf(representations) };
+  const answer = await fetch(subgraph, whole);
   const answerFor = createDivision(answer, representations.length);
   for (const { indices, resolve } of fetches) resolve(answerFor(indices));
 }

@@ -149,9 +149,7 @@ export async function startFederation(federation: Federation): Promise<RunningFe
     async again(query, variables, operationName) {
       const body = { query, variables, operationName };
       const answer = await runner.run({
-        method: 'POST',
-        text: JSON.stringify(body),
-        parse: () => body,
+        asked: { method: 'POST', text: JSON.stringify(body), parse: () => body },
         headers: {},
         caller: anonymous,
         address: '',
