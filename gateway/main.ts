@@ -6,7 +6,7 @@ import { startGateway } from './server.ts';
 // Apollo Gateway reports to its vendor unless it is told not to, and takes no other setting for that.
 process.env['APOLLO_TELEMETRY_DISABLED'] ??= 'true';
 
-// What a request makes lives as long as the request, however often garbage was collected meanwhile: docs/decisions/023.
+// No object of a request is a lasting one, however many outlive a collection under load: docs/decisions/023.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 await runProcess({ name: 'gateway', settings: gatewaySettings, start: startGateway });
