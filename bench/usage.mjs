@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 
 /*
- * Loaded into each server under measurement before its own code (`node --expose-gc --import`): answers `{ type: 'measure' }` with
- * what the process holds, after its garbage was collected if that is asked for, what it has held at most since it was
- * last asked, and what it has used. Plain JavaScript, so that no server holds the memory of a compiler.
+ * Loaded into each server under measurement before its own code (`node --expose-gc --import`): answers
+ * `{ type: 'measure' }` with what the process holds, after its garbage was collected if that is asked for, what it has
+ * held at most since it was last asked, and what it has used. Plain JavaScript, so that no server holds the memory of a
+ * compiler.
  */
 
 /** A collection leaves some garbage to the next, and pages go back to the system a while later. */

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
-import { createFile, replaceFile } from '../platform/whole-file.ts';
+import { createFile, readIfThere, replaceFile } from '../platform/whole-file.ts';
 
 /** Keys of a system on one machine, made at its first start. */
 export interface DevKeys {
@@ -52,8 +52,8 @@ async function createPrivateJwk(): Promise<string> {
 
 /** Two processes that start at once agree on whichever wrote first. */
 async function readOrCreate(file: string, create: () => Promise<string>): Promise<string> {
-  const known = await readFile(file, 'utf8').catch(() => undefined);
-  if (known !== undefined) return known;
+  const known = await readIfThere(file);
+  if (known !== '') return known;
   await createFile(file, await create(), 0o600).catch(error => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   });

@@ -6,10 +6,17 @@ const suffix = '.log';
 /**
  * Writes what each process says to a file of its own, in the folder `logs`. The system goes on when that fails, as on a full
  * disk: the first failure is told on standard error, and each later line is tried again.
+ *
+ * @param options.removesEarlier whether the logs of an earlier run are removed. @default false
  */
-export function logToFiles(dataDir: string): (name: string, line: string) => void {
+export function logToFiles(
+  dataDir: string,
+  { removesEarlier = false } = {},
+): (name: string, line: string) => void {
   const folder = join(dataDir, 'logs');
   mkdirSync(folder, { recursive: true });
+  const earlier = removesEarlier ? readdirSync(folder).filter(file => file.endsWith(suffix)) : [];
+  for (const file of earlier) rmSync(join(folder, file));
   let hasFailed = false;
   return (name, line) => {
     try {
@@ -19,11 +26,4 @@ export function logToFiles(dataDir: string): (name: string, line: string) => voi
       hasFailed = true;
     }
   };
-}
-
-/** Removes the logs of an earlier run. */
-export function removeLogs(dataDir: string): void {
-  const folder = join(dataDir, 'logs');
-  mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(folder)) if (file.endsWith(suffix)) rmSync(join(folder, file));
 }

@@ -6,7 +6,7 @@ import pinoPretty from 'pino-pretty';
 import { type ServiceName, serviceNames } from '../services.ts';
 import { build } from './build.ts';
 import type { Child } from './child.ts';
-import { logToFiles, removeLogs } from './logs.ts';
+import { logToFiles } from './logs.ts';
 import { loadSystemSettings } from './settings.ts';
 import { stopRequests } from './stop.ts';
 import { type Step, type System, startSystem } from './system.ts';
@@ -37,8 +37,7 @@ function readScale(items: readonly string[]): Partial<Record<ServiceName, number
 const severe = /^\{"level":"(?:warn|error|fatal)"/;
 
 function openLogs(dataDir: string, verbose: boolean) {
-  removeLogs(dataDir);
-  const writeToFile = logToFiles(dataDir);
+  const writeToFile = logToFiles(dataDir, { removesEarlier: true });
   const screen = pinoPretty({
     colorize: process.stdout.isTTY,
     ignore: 'pid,hostname,service',

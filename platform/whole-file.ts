@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 /** Reads a file's text; empty when there is no such file. */
 export async function readIfThere(file: string): Promise<string> {
@@ -40,13 +40,7 @@ interface Writing {
 async function write(path: string, { text, mode, giveName }: Writing): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.unfinished`;
   try {
-    const file = await open(unfinished, 'w', mode);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(unfinished, text, { mode, flush: true });
     await giveName(unfinished, path);
   } finally {
     await rm(unfinished, { force: true });

@@ -41,7 +41,7 @@ export interface SubgraphFetch {
   /** Entities that are asked for. */
   readonly representations: number | undefined;
   readonly context: OperationContext;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when nobody waits for the answer any more: neither its operation nor another that shares it. */
   readonly signal: Abortable | undefined;
 }
 
@@ -138,6 +138,7 @@ async function send(
   try {
     const token = await context.caller.token(endpoint.subgraph);
     const passed = context.headers.request;
+    // Node 20 takes microseconds to copy an object by a spread and add to it.
     const given: Record<string, string> = {};
     for (const name in passed) given[name] = passed[name] as string;
     given['content-type'] = 'application/json';
